@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The contract between the XDP program and user space: what the maps hold.
+ *
+ * Both sides include this file and it includes nothing: the BPF side gets __u8 and friends from
+ * vmlinux.h, user space from <linux/types.h>, each before this file.
+ *
+ * Integers are in host order unless the name ends in _be (network order). Times end in _ns and are
+ * read from the coarse monotonic clock (bpf_ktime_get_coarse_ns, CLOCK_MONOTONIC_COARSE).
+ * Padding is named and zero. A change of any layout here raises SIPWARD_LAYOUT.
+ */
+#ifndef SIPWARD_MAPS_TYPES_H
+#define SIPWARD_MAPS_TYPES_H
+
+#define SIPWARD_LAYOUT 1U
+
+#define SIPWARD_PORTS_MAX 8
+#define SIPWARD_LOCKOUTS_MAX 65536
+#define SIPWARD_PROVEN_MAX 65536
+#define SIPWARD_LIMITS_MAX 65536
+#define SIPWARD_FRAGMENTS_MAX 8192
+#define SIPWARD_DROPS_MAX 65536
+#define SIPWARD_PREFIXES_MAX 2000000
+#define SIPWARD_EVENTS_BYTES (256 * 1024)
+#define SIPWARD_EVENT_SNAP 64
+
+/* Default SIP ports, in force while settings.port_count is 0. */
+#define SIPWARD_PORT_SIP 5060
+#define SIPWARD_PORT_SIPS 5061
+
+/* Why a packet passed or was dropped; the key of the map `counters`. Append only. */
+enum sipward_reason {
+	SIPWARD_OTHER = 0,	 /* pass: not SIP, none of our business */
+	SIPWARD_FRAGMENT,	 /* pass: later fragment whose first fragment passed or is unknown */
+	SIPWARD_FRAGMENT_DROP,	 /* drop: later fragment whose first fragment was dropped */
+	SIPWARD_MALFORMED,	 /* drop: header lengths disagree with the packet */
+	SIPWARD_LOCKED_OUT,	 /* drop: the source failed too often */
+	SIPWARD_DENIED,		 /* drop: the longest ACL match denies the source */
+	SIPWARD_LISTED,		 /* pass: an ACL allows the source, or it is an upstream */
+	SIPWARD_PROVEN,		 /* pass: the source passed digest authentication lately */
+	SIPWARD_UNLISTED,	 /* drop: nobody vouches for the source */
+	SIPWARD_NOT_SIP,	 /* drop: unlisted, and the first bytes are not SIP (UDP) */
+	SIPWARD_RATE_LIMITED,	 /* drop: unlisted, and its budget or the CPU's is spent */
+	SIPWARD_UNLISTED_PASS,	 /* pass: unlisted, left to the daemon */
+	SIPWARD_EVENT_LOST,	 /* no verdict: a sampled drop event found the ring buffer full */
+	SIPWARD_REASON_COUNT
+};
+
+/* settings.mode. Zero counts what would be dropped and drops nothing. */
+enum sipward_mode {
+	SIPWARD_MONITOR = 0,
+	SIPWARD_ENFORCE = 1,
+};
+
+/* settings.unlisted: what becomes of a source that nobody vouches for. */
+enum sipward_unlisted {
+	SIPWARD_UNLISTED_DROP = 0,
+	SIPWARD_UNLISTED_LIMIT = 1,
+	SIPWARD_UNLISTED_REJECT = 2, /* pass to the daemon, which answers 403 */
+};
+
+/* settings.flags */
+enum sipward_settings_flag {
+	SIPWARD_ACL_INDEXED = 1 << 0,	   /* the index maps in front of the tries are complete */
+	SIPWARD_LOCKOUT_REJECT = 1 << 1, /* locked-out sources pass to the daemon, which says 403 */
+};
+
+/* acl_value.flags. A longer prefix wins over a shorter one. */
+enum sipward_acl_flag {
+	SIPWARD_ACL_ALLOW = 1 << 0,
+	SIPWARD_ACL_DENY = 1 << 1,
+	SIPWARD_ACL_UPSTREAM = 1 << 2,
+};
+
+/* lockout.reason */
+enum sipward_lockout_reason {
+	SIPWARD_LOCKOUT_MANUAL = 0,
+	SIPWARD_LOCKOUT_CREDENTIAL = 1, /* wrong digests */
+	SIPWARD_LOCKOUT_ADDRESS = 2,	 /* refused addresses */
+};
+
+struct sipward_port {
+	__u8 protocol; /* IPPROTO_UDP or IPPROTO_TCP */
+	__u8 pad;
+	__be16 port_be;
+};
+
+/* The one value of the map `settings`. */
+struct sipward_settings {
+	__u64 generation; /* of the store, when the maps were last reconciled; 0 = never */
+	__u32 layout;	  /* SIPWARD_LAYOUT; 0 until user space has written */
+	__u32 mode;	  /* enum sipward_mode */
+	__u32 unlisted;	  /* enum sipward_unlisted */
+	__u32 flags;	  /* enum sipward_settings_flag */
+	__u32 source_rate_pps; /* token bucket of one unlisted source; 0 = no limit */
+	__u32 source_burst;
+	__u32 cpu_rate_pps; /* token bucket of all unlisted sources on one CPU; 0 = no limit */
+	__u32 cpu_burst;
+	__u32 port_count; /* 0 = udp/5060, tcp/5060, tcp/5061 */
+	__u32 pad;
+	struct sipward_port ports[SIPWARD_PORTS_MAX];
+};
+
+/* Whom lockouts, proofs and budgets are kept for: an IPv4 address or an IPv6 /64. */
+struct sipward_source {
+	__u32 family;	   /* 4 or 6 */
+	__be32 addr_be[2]; /* IPv4: the address, 0. IPv6: the upper 64 bits */
+};
+
+struct sipward_acl_v4_key {
+	__u32 prefix_len;
+	__u8 addr[4];
+};
+
+struct sipward_acl_v6_key {
+	__u32 prefix_len;
+	__u8 addr[16];
+};
+
+struct sipward_acl_value {
+	__u32 flags;   /* enum sipward_acl_flag */
+	__u32 rule_id; /* the store's id of the ACL entry or trunk behind it */
+};
+
+struct sipward_lockout {
+	__u64 until_ns;
+	__u64 since_ns;
+	__u32 failures;
+	__u32 reason; /* enum sipward_lockout_reason */
+};
+
+struct sipward_proof {
+	__u64 until_ns;
+};
+
+struct sipward_counter {
+	__u64 packets;
+	__u64 bytes;
+	__u64 monitored; /* of the packets, those that only the mode `monitor` let through */
+};
+
+struct sipward_drop {
+	__u64 packets; /* exact while drops are few, sampled and scaled under a flood */
+	__u64 last_seen_ns;
+	__u32 last_reason; /* enum sipward_reason */
+	__u32 pad;
+};
+
+struct sipward_event {
+	__u64 time_ns;
+	struct sipward_source source;
+	__u32 reason; /* enum sipward_reason */
+	__u32 packet_bytes;
+	__u32 snap_bytes; /* how many of the following are filled */
+	__u8 snap[SIPWARD_EVENT_SNAP]; /* from the Ethernet header on */
+};
+
+_Static_assert(sizeof(struct sipward_settings) == 80, "settings");
+_Static_assert(sizeof(struct sipward_source) == 12, "source");
+_Static_assert(sizeof(struct sipward_acl_v4_key) == 8, "acl_v4 key");
+_Static_assert(sizeof(struct sipward_acl_v6_key) == 20, "acl_v6 key");
+_Static_assert(sizeof(struct sipward_acl_value) == 8, "acl value");
+_Static_assert(sizeof(struct sipward_lockout) == 24, "lockout");
+_Static_assert(sizeof(struct sipward_proof) == 8, "proof");
+_Static_assert(sizeof(struct sipward_counter) == 24, "counter");
+_Static_assert(sizeof(struct sipward_drop) == 24, "drop");
+_Static_assert(sizeof(struct sipward_event) == 96, "event");
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The admission decision for a request out of dialog (DESIGN §6): trunk → address → digest. Decides
+ * and tells; sends nothing. */
+#ifndef SIPWARD_POLICY_ADMISSION_H
+#define SIPWARD_POLICY_ADMISSION_H
+
+#include "digest/digest.h"
+#include "digest/nonce.h"
+#include "digest/replay.h"
+#include "policy/lockout.h"
+#include "policy/policy.h"
+#include "sip/sip_msg.h"
+
+/* What admission works with; all borrowed, one a worker. */
+struct admission {
+	const struct policy *policy;
+	struct digest_context *digest;
+	const struct nonce_keys *nonce_keys;
+	struct replay *replay;
+	struct lockouts *lockouts;
+	struct filter *filter; /* NULL: no proven sources */
+	struct store *store;   /* for the ratchet; NULL: not written */
+};
+
+enum admission_verdict {
+	ADMISSION_FORWARD,
+	ADMISSION_CHALLENGE, /* status 401 or 407 with the headers in `challenge` */
+	ADMISSION_REFUSE,    /* `status`: 400, 403, 404 (no trunk), 486 */
+};
+
+/* The one cause, for logs, metrics and explain. Append only. */
+enum admission_cause {
+	ADMISSION_BY_ADDRESS, ADMISSION_BY_CREDENTIAL, ADMISSION_BY_ADDRESS_AND_CREDENTIAL,
+	ADMISSION_FROM_UPSTREAM,    /* out-of-dialog request of a trusted upstream */
+	ADMISSION_NO_TRUNK,
+	ADMISSION_ADDRESS_REFUSED,
+	ADMISSION_NO_CREDENTIALS,   /* none for our realm: challenge */
+	ADMISSION_BAD_CREDENTIALS,  /* wrong user, password or digest: 403 */
+	ADMISSION_MALFORMED_CREDENTIALS, /* 400: qop without nc or cnonce, duplicate parameters, … */
+	ADMISSION_FOREIGN_NONCE,    /* challenge */
+	ADMISSION_EXPIRED_NONCE,    /* right digest: challenge with stale=true */
+	ADMISSION_REPLAYED,	    /* challenge with stale=true, counted */
+	ADMISSION_WEAK_ALGORITHM,   /* not offered to this user: challenge */
+	ADMISSION_NOT_REGISTERED,   /* auth type none without a registration: 486 */
+	ADMISSION_CAUSES
+};
+const char *admission_cause_name(enum admission_cause cause);
+
+#define ADMISSION_CHALLENGE_SIZE 3072
+
+struct admission_result {
+	enum admission_verdict verdict;
+	enum admission_cause cause;
+	unsigned status;	       /* for CHALLENGE and REFUSE */
+	const struct policy_trunk *trunk; /* NULL without one */
+	enum store_auth_type auth;	  /* how it was admitted */
+	const struct policy_user *user;	  /* NULL unless by credential */
+	struct slice challenge;	       /* header fields with CRLF; points into the result */
+	char challenge_text[ADMISSION_CHALLENGE_SIZE];
+	/* Credentials headers to remove before forwarding: those of our realms. */
+	unsigned consumed[16];
+	unsigned consumed_count;
+	bool locked_out;	       /* this very failure locked the source out */
+	struct sipward_lockout lockout;
+};
+
+struct admission_request {
+	const struct sip_msg *msg;
+	struct endpoint source;
+	unsigned transport; /* enum net_transport */
+	bool reliable;	    /* TCP or TLS: the source can not be forged */
+	uint64_t now_ns;    /* clock_coarse_ns */
+	uint64_t now_s;	    /* clock_wall_s */
+};
+
+/* Decides. Counts failures as evidence, uses up nonce counts, marks sources as proven. */
+void admission_decide(const struct admission *admission, const struct admission_request *request,
+		      struct admission_result *ret_result);
+
+/* Lists the credentials headers of this message that belong to the trunk's realms (ours, to be
+ * removed from requests that are forwarded without a decision: ACK, BYE in dialog). Returns how many,
+ * at most max. */
+unsigned admission_own_credentials(const struct policy_trunk *trunk, const struct sip_msg *msg,
+				   unsigned *ret_headers, unsigned max);
+
+#endif

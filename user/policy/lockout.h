@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Lockouts (DESIGN §7): failures counted by source, graded by what a forger could have sent.
+ * Sources are IPv4 addresses and IPv6 /64s. The table has a fixed number of places.
+ */
+#ifndef SIPWARD_POLICY_LOCKOUT_H
+#define SIPWARD_POLICY_LOCKOUT_H
+
+#include "filter/filter.h"
+#include "store/store.h"
+
+enum lockout_grade {
+	LOCKOUT_SOFT, /* everything a forger could send: never locks out a listed or proven source */
+	LOCKOUT_HARD, /* a wrong digest on a valid nonce issued to that address; anything over TCP/TLS */
+};
+
+struct lockouts;
+
+/* filter may be NULL: lockouts are then kept here alone. Those that the filter's map holds already
+ * are taken over. */
+int lockouts_create(struct filter *filter, size_t limit, struct lockouts **ret_lockouts);
+void lockouts_free(struct lockouts *lockouts);
+
+struct lockout_evidence {
+	struct ip source;
+	enum lockout_grade grade;
+	enum sipward_lockout_reason reason;
+	bool vouched; /* listed or proven */
+};
+/* Counts a failure. True if it has just locked the source out: then the filter's map has it
+ * already, and *ret_lockout (may be NULL) says until when. A failed write to the map leaves the
+ * lockout in force here and is told by lockout_stats. */
+bool lockout_failure(struct lockouts *lockouts, const struct store_settings *settings,
+		     const struct lockout_evidence *evidence, uint64_t now_ns,
+		     struct sipward_lockout *ret_lockout);
+
+/* Whether the source is locked out now. The filter's map is asked first, so that what the CLI adds
+ * or clears counts at once. */
+bool lockout_active(struct lockouts *lockouts, const struct ip *source, uint64_t now_ns,
+		    struct sipward_lockout *ret_lockout);
+
+struct lockout_stats {
+	size_t sources, limit;
+	uint64_t full;		/* failures not counted for want of a place */
+	uint64_t locked;	/* lockouts made */
+	uint64_t map_errors;
+};
+void lockout_stats(const struct lockouts *lockouts, struct lockout_stats *ret_stats);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The policy snapshot: what the store says, laid out for lookups. Immutable once built; read without
+ * locks; counted references.
+ */
+#ifndef SIPWARD_POLICY_H
+#define SIPWARD_POLICY_H
+
+#include "store/store.h"
+
+struct policy;
+
+/* Reads the store in one read transaction. */
+int policy_build(struct store *store, struct policy **ret_policy, struct error *err);
+struct policy *policy_ref(struct policy *policy);
+void policy_unref(struct policy *policy);
+
+uint64_t policy_generation(const struct policy *policy);
+const struct store_settings *policy_settings(const struct policy *policy);
+
+struct policy_user {
+	int64_t id;
+	struct slice name, realm;
+	uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE];
+	/* The ratchet: rises while the snapshot is in use (atomic). */
+	unsigned strongest;
+};
+
+struct policy_trunk {
+	struct store_trunk config;
+	struct slice *realms; /* of its credential lists, each once, in order of name */
+	size_t realm_count;
+	/* lookup structures are private to policy.c */
+	void *priv;
+};
+
+/* The trunk of a Request-URI: exact user@domain, then the domain, then the default trunk ("*");
+ * disabled trunks do not exist. Host without regard to case. The gate's own addresses as host count
+ * as no domain: they reach the default trunk, or user@* trunks. NULL: no trunk. */
+const struct policy_trunk *policy_trunk_find(const struct policy *policy, struct slice user,
+					     struct slice host);
+/* By id, for in-dialog tokens; NULL if it is gone or disabled. */
+const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64_t id);
+/* The trunk whose upstream address this is, or NULL (the first by name). */
+const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy, const struct ip *ip);
+/* Visits every enabled trunk in order of name. */
+void policy_trunk_each(const struct policy *policy,
+		       void (*visit)(const struct policy_trunk *trunk, void *arg), void *arg);
+
+/* Whether the trunk's ACLs allow the address: longest match within each ACL, any ACL that allows is
+ * enough. */
+bool policy_acl_allows(const struct policy_trunk *trunk, const struct ip *ip);
+/* Whether any enabled trunk's ACL allows it, or it is an upstream's. */
+bool policy_is_listed(const struct policy *policy, const struct ip *ip);
+bool policy_is_upstream(const struct policy *policy, const struct ip *ip);
+
+/* The user of the trunk's lists in the realm, or NULL. */
+struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct slice name,
+				     struct slice realm);
+
+#endif

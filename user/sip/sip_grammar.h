@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Header values whose grammar matters, read by osip2. The results own their memory until freed; no
+ * osip2 type leaves user/sip/. The free functions accept zeroed values.
+ * All parse functions return 0, -EINVAL or -ENOMEM and leave *ret untouched on failure.
+ */
+#ifndef SIPWARD_SIP_GRAMMAR_H
+#define SIPWARD_SIP_GRAMMAR_H
+
+#include "base/addr.h"
+#include "base/slice.h"
+
+struct sip_uri {
+	struct slice scheme; /* sip, sips, tel, … */
+	struct slice user;   /* unescaped; empty if absent */
+	struct slice host;   /* without brackets */
+	uint16_t port;	     /* 0 = absent */
+	struct slice params; /* the text after the first ';' and before '?', as sent */
+	void *owned;
+};
+int sip_uri_parse(struct slice text, struct sip_uri *ret_uri);
+void sip_uri_free(struct sip_uri *uri);
+/* A parameter's value in "a=1;lr;b=2": true if it is there; empty value for a flag. Names without
+ * regard to case. */
+bool sip_param_find(struct slice params, const char *name, struct slice *ret_value);
+
+struct sip_via {
+	struct slice transport; /* UDP, TCP, TLS, … */
+	struct slice host;	/* without brackets */
+	uint16_t port;		/* 0 = absent */
+	struct slice branch;	/* empty if absent */
+	struct slice received;	/* empty if absent */
+	bool has_rport;		/* with or without a value */
+	uint16_t rport;		/* 0 = no value */
+	void *owned;
+};
+/* One Via element (see sip_list_next). */
+int sip_via_parse(struct slice element, struct sip_via *ret_via);
+void sip_via_free(struct sip_via *via);
+
+/* From, To, Contact, Route, Record-Route element: name-addr or addr-spec with parameters. */
+struct sip_name_addr {
+	struct slice display; /* without quotes */
+	struct slice uri;     /* the addr-spec inside, as sent */
+	struct slice params;  /* header parameters after the URI, as sent */
+	struct slice tag;     /* empty if absent */
+	void *owned;
+};
+int sip_name_addr_parse(struct slice element, struct sip_name_addr *ret_addr);
+void sip_name_addr_free(struct sip_name_addr *addr);
+
+/* The tag parameter of a From or To value without building the rest; empty if absent. */
+struct slice sip_tag(struct slice value);
+
+/* Digest credentials: (Proxy-)Authorization (RFC 3261 §25.1, RFC 7616 §3.4). Quoted strings are
+ * unquoted and their quoted pairs unescaped; absent ones are empty with p NULL, present empty ones
+ * have p set. */
+struct sip_credentials {
+	struct slice scheme; /* Digest, … */
+	struct slice username, realm, nonce, uri, response, cnonce, opaque;
+	struct slice algorithm, qop, nc; /* as sent, unquoted */
+	bool duplicate; /* a parameter stands twice: refuse */
+	void *owned;
+};
+int sip_credentials_parse(struct slice value, struct sip_credentials *ret_credentials);
+/* Wipes before it frees. */
+void sip_credentials_free(struct sip_credentials *credentials);
+
+#endif

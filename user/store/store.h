@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The store: the one truth about ACLs, credentials, trunks and settings. SQLite (WAL), one file,
+ * STATE_DIR/sipward.db. Nothing outside user/store/ speaks SQL.
+ *
+ * Every change is one transaction that validates, writes an audit row and raises the generation.
+ * Errors: -EINVAL (a value breaks a rule; the sentence names field, value and rule), -EEXIST,
+ * -ENOENT, -EBUSY (in use: the sentence names the trunks; or locked by another process too long),
+ * -ENOSPC (disk full), -EROFS, -EACCES, -EPROTO (the file is of a newer sipward or no store), -EIO.
+ */
+#ifndef SIPWARD_STORE_H
+#define SIPWARD_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/error.h"
+#include "filter/filter.h"
+
+#define STORE_STATE_DIR_DEFAULT "/var/lib/sipward"
+
+#define STORE_NAME_SIZE 121   /* ACL, list, trunk, realm names: at most 120 bytes and a zero */
+#define STORE_USER_SIZE 65    /* 3–64 of letters, digits, '.', '_', '-' */
+#define STORE_NOTE_SIZE 256
+#define STORE_DOMAIN_SIZE 254 /* "*" = the default trunk */
+#define STORE_URI_SIZE 300
+#define STORE_HA1_SIZE 32     /* MD5 uses the first 16 */
+#define STORE_ALGORITHMS 3    /* in the order of enum digest_algorithm: MD5, SHA-256, SHA-512-256 */
+
+struct store;
+
+/* Opens or creates the store; creates state_dir (mode 0700) if its parent exists. */
+int store_open(const char *state_dir, struct store **ret_store, struct error *err);
+void store_close(struct store *store);
+
+/* Raised by every change. */
+int store_generation(struct store *store, uint64_t *ret_generation);
+
+/* Read transactions: between them all reads see one state. */
+int store_read_begin(struct store *store, struct error *err);
+void store_read_end(struct store *store);
+
+/* ---- ACLs (acl.c) ---- */
+
+struct store_acl {
+	int64_t id;
+	char name[STORE_NAME_SIZE];
+	char note[STORE_NOTE_SIZE];
+	uint64_t entries;
+	uint64_t trunks; /* attached to how many */
+};
+struct store_acl_entry {
+	int64_t id;
+	int64_t acl_id;
+	struct prefix prefix;
+	bool deny;
+	char note[STORE_NOTE_SIZE];
+};
+
+int store_acl_create(struct store *store, const char *name, const char *note, struct error *err);
+/* -EBUSY while attached to a trunk. */
+int store_acl_delete(struct store *store, const char *name, struct error *err);
+int store_acl_get(struct store *store, const char *name, struct store_acl *ret_acl, struct error *err);
+/* Visitors: a result other than 0 ends the walk and is returned. Sorted by name (entries: by family,
+ * address, length). */
+int store_acl_each(struct store *store, int (*visit)(const struct store_acl *acl, void *arg), void *arg,
+		   struct error *err);
+/* name NULL: the entries of all ACLs. */
+int store_acl_entry_each(struct store *store, const char *name,
+			 int (*visit)(const struct store_acl_entry *entry, void *arg), void *arg,
+			 struct error *err);
+/* Adds all or none. An entry that is there already with the same meaning is no error and not
+ * counted; with the other meaning (allow/deny) it is changed. *ret_added may be NULL. */
+int store_acl_add(struct store *store, const char *name, const struct store_acl_entry *entries,
+		  size_t n, size_t *ret_added, struct error *err);
+/* Removes all or none; -ENOENT names the first prefix that is not there. */
+int store_acl_remove(struct store *store, const char *name, const struct prefix *prefixes, size_t n,
+		     struct error *err);
+
+/* ---- credentials (credentials.c) ---- */
+
+struct store_credentials {
+	int64_t id;
+	char name[STORE_NAME_SIZE];
+	char realm[STORE_NAME_SIZE];
+	uint64_t users;
+	uint64_t trunks;
+};
+struct store_user {
+	int64_t id;
+	int64_t list_id;
+	char name[STORE_USER_SIZE];
+	uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE]; /* secret */
+	unsigned strongest; /* index of the strongest algorithm ever answered (the ratchet) */
+};
+
+int store_credentials_create(struct store *store, const char *name, const char *realm, struct error *err);
+int store_credentials_delete(struct store *store, const char *name, struct error *err);
+int store_credentials_get(struct store *store, const char *name, struct store_credentials *ret_list,
+			  struct error *err);
+int store_credentials_each(struct store *store,
+			   int (*visit)(const struct store_credentials *list, void *arg), void *arg,
+			   struct error *err);
+/* list NULL: the users of all lists. The HA1s are wiped after the visit. */
+int store_user_each(struct store *store, const char *list,
+		    int (*visit)(const struct store_user *user, void *arg), void *arg, struct error *err);
+/* The password rule: 8–128 bytes with an upper-case letter, a lower-case letter and a digit, no
+ * control characters. The sentence never holds the password. */
+int store_password_check(const char *password, struct error *err);
+int store_user_name_check(const char *name, struct error *err);
+int store_user_add(struct store *store, const char *list, const char *name,
+		   const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err);
+/* Also resets the ratchet. */
+int store_user_passwd(struct store *store, const char *list, const char *name,
+		      const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err);
+int store_user_remove(struct store *store, const char *list, const char *name, struct error *err);
+/* The daemon's note that a user has answered a stronger algorithm. Raises no generation. */
+int store_user_ratchet(struct store *store, int64_t user_id, unsigned strongest, struct error *err);
+
+/* ---- trunks (trunk.c) ---- */
+
+enum store_auth_type {
+	STORE_AUTH_NONE,
+	STORE_AUTH_IP_ACL,
+	STORE_AUTH_CREDENTIAL,
+	STORE_AUTH_IP_ACL_AND_CREDENTIAL,
+};
+/* none, ip_acl, credential, ip_acl_and_credential */
+const char *store_auth_type_name(enum store_auth_type type);
+
+struct store_trunk {
+	int64_t id;
+	char name[STORE_NAME_SIZE];
+	char domain[STORE_DOMAIN_SIZE]; /* lower case; "*" = the default trunk */
+	char user[STORE_USER_SIZE];	/* app-style user@domain; empty = the whole domain */
+	char upstream[STORE_URI_SIZE];	/* sip:HOST[:PORT] as given */
+	struct endpoint upstream_addr;	/* what HOST was last resolved to */
+	unsigned algorithms[STORE_ALGORITHMS]; /* in order of preference */
+	unsigned algorithm_count;
+	unsigned challenge_status; /* 407 (default) or 401 */
+	bool enabled;		   /* default on */
+	bool allow_no_qop;	   /* clients without qop; default off */
+	bool auth_int;		   /* offer auth-int too; default off */
+	bool strict_uri;	   /* digest URI must equal the Request-URI; default off */
+	bool ratchet;		   /* default on */
+	enum store_auth_type auth; /* derived from what is attached; ignored on write */
+};
+
+/* The defaults above; name, domain and upstream empty. */
+void store_trunk_defaults(struct store_trunk *ret_trunk);
+/* Resolves the upstream's host (getaddrinfo) before the transaction. */
+int store_trunk_create(struct store *store, const struct store_trunk *trunk, struct error *err);
+/* Replaces all fields of the trunk of this name. */
+int store_trunk_set(struct store *store, const struct store_trunk *trunk, struct error *err);
+int store_trunk_delete(struct store *store, const char *name, struct error *err);
+int store_trunk_get(struct store *store, const char *name, struct store_trunk *ret_trunk,
+		    struct error *err);
+int store_trunk_each(struct store *store, int (*visit)(const struct store_trunk *trunk, void *arg),
+		     void *arg, struct error *err);
+/* Attaching twice, and detaching what is not attached, are -EEXIST and -ENOENT. */
+int store_trunk_attach_acl(struct store *store, const char *trunk, const char *acl, struct error *err);
+int store_trunk_detach_acl(struct store *store, const char *trunk, const char *acl, struct error *err);
+int store_trunk_attach_credentials(struct store *store, const char *trunk, const char *list,
+				   struct error *err);
+int store_trunk_detach_credentials(struct store *store, const char *trunk, const char *list,
+				   struct error *err);
+/* Names and ids of what is attached to the trunk (id). */
+int store_trunk_acl_each(struct store *store, int64_t trunk_id,
+			 int (*visit)(int64_t acl_id, const char *name, void *arg), void *arg,
+			 struct error *err);
+int store_trunk_credentials_each(struct store *store, int64_t trunk_id,
+				 int (*visit)(int64_t list_id, const char *name, void *arg), void *arg,
+				 struct error *err);
+/* Resolves the upstreams' names again; what can not be resolved keeps its address. *ret_changed
+ * counts the trunks that changed (each a change of its own). */
+int store_trunk_resolve(struct store *store, size_t *ret_changed, struct error *err);
+
+/* ---- settings and keys (settings.c) ---- */
+
+enum store_unlisted { STORE_UNLISTED_AUTO, STORE_UNLISTED_DROP, STORE_UNLISTED_LIMIT, STORE_UNLISTED_REJECT };
+
+struct store_settings {
+	enum sipward_mode mode;	       /* default monitor */
+	enum store_unlisted unlisted;  /* default auto */
+	struct sipward_port ports[SIPWARD_PORTS_MAX];
+	unsigned port_count;	       /* 0 = udp/5060 tcp/5060 tcp/5061 */
+	bool lockout_reject;	       /* lockout_action: drop (default) or reject */
+	unsigned lockout_failures;     /* 10 */
+	unsigned lockout_window_s;     /* 60 */
+	unsigned lockout_duration_s;   /* 60 */
+	unsigned lockout_ceiling_s;    /* doubling for repeat offenders up to this; 0 = no doubling */
+	unsigned proven_s;	       /* how long a proof lasts: 3600 */
+	unsigned nonce_lifetime_s;     /* 300 */
+	unsigned source_rate_pps, source_burst; /* unlisted sources: 10, 20 */
+	unsigned cpu_rate_pps, cpu_burst;	/* all unlisted sources on a CPU: 2000, 4000 */
+};
+int store_settings_get(struct store *store, struct store_settings *ret_settings, struct error *err);
+int store_settings_set(struct store *store, const struct store_settings *settings, struct error *err);
+
+/* A secret of the given purpose ("nonce", "branch", "dialog"), made at first use. */
+int store_secret(struct store *store, const char *purpose, uint8_t ret_key[16], struct error *err);
+
+/* ---- the filter's view (effective.c) ---- */
+
+/* drop, limit or reject: what STORE_UNLISTED_AUTO comes to (DESIGN §5). */
+int store_unlisted_effective(struct store *store, enum sipward_unlisted *ret_unlisted,
+			     struct error *err);
+/* Everything that the maps should say: ACLs attached to enabled trunks, upstreams, settings. */
+int store_filter_rules(struct store *store, struct filter_rules *ret_rules, struct error *err);
+/* Brings the maps to the store's generation: by the changed ACL entries alone where the maps' own
+ * generation allows it, else (or if full) by filter_reconcile. */
+int store_sync(struct store *store, struct filter *filter, bool full,
+	       struct filter_reconciled *ret_reconciled, struct error *err);
+
+/* ---- change notification (notify.c) ---- */
+
+/* Tells a running daemon (datagram socket STATE_DIR/notify) that the store has changed; no daemon is
+ * no error. Every changing function above calls it after its commit. */
+void store_notify(struct store *store);
+/* The daemon's end: a non-blocking descriptor to poll, readable after changes. 0 or a negative
+ * errno. */
+int store_notify_listen(struct store *store, int *ret_fd, struct error *err);
+
+/* ---- audit (store.c) ---- */
+
+/* Last n audit rows, latest first: time (Unix seconds), who (uid and program), what. */
+int store_audit_each(struct store *store, size_t n,
+		     int (*visit)(int64_t time_s, const char *who, const char *what, void *arg),
+		     void *arg, struct error *err);
+
+#endif
