@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <string.h>
+
+#include "net/net_internal.h"
+
+union control {
+	struct cmsghdr align;
+	char v4[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	char v6[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+struct batch {
+	struct mmsghdr messages[NET_BATCH];
+	struct iovec iov[NET_BATCH];
+	struct sockaddr_storage names[NET_BATCH];
+	union control control[NET_BATCH];
+};
+
+static void batch_prepare(struct batch *b, char *pool)
+{
+	memset(b->messages, 0, sizeof(b->messages));
+	for (unsigned i = 0; i < NET_BATCH; i++) {
+		b->iov[i].iov_base = pool + (size_t)i * NET_DATAGRAM_MAX;
+		b->iov[i].iov_len = NET_DATAGRAM_MAX;
+		b->messages[i].msg_hdr = (struct msghdr){
+		    .msg_name = &b->names[i],
+		    .msg_namelen = sizeof(b->names[i]),
+		    .msg_iov = &b->iov[i],
+		    .msg_iovlen = 1,
+		    .msg_control = &b->control[i],
+		    .msg_controllen = sizeof(b->control[i]),
+		};
+	}
+}
+
+/* The address that the datagram came to; the bound one where the kernel does not say. */
+static struct ip destination(struct msghdr *message, const struct endpoint *bound)
+{
+	struct ip ip = bound->ip;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			memcpy(ip.bytes, &info.ipi_spec_dst, 4);
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			memcpy(ip.bytes, &info.ipi6_addr, 16);
+		}
+	}
+	return ip;
+}
+
+static int packet_from(struct mmsghdr *m, const struct net_socket *s, struct net_packet *ret_packet)
+{
+	int rc = endpoint_from_sockaddr(m->msg_hdr.msg_name, &ret_packet->path.remote);
+
+	if (rc)
+		return rc;
+	ret_packet->bytes = (struct slice){m->msg_hdr.msg_iov->iov_base, m->msg_len};
+	ret_packet->path.transport = NET_UDP;
+	ret_packet->path.local.ip = destination(&m->msg_hdr, &s->bound);
+	ret_packet->path.local.port = s->bound.port;
+	return 0;
+}
+
+int net_receive(struct net *net, unsigned index, struct net_packet packets[NET_BATCH])
+{
+	struct net_socket *s = &net->sockets[index];
+	struct batch b;
+	int got, n = 0;
+
+	batch_prepare(&b, net->receive_pool);
+	got = recvmmsg(s->fd, b.messages, NET_BATCH, MSG_DONTWAIT, NULL);
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < got; i++) {
+		if (b.messages[i].msg_hdr.msg_flags & MSG_TRUNC) {
+			net->stats.truncated++;
+			continue;
+		}
+		if (packet_from(&b.messages[i], s, &packets[n]) == 0)
+			n++;
+	}
+	net->stats.received += (uint64_t)n;
+	return n;
+}
+
+int net_send(struct net *net, const struct net_path *path, const struct iovec *iov,
+	     unsigned iov_count)
+{
+	struct net_queued *q;
+	struct net_path chosen = *path;
+	size_t length = 0;
+	int socket;
+
+	for (unsigned i = 0; i < iov_count; i++)
+		length += iov[i].iov_len;
+	/* A datagram of 65535 bytes has no room for its own headers. */
+	if (length > NET_DATAGRAM_MAX - 28)
+		return -EMSGSIZE;
+	if (!chosen.local.ip.family && net_local_for(net, &path->remote, &chosen.local))
+		return -ENETUNREACH;
+	socket = net_socket_for(net, &chosen);
+	if (socket < 0)
+		return -ENETUNREACH;
+	if (net->queued == NET_BATCH || net->send_used + length > SEND_POOL_BYTES)
+		net_flush(net);
+	q = &net->queue[net->queued++];
+	*q = (struct net_queued){(unsigned)socket, net->send_used, length, chosen};
+	for (unsigned i = 0; i < iov_count; i++) {
+		memcpy(net->send_pool + net->send_used, iov[i].iov_base, iov[i].iov_len);
+		net->send_used += iov[i].iov_len;
+	}
+	return 0;
+}
+
+/* Sends from the address that the peer knows: wildcard sockets would take the route's. */
+static size_t source_control(union control *control, const struct ip *local)
+{
+	struct cmsghdr *c = &control->align;
+
+	memset(control, 0, sizeof(*control));
+	if (local->family == 6) {
+		struct in6_pktinfo info = {0};
+
+		memcpy(&info.ipi6_addr, local->bytes, 16);
+		c->cmsg_level = IPPROTO_IPV6;
+		c->cmsg_type = IPV6_PKTINFO;
+		c->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(c), &info, sizeof(info));
+		return sizeof(control->v6);
+	}
+	struct in_pktinfo info = {0};
+
+	memcpy(&info.ipi_spec_dst, local->bytes, 4);
+	c->cmsg_level = IPPROTO_IP;
+	c->cmsg_type = IP_PKTINFO;
+	c->cmsg_len = CMSG_LEN(sizeof(info));
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	return sizeof(control->v4);
+}
+
+static void batch_fill(struct batch *b, unsigned i, const struct net_queued *q, char *pool)
+{
+	b->iov[i] = (struct iovec){pool + q->offset, q->length};
+	b->messages[i] = (struct mmsghdr){
+	    .msg_hdr =
+		{
+		    .msg_name = &b->names[i],
+		    .msg_namelen = endpoint_to_sockaddr(&q->path.remote, &b->names[i]),
+		    .msg_iov = &b->iov[i],
+		    .msg_iovlen = 1,
+		    .msg_control = &b->control[i],
+		    .msg_controllen = source_control(&b->control[i], &q->path.local.ip),
+		},
+	};
+}
+
+/* An error belongs to the first message that was not sent: that one is given up, the rest tried. A
+ * full buffer gives up them all. */
+static void send_all(struct net *net, int fd, struct mmsghdr *messages, unsigned n)
+{
+	unsigned done = 0;
+
+	while (done < n) {
+		int rc = sendmmsg(fd, messages + done, n - done, MSG_DONTWAIT);
+
+		if (rc > 0) {
+			done += (unsigned)rc;
+			net->stats.sent += (unsigned)rc;
+		} else if (errno == EAGAIN || errno == ENOBUFS) {
+			net->stats.send_dropped += n - done;
+			return;
+		} else if (errno != EINTR) {
+			net->stats.send_errors++;
+			done++;
+		}
+	}
+}
+
+void net_flush(struct net *net)
+{
+	struct batch b;
+	unsigned from = 0;
+
+	while (from < net->queued) {
+		unsigned socket = net->queue[from].socket, n = 0;
+
+		while (from + n < net->queued && net->queue[from + n].socket == socket) {
+			batch_fill(&b, n, &net->queue[from + n], net->send_pool);
+			n++;
+		}
+		send_all(net, net->sockets[socket].fd, b.messages, n);
+		from += n;
+	}
+	net->queued = 0;
+	net->send_used = 0;
+}
