@@ -45,24 +45,25 @@ FUZZ_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.
 BENCH_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 TOOL_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all deps test check fuzz bench demo lab run install uninstall clean help programs tests
+.PHONY: all deps test check fuzz bench demo lab run install uninstall clean help programs tools tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: programs ## build sipward, sipwardd and the filter object
 
 programs: $(BUILD)/sipward.bpf.o $(BUILD)/sipward $(BUILD)/sipwardd
+tools: $(TOOL_BIN)
 
 deps: ## install what building and testing need (Debian 12, as root)
 	$(Q)scripts/deps
 
 # Targets for a user: each first installs what is missing, then builds with what is there.
 demo: deps ## show the whole job in a lab of network namespaces
-	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)$(MAKE) --no-print-directory programs tools
 	$(Q)BUILD=$(BUILD) scripts/demo
 
 lab: deps ## leave the demo's lab running to try things by hand
-	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)$(MAKE) --no-print-directory programs tools
 	$(Q)BUILD=$(BUILD) scripts/lab shell
 
 run: deps ## guard a real interface from the clone: make run IFACE=eth0 UPSTREAM=sip:HOST:PORT
