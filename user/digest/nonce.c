@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "digest/nonce.h"
+
+#include <arpa/inet.h>
+#include <linux/types.h>
+#include <openssl/crypto.h>
+
+#include "../../maps/siphash.h"
+#include "../../maps/nonce.h"
+#include "base/random.h"
+
+#define FUTURE_S 5 /* how far the clocks of two nodes, or one clock set back, may be apart */
+
+_Static_assert(NONCE_TEXT_SIZE > SIPWARD_NONCE_HEX, "nonce text");
+_Static_assert(sizeof(((struct nonce_keys *)0)->present) / sizeof(bool) == SIPWARD_NONCE_KEYS,
+	       "nonce keys");
+
+static void tag_compute(const uint8_t *key, const struct nonce_binding *binding,
+			const struct sipward_nonce *nonce, uint8_t ret_tag[SIPHASH_TAG_SIZE])
+{
+	struct sipward_nonce_binding bound = {
+	    .realm_hash =
+		sipward_nonce_realm(key, (const uint8_t *)binding->realm.p, binding->realm.n),
+	    .family = binding->source.family,
+	    .transport = binding->transport,
+	    .algorithm = binding->algorithm,
+	};
+
+	memcpy(bound.addr, binding->source.bytes, sizeof(bound.addr));
+	sipward_nonce_tag(key, nonce, &bound, ret_tag);
+}
+
+void nonce_issue(const struct nonce_keys *keys, const struct nonce_binding *binding, uint64_t now_s,
+		 char ret_text[NONCE_TEXT_SIZE])
+{
+	struct sipward_nonce nonce = {
+	    .version = SIPWARD_NONCE_VERSION,
+	    .key = keys->current,
+	    .node_be = htons(keys->node),
+	    .issued_be = htonl(now_s),
+	};
+
+	random_bytes(nonce.random, sizeof(nonce.random));
+	tag_compute(keys->key[keys->current], binding, &nonce, nonce.tag);
+	hex_encode(&nonce, sizeof(nonce), ret_text);
+}
+
+/* Whether one of our keys made it for this very binding. Another node's nonces are not ours: their
+ * counts are remembered there. */
+static bool is_ours(const struct nonce_keys *keys, const struct nonce_binding *binding,
+		    const struct sipward_nonce *nonce)
+{
+	uint8_t tag[SIPHASH_TAG_SIZE];
+	bool same;
+
+	if (nonce->version != SIPWARD_NONCE_VERSION || nonce->key >= SIPWARD_NONCE_KEYS ||
+	    !keys->present[nonce->key] || nonce->node_be != htons(keys->node))
+		return false;
+	tag_compute(keys->key[nonce->key], binding, nonce, tag);
+	same = CRYPTO_memcmp(tag, nonce->tag, sizeof(tag)) == 0;
+	OPENSSL_cleanse(tag, sizeof(tag));
+	return same;
+}
+
+enum nonce_result nonce_verify(const struct nonce_keys *keys, const struct nonce_binding *binding,
+			       struct slice text, uint64_t now_s, unsigned lifetime_s,
+			       uint64_t *ret_issued_s)
+{
+	struct sipward_nonce nonce;
+	uint64_t issued_s;
+
+	if (hex_decode(text, &nonce, sizeof(nonce)) != 0 || !is_ours(keys, binding, &nonce))
+		return NONCE_FOREIGN;
+	issued_s = ntohl(nonce.issued_be);
+	if (issued_s > now_s + FUTURE_S)
+		return NONCE_FOREIGN;
+	*ret_issued_s = issued_s;
+	return now_s > issued_s + lifetime_s ? NONCE_EXPIRED : NONCE_VALID;
+}
