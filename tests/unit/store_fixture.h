@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A store in a directory of its own, for the store's tests. */
+#ifndef SIPWARD_TESTS_STORE_FIXTURE_H
+#define SIPWARD_TESTS_STORE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "store/store.h"
+
+struct fixture {
+	char dir[64];
+	struct store *store;
+	struct error err;
+};
+
+static inline struct fixture *fixture_new(void)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	strcpy(f->dir, "/tmp/sipward-test-store-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	return f;
+}
+
+static inline void fixture_remove_dir(const struct fixture *f)
+{
+	static const char *const files[] = {"sipward.db", "sipward.db-wal", "sipward.db-shm",
+					    "notify"};
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", f->dir, files[i]);
+		unlink(path);
+	}
+	rmdir(f->dir);
+}
+
+static inline int fixture_setup(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	*state = f;
+	return store_open(f->dir, &f->store, &f->err);
+}
+
+static inline int fixture_teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->store);
+	fixture_remove_dir(f);
+	free(f);
+	return 0;
+}
+
+#define STORE_TEST(function)                                                                       \
+	cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+
+/* Says why before it fails. */
+#define assert_ok(f, call)                                                                         \
+	do {                                                                                       \
+		int ok_rc_ = (call);                                                               \
+		if (ok_rc_)                                                                        \
+			print_error("%s: %d: %s\n", #call, ok_rc_, (f)->err.text);                 \
+		assert_int_equal(ok_rc_, 0);                                                       \
+	} while (0)
+
+/* The call fails with this code and a sentence that holds these words. */
+#define assert_refused(f, errno_, words, call)                                                     \
+	do {                                                                                       \
+		memset(&(f)->err, 0, sizeof((f)->err));                                            \
+		assert_int_equal((call), (errno_));                                                \
+		if (!strstr((f)->err.text, (words)))                                               \
+			print_error("\"%s\" is not in: %s\n", (words), (f)->err.text);             \
+		assert_non_null(strstr((f)->err.text, (words)));                                   \
+		assert_int_equal((f)->err.code, (errno_));                                         \
+	} while (0)
+
+static inline uint64_t generation(struct fixture *f)
+{
+	uint64_t value = 0;
+
+	assert_int_equal(store_generation(f->store, &value), 0);
+	return value;
+}
+
+static inline struct prefix prefix(const char *text)
+{
+	struct prefix value;
+	struct error err;
+
+	assert_int_equal(prefix_parse(slice_from(text), &value, &err), 0);
+	return value;
+}
+
+static inline int add(struct fixture *f, const char *acl, const char *text, bool deny)
+{
+	struct store_acl_entry entry = {.prefix = prefix(text), .deny = deny};
+
+	return store_acl_add(f->store, acl, &entry, 1, NULL, &f->err);
+}
+
+static inline int allow(struct fixture *f, const char *acl, const char *text)
+{
+	return add(f, acl, text, false);
+}
+
+static inline int deny(struct fixture *f, const char *acl, const char *text)
+{
+	return add(f, acl, text, true);
+}
+
+static inline int take_away(struct fixture *f, const char *acl, const char *text)
+{
+	struct prefix value = prefix(text);
+
+	return store_acl_remove(f->store, acl, &value, 1, &f->err);
+}
+
+static inline int create_trunk(struct fixture *f, const char *name, const char *domain,
+			       const char *upstream)
+{
+	struct store_trunk trunk;
+
+	store_trunk_defaults(&trunk);
+	snprintf(trunk.name, sizeof(trunk.name), "%s", name);
+	snprintf(trunk.domain, sizeof(trunk.domain), "%s", domain);
+	snprintf(trunk.upstream, sizeof(trunk.upstream), "%s", upstream);
+	return store_trunk_create(f->store, &trunk, &f->err);
+}
+
+#endif

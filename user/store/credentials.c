@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+
+#include "store/internal.h"
+
+#define MD5_SIZE 16
+
+int credentials_id(struct store *store, const char *name, int64_t *ret_id, struct error *err)
+{
+	int rc =
+	    db_int(store, ret_id, err, "SELECT id FROM credentials WHERE name = ?", TEXT(name));
+
+	if (rc == -ENOENT)
+		error_set(err, rc, "credential list %s: there is none of this name", QUOTED(name));
+	return rc;
+}
+
+int store_credentials_create(struct store *store, const char *name, const char *realm,
+			     struct error *err)
+{
+	int rc = check_name("credential list name", name, err);
+
+	if (rc == 0)
+		rc = check_realm(realm, err);
+	if (rc == 0)
+		rc = change_begin(store, err);
+	if (rc)
+		return rc;
+	rc = db_run(store, err, "INSERT INTO credentials (name, realm) VALUES (?, ?)", TEXT(name),
+		    TEXT(realm));
+	if (rc == -EEXIST)
+		error_set(err, rc, "credential list %s: there is one already", QUOTED(name));
+	return change_end(store, rc, err, "created credential list \"%s\" of realm \"%s\"", name,
+			  realm);
+}
+
+static int check_unused(struct store *store, const char *name, int64_t id, struct error *err)
+{
+	char names[200];
+	int n = trunk_names(store,
+			    "SELECT name FROM trunk JOIN trunk_credentials ON trunk_id = id"
+			    " WHERE list_id = ? ORDER BY name",
+			    id, names, sizeof(names));
+
+	if (n > 0)
+		return error_set(err, -EBUSY,
+				 "credential list %s: is attached to trunk %s; detach it first",
+				 QUOTED(name), names);
+	return n;
+}
+
+int store_credentials_delete(struct store *store, const char *name, struct error *err)
+{
+	int64_t id;
+	int rc = change_begin(store, err);
+
+	if (rc)
+		return rc;
+	rc = credentials_id(store, name, &id, err);
+	if (rc == 0)
+		rc = check_unused(store, name, id, err);
+	if (rc == 0)
+		rc = db_run(store, err, "DELETE FROM credentials WHERE id = ?", INT(id));
+	return change_end(store, rc, err, "deleted credential list \"%s\"", name);
+}
+
+#define SELECT_LIST                                                                                \
+	"SELECT id, name, realm,"                                                                  \
+	" (SELECT count(*) FROM user WHERE list_id = credentials.id),"                             \
+	" (SELECT count(*) FROM trunk_credentials WHERE list_id = credentials.id)"                 \
+	" FROM credentials"
+
+static void read_list(sqlite3_stmt *stmt, struct store_credentials *ret_list)
+{
+	ret_list->id = sqlite3_column_int64(stmt, 0);
+	column_text(stmt, 1, ret_list->name, sizeof(ret_list->name));
+	column_text(stmt, 2, ret_list->realm, sizeof(ret_list->realm));
+	ret_list->users = (uint64_t)sqlite3_column_int64(stmt, 3);
+	ret_list->trunks = (uint64_t)sqlite3_column_int64(stmt, 4);
+}
+
+int store_credentials_get(struct store *store, const char *name, struct store_credentials *ret_list,
+			  struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = db_query(store, &stmt, err, SELECT_LIST " WHERE name = ?", TEXT(name));
+
+	if (rc == 0)
+		rc = db_step(store, stmt, err);
+	if (rc > 0)
+		read_list(stmt, ret_list);
+	else if (rc == 0)
+		rc = error_set(err, -ENOENT, "credential list %s: there is none of this name",
+			       QUOTED(name));
+	sqlite3_finalize(stmt);
+	return rc < 0 ? rc : 0;
+}
+
+int store_credentials_each(struct store *store,
+			   int (*visit)(const struct store_credentials *list, void *arg), void *arg,
+			   struct error *err)
+{
+	struct store_credentials list;
+	sqlite3_stmt *stmt = NULL;
+	int rc = db_query(store, &stmt, err, SELECT_LIST " ORDER BY name");
+
+	while (rc == 0 && (rc = db_step(store, stmt, err)) > 0) {
+		read_list(stmt, &list);
+		rc = visit(&list, arg);
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+#define SELECT_USER                                                                                \
+	"SELECT user.id, list_id, user.name, ha1_md5, ha1_sha256, ha1_sha512_256, strongest"       \
+	" FROM user"
+
+static void read_user(sqlite3_stmt *stmt, struct store_user *ret_user)
+{
+	ret_user->id = sqlite3_column_int64(stmt, 0);
+	ret_user->list_id = sqlite3_column_int64(stmt, 1);
+	column_text(stmt, 2, ret_user->name, sizeof(ret_user->name));
+	for (int i = 0; i < STORE_ALGORITHMS; i++)
+		column_bytes(stmt, 3 + i, ret_user->ha1[i], STORE_HA1_SIZE);
+	ret_user->strongest = (unsigned)sqlite3_column_int(stmt, 6);
+}
+
+int store_user_each(struct store *store, const char *list,
+		    int (*visit)(const struct store_user *user, void *arg), void *arg,
+		    struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	struct store_user user;
+	int64_t id = 0;
+	int rc = list ? credentials_id(store, list, &id, err) : 0;
+
+	if (rc)
+		return rc;
+	rc = list ? db_query(store, &stmt, err, SELECT_USER " WHERE list_id = ? ORDER BY name",
+			     INT(id))
+		  : db_query(store, &stmt, err,
+			     SELECT_USER " JOIN credentials ON credentials.id = list_id"
+					 " ORDER BY credentials.name, user.name");
+	while (rc == 0 && (rc = db_step(store, stmt, err)) > 0) {
+		read_user(stmt, &user);
+		rc = visit(&user, arg);
+		explicit_bzero(&user, sizeof(user));
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+/* A trunk that knew two users of one name in one realm could not tell whose password is meant. */
+int credentials_check_clash(struct store *store, int64_t list_id, const char *user,
+			    struct error *err)
+{
+	char name[STORE_USER_SIZE], trunk[STORE_NAME_SIZE], other[STORE_NAME_SIZE];
+	sqlite3_stmt *stmt = NULL;
+	int rc = db_query(store, &stmt, err,
+			  "SELECT user.name, trunk.name, other.name FROM credentials AS list"
+			  " JOIN trunk_credentials AS mine ON mine.list_id = list.id"
+			  " JOIN trunk_credentials AS theirs ON theirs.trunk_id = mine.trunk_id"
+			  "  AND theirs.list_id <> list.id"
+			  " JOIN credentials AS other ON other.id = theirs.list_id"
+			  "  AND other.realm = list.realm"
+			  " JOIN user ON user.list_id = list.id"
+			  " JOIN user AS twin ON twin.list_id = other.id AND twin.name = user.name"
+			  " JOIN trunk ON trunk.id = mine.trunk_id"
+			  " WHERE list.id = ?1 AND (?2 = '' OR user.name = ?2) LIMIT 1",
+			  INT(list_id), TEXT(user ? user : ""));
+
+	if (rc == 0)
+		rc = db_step(store, stmt, err);
+	if (rc > 0) {
+		column_text(stmt, 0, name, sizeof(name));
+		column_text(stmt, 1, trunk, sizeof(trunk));
+		column_text(stmt, 2, other, sizeof(other));
+		rc = error_set(err, -EEXIST,
+			       "user \"%s\": trunk %s would have it twice in one realm, credential "
+			       "list %s knows it too",
+			       name, QUOTED(trunk), QUOTED(other));
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+int store_user_add(struct store *store, const char *list, const char *name,
+		   const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err)
+{
+	int64_t id;
+	int rc = store_user_name_check(name, err);
+
+	if (rc == 0)
+		rc = change_begin(store, err);
+	if (rc)
+		return rc;
+	rc = credentials_id(store, list, &id, err);
+	if (rc)
+		return change_end(store, rc, err, "nothing");
+	rc = db_run(store, err,
+		    "INSERT INTO user (list_id, name, ha1_md5, ha1_sha256, ha1_sha512_256)"
+		    " VALUES (?, ?, ?, ?, ?)",
+		    INT(id), TEXT(name), BLOB(ha1[0], MD5_SIZE), BLOB(ha1[1], STORE_HA1_SIZE),
+		    BLOB(ha1[2], STORE_HA1_SIZE));
+	if (rc == -EEXIST) {
+		error_set(err, rc, "user \"%s\": credential list %s has one already", name,
+			  QUOTED(list));
+	} else if (rc > 0) {
+		int clash = credentials_check_clash(store, id, name, err);
+
+		rc = clash < 0 ? clash : rc;
+	}
+	return change_end(store, rc, err, "credential list \"%s\": added user \"%s\"", list, name);
+}
+
+static int check_found(int changed, const char *list, const char *name, struct error *err)
+{
+	if (changed)
+		return changed;
+	return error_set(err, -ENOENT, "user %s: is not in credential list %s", QUOTED(name),
+			 QUOTED(list));
+}
+
+int store_user_passwd(struct store *store, const char *list, const char *name,
+		      const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err)
+{
+	int64_t id;
+	int rc = change_begin(store, err);
+
+	if (rc)
+		return rc;
+	rc = credentials_id(store, list, &id, err);
+	if (rc == 0)
+		rc = check_found(db_run(store, err,
+					"UPDATE user SET ha1_md5 = ?, ha1_sha256 = ?,"
+					" ha1_sha512_256 = ?, strongest = 0"
+					" WHERE list_id = ? AND name = ?",
+					BLOB(ha1[0], MD5_SIZE), BLOB(ha1[1], STORE_HA1_SIZE),
+					BLOB(ha1[2], STORE_HA1_SIZE), INT(id), TEXT(name)),
+				 list, name, err);
+	return change_end(store, rc, err, "credential list \"%s\": new password of user \"%s\"",
+			  list, name);
+}
+
+int store_user_remove(struct store *store, const char *list, const char *name, struct error *err)
+{
+	int64_t id;
+	int rc = change_begin(store, err);
+
+	if (rc)
+		return rc;
+	rc = credentials_id(store, list, &id, err);
+	if (rc == 0)
+		rc = check_found(db_run(store, err,
+					"DELETE FROM user WHERE list_id = ? AND name = ?", INT(id),
+					TEXT(name)),
+				 list, name, err);
+	return change_end(store, rc, err, "credential list \"%s\": removed user \"%s\"", list,
+			  name);
+}
+
+int store_user_ratchet(struct store *store, int64_t user_id, unsigned strongest, struct error *err)
+{
+	int rc =
+	    db_run(store, err, "UPDATE user SET strongest = ?1 WHERE id = ?2 AND strongest < ?1",
+		   INT(strongest), INT(user_id));
+
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the store share: running SQL, changing things, checking values. */
+#ifndef SIPWARD_STORE_INTERNAL_H
+#define SIPWARD_STORE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+#define STORE_FILE "sipward.db"
+#define STORE_DIR_SIZE 4096
+
+struct store {
+	sqlite3 *db;
+	int dir_fd; /* the state directory; flock on it lets one process migrate or sync at a time */
+	char dir[STORE_DIR_SIZE];
+	unsigned read_depth;
+	struct {
+		uint64_t generation; /* that the change under way will have */
+		size_t journaled;
+		bool coarse;
+	} change;
+};
+
+/* ---- running SQL (db.c) ---- */
+
+struct bind {
+	enum { BIND_INT, BIND_TEXT, BIND_BLOB } kind;
+	int64_t integer;
+	const void *bytes;
+	size_t n;
+};
+
+#define INT(v) ((struct bind){.kind = BIND_INT, .integer = (int64_t)(v)})
+#define TEXT(s) ((struct bind){.kind = BIND_TEXT, .bytes = (s), .n = strlen(s)})
+#define BLOB(p, size) ((struct bind){.kind = BIND_BLOB, .bytes = (p), .n = (size)})
+
+/* The parameters of a statement; the first element is there so that there may be none. */
+struct binds {
+	const struct bind *list;
+	size_t n;
+};
+#define BINDS(...)                                                                                 \
+	((struct binds){(const struct bind[]){{0}, ##__VA_ARGS__} + 1,                             \
+			sizeof((const struct bind[]){{0}, ##__VA_ARGS__}) / sizeof(struct bind) -  \
+				1})
+
+/* Turns an SQLite result into a negative errno and a sentence. */
+int db_error(struct store *store, int result, struct error *err);
+
+int db_prepare(struct store *store, sqlite3_stmt **ret_stmt, struct error *err, const char *sql);
+/* Binds all parameters anew, so that a statement can run again. */
+int db_bind(struct store *store, sqlite3_stmt *stmt, struct error *err, struct binds binds);
+/* 1: a row; 0: the end; or a negative errno. */
+int db_step(struct store *store, sqlite3_stmt *stmt, struct error *err);
+/* Runs a bound statement that returns no rows; how many rows it changed, or a negative errno. */
+int db_finish(struct store *store, sqlite3_stmt *stmt, struct error *err);
+
+int db_query_binds(struct store *store, sqlite3_stmt **ret_stmt, struct error *err, const char *sql,
+		   struct binds binds);
+int db_run_binds(struct store *store, struct error *err, const char *sql, struct binds binds);
+int db_int_binds(struct store *store, int64_t *ret_value, struct error *err, const char *sql,
+		 struct binds binds);
+
+/* Prepares and binds; the caller steps and finalizes. 0 or a negative errno. */
+#define db_query(store, ret_stmt, err, sql, ...)                                                   \
+	db_query_binds(store, ret_stmt, err, sql, BINDS(__VA_ARGS__))
+/* How many rows the statement changed, or a negative errno. */
+#define db_run(store, err, sql, ...) db_run_binds(store, err, sql, BINDS(__VA_ARGS__))
+/* The first column of the first row; -ENOENT, without a sentence, if there is none. */
+#define db_int(store, ret_value, err, sql, ...)                                                    \
+	db_int_binds(store, ret_value, err, sql, BINDS(__VA_ARGS__))
+
+void column_text(sqlite3_stmt *stmt, int column, char *buf, size_t size);
+void column_bytes(sqlite3_stmt *stmt, int column, void *buf, size_t size);
+
+/* A prefix as the database keeps it: family, address, length, so that memcmp sorts by these. */
+struct prefix_key {
+	uint8_t n;
+	uint8_t bytes[18];
+};
+struct prefix_key prefix_key(const struct prefix *prefix);
+/* False if the column holds no prefix. */
+bool column_prefix(sqlite3_stmt *stmt, int column, struct prefix *ret_prefix);
+
+/* ---- schema (schema.c) ---- */
+
+/* Refuses what is not ours or too new; brings an older or empty file to the newest version. */
+int schema_prepare(struct store *store, struct error *err);
+
+/* ---- changes (change.c) ---- */
+
+/*
+ *	rc = change_begin(store, err);
+ *	if (rc)
+ *		return rc;
+ *	rc = db_run(store, err, "UPDATE …", …);
+ *	return change_end(store, rc, err, "what was done to \"%s\"", name);
+ */
+int change_begin(struct store *store, struct error *err);
+/* rc < 0: undoes all and returns rc. rc = 0: nothing has changed, nothing is kept. rc > 0: writes
+ * the audit row, raises the generation, commits, notifies. */
+int change_end(struct store *store, int rc, struct error *err, const char *what, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The rule of this prefix, and of those inside it, may differ after this change. */
+int change_prefix(struct store *store, const struct prefix *prefix, struct error *err);
+/* Any prefix's rule may differ after this change. */
+void change_everything(struct store *store);
+
+/* One process at a time between these two. */
+int store_lock(struct store *store, struct error *err);
+void store_unlock(struct store *store);
+
+/* ---- checking values (validate.c) ---- */
+
+#define QUOTED_SIZE 84
+/* The value in quotes, shortened and without control characters, fit for a sentence. */
+const char *quoted(const char *value, char buf[QUOTED_SIZE]);
+#define QUOTED(value) quoted(value, (char[QUOTED_SIZE]){0})
+
+int check_name(const char *field, const char *name, struct error *err);
+int check_note(const char *note, struct error *err);
+int check_realm(const char *realm, struct error *err);
+int check_prefix(const struct prefix *prefix, struct error *err);
+int check_trunk_user(const char *user, struct error *err);
+/* Lower case, no final dot, IPv6 without brackets. */
+int check_domain(const char *domain, char ret_domain[STORE_DOMAIN_SIZE], struct error *err);
+
+struct upstream {
+	char host[STORE_DOMAIN_SIZE];
+	uint16_t port;
+	struct ip ip; /* of an address literal; family 0 = a name, to be resolved */
+};
+int check_upstream(const char *uri, struct upstream *ret_upstream, struct error *err);
+
+/* ---- trunks (trunk.c) ---- */
+
+int trunk_id(struct store *store, const char *name, int64_t *ret_id, struct error *err);
+/* "in use by trunk a, b": the names of trunks that a query finds. */
+int trunk_names(struct store *store, const char *sql, int64_t id, char *ret_names, size_t size);
+
+/* ---- ACLs, credential lists ---- */
+
+int acl_id(struct store *store, const char *name, int64_t *ret_id, struct error *err);
+int credentials_id(struct store *store, const char *name, int64_t *ret_id, struct error *err);
+/* -EEXIST if some trunk would know the user (NULL: any user) of this list twice in one realm. */
+int credentials_check_clash(struct store *store, int64_t list_id, const char *user,
+			    struct error *err);
+
+/* ---- settings (settings.c) ---- */
+
+/* The settings as the map holds them, with the effective unlisted policy. */
+int settings_for_filter(struct store *store, struct sipward_settings *ret_settings,
+			struct error *err);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "store/internal.h"
+
+#define APPLICATION_ID 0x53495057 /* "SIPW" */
+
+/* Step i leads from user_version i to i + 1. Append only: a step that has been released never
+ * changes. A prefix is the blob of struct prefix_key. */
+static const char *const steps[] = {
+    "CREATE TABLE state ("
+    "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+    "  generation INTEGER NOT NULL,"
+    /* The journal tells all changes of rules since this generation. */
+    "  journal_floor INTEGER NOT NULL);"
+    "CREATE TABLE journal ("
+    "  id INTEGER PRIMARY KEY,"
+    "  generation INTEGER NOT NULL,"
+    "  prefix BLOB NOT NULL);"
+    "CREATE INDEX journal_generation ON journal (generation, prefix);"
+    "CREATE TABLE audit ("
+    "  id INTEGER PRIMARY KEY,"
+    "  time INTEGER NOT NULL,"
+    "  who TEXT NOT NULL,"
+    "  what TEXT NOT NULL);"
+    "CREATE TABLE acl ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  note TEXT NOT NULL);"
+    "CREATE TABLE acl_entry ("
+    "  id INTEGER PRIMARY KEY,"
+    "  acl_id INTEGER NOT NULL REFERENCES acl ON DELETE CASCADE,"
+    "  prefix BLOB NOT NULL,"
+    "  deny INTEGER NOT NULL,"
+    "  note TEXT NOT NULL,"
+    "  UNIQUE (acl_id, prefix));"
+    /* Covers the walk over all rules, and finds what stands at one prefix. */
+    "CREATE INDEX acl_entry_prefix ON acl_entry (prefix, acl_id, deny);"
+    "CREATE INDEX acl_entry_deny ON acl_entry (prefix) WHERE deny;"
+    "CREATE TABLE credentials ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  realm TEXT NOT NULL);"
+    "CREATE TABLE user ("
+    "  id INTEGER PRIMARY KEY,"
+    "  list_id INTEGER NOT NULL REFERENCES credentials ON DELETE CASCADE,"
+    "  name TEXT NOT NULL,"
+    "  ha1_md5 BLOB NOT NULL,"
+    "  ha1_sha256 BLOB NOT NULL,"
+    "  ha1_sha512_256 BLOB NOT NULL,"
+    "  strongest INTEGER NOT NULL DEFAULT 0,"
+    "  UNIQUE (list_id, name));"
+    "CREATE TABLE trunk ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  domain TEXT NOT NULL,"
+    "  user TEXT NOT NULL,"
+    "  upstream TEXT NOT NULL,"
+    "  upstream_host BLOB," /* a whole-length prefix */
+    "  upstream_port INTEGER NOT NULL,"
+    "  algorithms TEXT NOT NULL," /* a digit each, preferred first */
+    "  challenge_status INTEGER NOT NULL,"
+    "  enabled INTEGER NOT NULL,"
+    "  allow_no_qop INTEGER NOT NULL,"
+    "  auth_int INTEGER NOT NULL,"
+    "  strict_uri INTEGER NOT NULL,"
+    "  ratchet INTEGER NOT NULL,"
+    "  UNIQUE (domain, user));"
+    "CREATE TABLE trunk_acl ("
+    "  trunk_id INTEGER NOT NULL REFERENCES trunk ON DELETE CASCADE,"
+    "  acl_id INTEGER NOT NULL REFERENCES acl,"
+    "  PRIMARY KEY (trunk_id, acl_id)) WITHOUT ROWID;"
+    "CREATE INDEX trunk_acl_acl ON trunk_acl (acl_id);"
+    "CREATE TABLE trunk_credentials ("
+    "  trunk_id INTEGER NOT NULL REFERENCES trunk ON DELETE CASCADE,"
+    "  list_id INTEGER NOT NULL REFERENCES credentials,"
+    "  PRIMARY KEY (trunk_id, list_id)) WITHOUT ROWID;"
+    "CREATE INDEX trunk_credentials_list ON trunk_credentials (list_id);"
+    "CREATE TABLE setting (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE secret (purpose TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;",
+};
+
+#define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
+
+static int exec(struct store *store, const char *sql, struct error *err)
+{
+	return db_error(store, sqlite3_exec(store->db, sql, NULL, NULL, NULL), err);
+}
+
+/* Generations start at the clock, so that maps written from an older store that stood in this place
+ * are never taken for ones that this store's journal could bring up to date. */
+static int first_generation(struct store *store, struct error *err)
+{
+	uint64_t now = clock_wall_s();
+	int rc = db_run(store, err, "INSERT INTO state VALUES (1, ?, ?)", INT(now), INT(now));
+
+	return rc < 0 ? rc : 0;
+}
+
+static int migrate_from(struct store *store, int64_t version, struct error *err)
+{
+	char pragma[96];
+	int rc = 0;
+
+	for (int64_t i = version; i < VERSION && rc == 0; i++)
+		rc = exec(store, steps[i], err);
+	if (rc == 0 && version == 0)
+		rc = first_generation(store, err);
+	snprintf(pragma, sizeof(pragma), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+		 APPLICATION_ID, (int)VERSION);
+	return rc ? rc : exec(store, pragma, err);
+}
+
+/* Whether the file is ours, and of which version; 0 = empty. */
+static int read_version(struct store *store, int64_t *ret_version, struct error *err)
+{
+	int64_t application, version, tables;
+	int rc = db_int(store, &application, err, "PRAGMA application_id");
+
+	if (rc == 0)
+		rc = db_int(store, &version, err, "PRAGMA user_version");
+	if (rc == 0)
+		rc = db_int(store, &tables, err, "SELECT count(*) FROM sqlite_schema");
+	if (rc)
+		return rc;
+	if (application != APPLICATION_ID && (application || version || tables))
+		return error_set(err, -EPROTO, "%s/%s: is a database, but no store of sipward",
+				 store->dir, STORE_FILE);
+	if (version > VERSION)
+		return error_set(err, -EPROTO,
+				 "%s/%s: schema version %d is of a newer sipward; this one knows "
+				 "versions up to %d",
+				 store->dir, STORE_FILE, (int)version, (int)VERSION);
+	*ret_version = version;
+	return 0;
+}
+
+/* One transaction: a kill leaves the old version whole. The version is read again inside, since
+ * another process may have been faster. */
+static int migrate(struct store *store, struct error *err)
+{
+	int64_t version;
+	int rc = exec(store, "PRAGMA journal_mode = WAL", err);
+
+	if (rc == 0)
+		rc = exec(store, "BEGIN IMMEDIATE", err);
+	if (rc)
+		return rc;
+	rc = read_version(store, &version, err);
+	if (rc == 0)
+		rc = migrate_from(store, version, err);
+	if (rc == 0)
+		rc = exec(store, "COMMIT", err);
+	if (rc)
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
+int schema_prepare(struct store *store, struct error *err)
+{
+	int64_t version;
+	int rc = read_version(store, &version, err);
+
+	if (rc || version == VERSION)
+		return rc;
+	rc = store_lock(store, err);
+	if (rc)
+		return rc;
+	rc = migrate(store, err);
+	store_unlock(store);
+	return rc;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdio.h>
+
+#include "store/internal.h"
+
+#define SIP_PORT 5060
+
+static bool is_alpha(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_alnum(char c)
+{
+	return is_alpha(c) || is_digit(c);
+}
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+const char *quoted(const char *value, char buf[QUOTED_SIZE])
+{
+	size_t n = 0;
+
+	buf[n++] = '"';
+	for (; *value && n < QUOTED_SIZE - 6; value++)
+		buf[n++] = is_control(*value) ? '?' : *value;
+	if (*value) {
+		/* Not in the middle of a UTF-8 sequence. */
+		while (n > 1 && (buf[n - 1] & 0xc0) == 0x80)
+			n--;
+		if (n > 1 && (buf[n - 1] & 0x80))
+			n--;
+		memcpy(buf + n, "...", 3);
+		n += 3;
+	}
+	buf[n++] = '"';
+	buf[n] = '\0';
+	return buf;
+}
+
+/* The length of the UTF-8 sequence that s begins with; 0 if it is none, or a control character. */
+static size_t printable_utf8(const unsigned char *s)
+{
+	uint32_t code;
+	size_t n;
+
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7f;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		n = 2;
+	else if ((s[0] & 0xf0) == 0xe0)
+		n = 3;
+	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	code = s[0] & (0xff >> (n + 1));
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (s[i] & 0x3f);
+	}
+	if (code < 0xa0 || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff)
+		return 0;
+	return (n == 3 && code < 0x800) || (n == 4 && code < 0x10000) ? 0 : n;
+}
+
+static int check_text(const char *field, const char *text, size_t max, struct error *err)
+{
+	if (strlen(text) > max)
+		return error_set(err, -EINVAL, "%s %s: is longer than %zu bytes", field,
+				 QUOTED(text), max);
+	for (size_t step, i = 0; text[i]; i += step) {
+		step = printable_utf8((const unsigned char *)text + i);
+		if (step == 0)
+			return error_set(err, -EINVAL,
+					 "%s %s: holds a control character or is not UTF-8", field,
+					 QUOTED(text));
+	}
+	return 0;
+}
+
+int check_name(const char *field, const char *name, struct error *err)
+{
+	if (!name || !*name)
+		return error_set(err, -EINVAL, "%s: is empty", field);
+	if (name[0] == ' ' || name[strlen(name) - 1] == ' ')
+		return error_set(err, -EINVAL, "%s %s: begins or ends with a space", field,
+				 QUOTED(name));
+	return check_text(field, name, STORE_NAME_SIZE - 1, err);
+}
+
+int check_note(const char *note, struct error *err)
+{
+	return check_text("note", note, STORE_NOTE_SIZE - 1, err);
+}
+
+int check_realm(const char *realm, struct error *err)
+{
+	int rc = check_name("realm", realm, err);
+
+	if (rc == 0 && strpbrk(realm, "\"\\"))
+		return error_set(err, -EINVAL, "realm %s: must not hold a quote or a backslash",
+				 QUOTED(realm));
+	return rc;
+}
+
+int check_prefix(const struct prefix *prefix, struct error *err)
+{
+	struct ip masked;
+
+	if ((prefix->ip.family != 4 && prefix->ip.family != 6) ||
+	    prefix->len > ip_bits(&prefix->ip))
+		return error_set(err, -EINVAL, "prefix: family %u, length %u is no prefix",
+				 prefix->ip.family, prefix->len);
+	masked = ip_masked(&prefix->ip, prefix->len);
+	if (!ip_eq(&masked, &prefix->ip)) {
+		char text[PREFIX_TEXT_SIZE];
+
+		prefix_format(prefix, text);
+		return error_set(err, -EINVAL, "prefix \"%s\": host bits are set", text);
+	}
+	return 0;
+}
+
+int store_user_name_check(const char *name, struct error *err)
+{
+	size_t n = name ? strlen(name) : 0;
+
+	if (n < 3 || n >= STORE_USER_SIZE)
+		return error_set(err, -EINVAL, "user name %s: must have 3 to 64 characters",
+				 QUOTED(name ? name : ""));
+	for (const char *c = name; *c; c++) {
+		if (!is_alnum(*c) && !strchr("._-", *c))
+			return error_set(err, -EINVAL,
+					 "user name %s: only letters, digits, '.', '_' and '-' are "
+					 "allowed",
+					 QUOTED(name));
+	}
+	return 0;
+}
+
+int store_password_check(const char *password, struct error *err)
+{
+	size_t n = password ? strlen(password) : 0;
+	bool upper = false, lower = false, digit = false;
+
+	if (n < 8 || n > 128)
+		return error_set(err, -EINVAL, "password: must have 8 to 128 bytes, this has %zu",
+				 n);
+	for (const char *c = password; *c; c++) {
+		if (is_control(*c))
+			return error_set(err, -EINVAL, "password: holds a control character");
+		upper |= *c >= 'A' && *c <= 'Z';
+		lower |= *c >= 'a' && *c <= 'z';
+		digit |= is_digit(*c);
+	}
+	if (!upper || !lower || !digit)
+		return error_set(
+		    err, -EINVAL,
+		    "password: must hold an upper-case letter, a lower-case letter and "
+		    "a digit");
+	return 0;
+}
+
+/* RFC 3261 §25.1: unreserved and user-unreserved, without escapes. */
+int check_trunk_user(const char *user, struct error *err)
+{
+	if (strlen(user) >= STORE_USER_SIZE)
+		return error_set(err, -EINVAL, "trunk user %s: is longer than 64 bytes",
+				 QUOTED(user));
+	for (const char *c = user; *c; c++) {
+		if (!is_alnum(*c) && !strchr("-_.!~*'()&=+$,;?/", *c))
+			return error_set(err, -EINVAL,
+					 "trunk user %s: '%c' can not stand in the user part of a "
+					 "SIP URI",
+					 QUOTED(user), is_control(*c) ? '?' : *c);
+	}
+	return 0;
+}
+
+/* RFC 1123 labels, '_' tolerated; the last begins with a letter, so that a mistyped address is not
+ * taken for a name. */
+static bool is_host_name(const char *host)
+{
+	const char *label = host;
+
+	for (;;) {
+		size_t n = strcspn(label, ".");
+
+		if (n == 0 || n > 63 || label[0] == '-' || label[n - 1] == '-')
+			return false;
+		for (size_t i = 0; i < n; i++) {
+			if (!is_alnum(label[i]) && label[i] != '-' && label[i] != '_')
+				return false;
+		}
+		if (!label[n])
+			return is_alpha(label[0]);
+		label += n + 1;
+	}
+}
+
+/* Writes the host lower-case and without a final dot; *ret_ip has family 0 if it is a name. */
+static bool read_host(const char *text, char ret_host[STORE_DOMAIN_SIZE], struct ip *ret_ip)
+{
+	size_t n = strlen(text);
+
+	*ret_ip = (struct ip){0};
+	if (ip_parse(slice_from(text), ret_ip) == 0) {
+		ip_format(ret_ip, ret_host);
+		return true;
+	}
+	if (n > 1 && text[n - 1] == '.')
+		n--;
+	if (n >= STORE_DOMAIN_SIZE)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		ret_host[i] = text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i];
+	ret_host[n] = '\0';
+	return is_host_name(ret_host);
+}
+
+int check_domain(const char *domain, char ret_domain[STORE_DOMAIN_SIZE], struct error *err)
+{
+	char host[STORE_DOMAIN_SIZE];
+	struct ip ip;
+
+	if (strcmp(domain, "*") == 0) {
+		strcpy(ret_domain, "*");
+		return 0;
+	}
+	if (!read_host(domain, host, &ip))
+		return error_set(err, -EINVAL,
+				 "domain %s: must be a host name, an IP address, or \"*\" for the "
+				 "default trunk",
+				 QUOTED(domain));
+	strcpy(ret_domain, host);
+	return 0;
+}
+
+static int check_scheme(const char *uri, struct error *err)
+{
+	struct slice text = slice_from(uri);
+
+	if (slice_starts_nocase(text, SLICE("sips:")))
+		return error_set(
+		    err, -EINVAL,
+		    "upstream %s: TLS is not spoken yet; this release forwards by UDP, "
+		    "write sip:HOST[:PORT]",
+		    QUOTED(uri));
+	if (!slice_starts_nocase(text, SLICE("sip:")))
+		return error_set(err, -EINVAL, "upstream %s: must be sip:HOST[:PORT]", QUOTED(uri));
+	if (strpbrk(uri, ";?"))
+		return error_set(err, -EINVAL,
+				 "upstream %s: takes no parameters; this release forwards by UDP, "
+				 "write sip:HOST[:PORT]",
+				 QUOTED(uri));
+	if (strchr(uri, '@'))
+		return error_set(err, -EINVAL,
+				 "upstream %s: takes no user, the caller's is kept; write "
+				 "sip:HOST[:PORT]",
+				 QUOTED(uri));
+	return 0;
+}
+
+/* Splits HOST[:PORT], where HOST may be an IPv6 address in brackets. */
+static bool split_port(struct slice text, struct slice *ret_host, uint16_t *ret_port)
+{
+	const char *after = memchr(text.p, ']', text.n);
+	const char *from = text.n && text.p[0] == '[' && after ? after : text.p;
+	const char *colon = memchr(from, ':', text.n - (size_t)(from - text.p));
+	uint32_t port = SIP_PORT;
+
+	*ret_host = text;
+	if (colon) {
+		struct slice digits = {colon + 1, text.n - (size_t)(colon + 1 - text.p)};
+
+		ret_host->n = (size_t)(colon - text.p);
+		if (slice_u32(digits, &port) || port == 0 || port > UINT16_MAX)
+			return false;
+	}
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+int check_upstream(const char *uri, struct upstream *ret_upstream, struct error *err)
+{
+	struct upstream upstream = {0};
+	char text[STORE_URI_SIZE];
+	struct slice host;
+	int rc;
+
+	if (strlen(uri) >= STORE_URI_SIZE)
+		return error_set(err, -EINVAL, "upstream %s: is longer than %d bytes", QUOTED(uri),
+				 STORE_URI_SIZE - 1);
+	rc = check_scheme(uri, err);
+	if (rc)
+		return rc;
+	if (!split_port(slice_from(uri + strlen("sip:")), &host, &upstream.port))
+		return error_set(err, -EINVAL,
+				 "upstream %s: the port must be a number from 1 to 65535; an IPv6 "
+				 "address stands in brackets",
+				 QUOTED(uri));
+	if (slice_text(host, text, sizeof(text)) || !read_host(text, upstream.host, &upstream.ip))
+		return error_set(err, -EINVAL,
+				 "upstream %s: the host must be a host name or an IP address",
+				 QUOTED(uri));
+	*ret_upstream = upstream;
+	return 0;
+}
