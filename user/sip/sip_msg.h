@@ -39,7 +39,7 @@ struct sip_header {
 };
 
 struct sip_msg {
-	struct slice raw;
+	struct slice raw; /* the message alone: without leading CRLFs and what follows the body */
 	bool is_request;
 	enum sip_method method;	  /* request: of the request line; response: of CSeq */
 	struct slice method_text;
@@ -58,7 +58,8 @@ struct sip_msg {
 };
 
 /* Why a message was refused. Below SIP_PARSE_UNANSWERABLE a 400 can be sent: Via, From, To, Call-ID
- * and CSeq are there once each (Via at least once) and well-formed enough to copy. */
+ * and CSeq are there and can be copied; of one that stands twice the first is (RFC 4475 §3.3.8).
+ * Malformed responses are never answerable, and an ACK is never answered. */
 enum sip_parse_result {
 	SIP_PARSE_OK,
 	SIP_PARSE_BAD_REQUEST,	      /* answerable with 400; *ret_why says what to put in the reason */
@@ -78,7 +79,8 @@ int sip_msg_next(const struct sip_msg *msg, enum sip_header_id id, int index);
 struct slice sip_msg_value(const struct sip_msg *msg, enum sip_header_id id);
 
 /* Walks the comma-separated elements of a header value (commas inside quotes and <> do not count):
- * true and the next trimmed element, or false. Start with *position = 0. */
+ * true and the next trimmed element, or false. Start with *position = 0. An element may be
+ * empty: "a,,b" has three, "a," two. */
 bool sip_list_next(struct slice value, size_t *position, struct slice *ret_element);
 
 /* The enum of a method token (case matters, RFC 3261 §7.1). */

@@ -23,8 +23,14 @@ struct sip_reply {
 int sip_reply_write(const struct sip_msg *request, const struct sip_reply *reply, char *buf, size_t size,
 		    size_t *ret_n);
 
+/* Writes a Via element with received and rport as they must be for a request from the source (RFC
+ * 3261 §18.2.1, RFC 3581 §4); what the sender put there is replaced. An element that can not be
+ * read is written as it is. 0 or -ENOSPC. */
+int sip_via_stamp(struct slice element, const struct endpoint *source, char *buf, size_t size,
+		  size_t *ret_n);
+
 /* Where a reply to a request goes (RFC 3261 §18.2.2, RFC 3581 §4): the source address; its port with
- * rport, else the Via's. */
+ * rport, else the Via's. A Via that can not be read: the source. */
 struct endpoint sip_reply_destination(const struct sip_msg *request, const struct endpoint *source);
 
 #endif

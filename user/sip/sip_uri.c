@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* URIs. A sip URI is read twice, by osip2 and by our scan: what they disagree on, the PBX behind
+ * may read in a third way, so it is refused. */
+#include <errno.h>
+#include <osipparser2/osip_parser.h>
+#include <osipparser2/osip_port.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "sip/sip_grammar.h"
+#include "sip/sip_scan.h"
+
+struct owned_uri {
+	osip_uri_t *osip;
+	char text[];
+};
+
+static void free_owned(struct owned_uri *owned)
+{
+	if (!owned)
+		return;
+	osip_uri_free(owned->osip);
+	osip_free(owned);
+}
+
+static void init_osip(void)
+{
+	parser_init();
+}
+
+/* The user without its escapes, and whether osip2 reads what our scan read. */
+static int read_by_osip(struct owned_uri *owned, struct sip_uri *uri)
+{
+	int err = osip_uri_init(&owned->osip);
+
+	if (err)
+		return -ENOMEM;
+	err = osip_uri_parse(owned->osip, owned->text);
+	if (err)
+		return err == OSIP_NOMEM ? -ENOMEM : -EINVAL;
+	if (!slice_eq(uri->host, slice_from(owned->osip->host)) ||
+	    !uri->user.p != !owned->osip->username)
+		return -EINVAL;
+	uri->user = slice_from(owned->osip->username);
+	return 0;
+}
+
+static int read_uri(struct owned_uri *owned, struct slice text, struct sip_uri *uri)
+{
+	struct slice headers;
+	int err = sip_uri_scan(text, uri, &headers);
+
+	if (err || !sip_uri_is_sip(text))
+		return err;
+	return read_by_osip(owned, uri);
+}
+
+int sip_uri_parse(struct slice text, struct sip_uri *ret_uri)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct sip_uri uri = {0};
+	struct owned_uri *owned;
+	int err;
+
+	pthread_once(&once, init_osip);
+	owned = osip_malloc(sizeof(*owned) + text.n + 1);
+	if (!owned)
+		return -ENOMEM;
+	owned->osip = NULL;
+	if (text.n > 0)
+		memcpy(owned->text, text.p, text.n);
+	owned->text[text.n] = '\0';
+	err = read_uri(owned, (struct slice){owned->text, text.n}, &uri);
+	if (err) {
+		free_owned(owned);
+		return err;
+	}
+	uri.owned = owned;
+	*ret_uri = uri;
+	return 0;
+}
+
+void sip_uri_free(struct sip_uri *uri)
+{
+	if (!uri)
+		return;
+	free_owned(uri->owned);
+	memset(uri, 0, sizeof(*uri));
+}
