@@ -17,10 +17,9 @@ static const struct algorithm {
 };
 _Static_assert(sizeof(algorithms) / sizeof(algorithms[0]) == DIGEST_ALGORITHMS, "algorithms");
 
-/* A context each: one that changes its algorithm allocates. */
 struct digest_context {
 	EVP_MD *md[DIGEST_ALGORITHMS];
-	EVP_MD_CTX *ctx[DIGEST_ALGORITHMS];
+	EVP_MD_CTX *ctx;
 };
 
 const char *digest_algorithm_name(enum digest_algorithm algorithm)
@@ -60,16 +59,19 @@ int digest_algorithm_of(struct slice text, enum digest_algorithm *ret_algorithm,
 int digest_context_create(struct digest_context **ret_context)
 {
 	struct digest_context *context = calloc(1, sizeof(*context));
+	bool ok;
 
 	if (!context)
 		return -ENOMEM;
-	for (enum digest_algorithm i = 0; i < DIGEST_ALGORITHMS; i++) {
+	context->ctx = EVP_MD_CTX_new();
+	ok = context->ctx != NULL;
+	for (enum digest_algorithm i = 0; i < DIGEST_ALGORITHMS && ok; i++) {
 		context->md[i] = EVP_MD_fetch(NULL, algorithms[i].openssl, NULL);
-		context->ctx[i] = EVP_MD_CTX_new();
-		if (!context->md[i] || !context->ctx[i]) {
-			digest_context_free(context);
-			return -ENOMEM;
-		}
+		ok = context->md[i] != NULL;
+	}
+	if (!ok) {
+		digest_context_free(context);
+		return -ENOMEM;
 	}
 	*ret_context = context;
 	return 0;
@@ -79,10 +81,9 @@ void digest_context_free(struct digest_context *context)
 {
 	if (!context)
 		return;
-	for (enum digest_algorithm i = 0; i < DIGEST_ALGORITHMS; i++) {
-		EVP_MD_CTX_free(context->ctx[i]);
+	for (enum digest_algorithm i = 0; i < DIGEST_ALGORITHMS; i++)
 		EVP_MD_free(context->md[i]);
-	}
+	EVP_MD_CTX_free(context->ctx);
 	free(context);
 }
 
@@ -90,7 +91,7 @@ void digest_context_free(struct digest_context *context)
 static int hash_joined(struct digest_context *context, enum digest_algorithm algorithm,
 		       const struct slice *parts, size_t n, uint8_t ret_hash[DIGEST_HASH_MAX])
 {
-	EVP_MD_CTX *ctx = context->ctx[algorithm];
+	EVP_MD_CTX *ctx = context->ctx;
 	bool ok = EVP_DigestInit_ex2(ctx, context->md[algorithm], NULL);
 
 	for (size_t i = 0; i < n && ok; i++) {
@@ -124,7 +125,7 @@ int digest_ha1(struct digest_context *context, enum digest_algorithm algorithm,
 		memcpy(ret_ha1, hash, sizeof(hash));
 	OPENSSL_cleanse(hash, sizeof(hash));
 	/* The context's buffer has held the password: this frees and wipes it. */
-	EVP_MD_CTX_reset(context->ctx[algorithm]);
+	EVP_MD_CTX_reset(context->ctx);
 	return err;
 }
 

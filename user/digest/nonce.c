@@ -72,7 +72,7 @@ enum nonce_result nonce_verify(const struct nonce_keys *keys, const struct nonce
 	if (hex_decode(text, &nonce, sizeof(nonce)) != 0 || !is_ours(keys, binding, &nonce))
 		return NONCE_FOREIGN;
 	issued_s = ntohl(nonce.issued_be);
-	if (issued_s > now_s + FUTURE_S)
+	if (issued_s > now_s && issued_s - now_s > FUTURE_S)
 		return NONCE_FOREIGN;
 	*ret_issued_s = issued_s;
 	return now_s > issued_s + lifetime_s ? NONCE_EXPIRED : NONCE_VALID;

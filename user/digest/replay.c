@@ -24,8 +24,8 @@ struct replay {
 	struct window **oldest; /* the same windows as a binary heap, the oldest issue time first */
 	size_t limit;
 	unsigned lifetime_s;
-	/* Windows issued up to floor_s have been forgotten: without a window, up to there nobody
-	 * knows what was used. */
+	/* What was used of the nonces issued up to here is known of those that have a window only.
+	 */
 	uint64_t floor_s;
 	uint64_t evicted;
 };
@@ -63,6 +63,12 @@ void replay_free(struct replay *replay)
 	free(replay);
 }
 
+void replay_refuse_until(struct replay *replay, uint64_t issued_s)
+{
+	if (issued_s > replay->floor_s)
+		replay->floor_s = issued_s;
+}
+
 /* Puts the window at the free place i or above it. */
 static void heap_rise(struct window **heap, size_t i, struct window *window)
 {
@@ -94,8 +100,7 @@ static void forget_oldest(struct replay *replay)
 	struct window *oldest = replay->oldest[0];
 	size_t left = replay->windows.count - 1;
 
-	if (oldest->issued_s > replay->floor_s)
-		replay->floor_s = oldest->issued_s;
+	replay_refuse_until(replay, oldest->issued_s);
 	heap_sink(replay->oldest, left, replay->oldest[left]);
 	table_remove(&replay->windows, &oldest->node);
 	free(oldest);
@@ -103,7 +108,7 @@ static void forget_oldest(struct replay *replay)
 
 static bool is_over(const struct replay *replay, uint64_t issued_s, uint64_t now_s)
 {
-	return now_s > issued_s + replay->lifetime_s;
+	return now_s > issued_s && now_s - issued_s > replay->lifetime_s;
 }
 
 static struct window *window_find(const struct replay *replay, struct slice nonce, uint64_t hash)
@@ -164,16 +169,18 @@ static enum replay_result window_add(struct replay *replay, struct slice nonce, 
 enum replay_result replay_use(struct replay *replay, struct slice nonce, uint64_t issued_s,
 			      uint32_t nc, uint64_t now_s)
 {
-	uint64_t hash = table_hash(&replay->windows, 0, nonce.p, nonce.n);
 	struct window *window;
+	uint64_t hash;
 
+	if (nonce.n == 0 || nonce.n > sizeof(window->nonce))
+		return REPLAY_STALE;
 	while (replay->windows.count > 0 && is_over(replay, replay->oldest[0]->issued_s, now_s))
 		forget_oldest(replay);
+	hash = table_hash(&replay->windows, 0, nonce.p, nonce.n);
 	window = window_find(replay, nonce, hash);
 	if (window)
 		return window_use(window, nc);
-	if (issued_s <= replay->floor_s || is_over(replay, issued_s, now_s) ||
-	    nonce.n > sizeof(window->nonce))
+	if (issued_s <= replay->floor_s || is_over(replay, issued_s, now_s))
 		return REPLAY_STALE;
 	/* Evicting the oldest would make this one stale as well. */
 	if (replay->windows.count == replay->limit && issued_s <= replay->oldest[0]->issued_s)

@@ -2,7 +2,8 @@
 /*
  * Replay windows: which nonce counts of a nonce were used. Only a nonce that has authenticated
  * somebody takes memory, at most `limit` of them; when one must go, every nonce issued up to its issue
- * time counts as stale from then on, so that forgetting never opens a door.
+ * time counts as stale from then on, so that forgetting never opens a door. The same holds for those
+ * forgotten because their lifetime is over. Takes no locks.
  */
 #ifndef SIPWARD_DIGEST_REPLAY_H
 #define SIPWARD_DIGEST_REPLAY_H
@@ -18,6 +19,10 @@ struct replay;
 
 int replay_create(size_t limit, unsigned nonce_lifetime_s, struct replay **ret_replay);
 void replay_free(struct replay *replay);
+
+/* Makes every nonce issued up to then stale unless it has a window: to be called with the time of
+ * the start where the nonce keys have outlived the windows (a restart with kept keys). */
+void replay_refuse_until(struct replay *replay, uint64_t issued_s);
 
 enum replay_result { REPLAY_FRESH, REPLAY_REPEATED, REPLAY_STALE };
 
