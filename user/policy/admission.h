@@ -25,14 +25,13 @@ struct admission {
 enum admission_verdict {
 	ADMISSION_FORWARD,
 	ADMISSION_CHALLENGE, /* status 401 or 407 with the headers in `challenge` */
-	ADMISSION_REFUSE,    /* `status`: 400, 403, 404 (no trunk), 486 */
+	ADMISSION_REFUSE,    /* `status`: 400, 403, 486, 500 */
 };
 
 /* The one cause, for logs, metrics and explain. Append only. */
 enum admission_cause {
 	ADMISSION_BY_ADDRESS, ADMISSION_BY_CREDENTIAL, ADMISSION_BY_ADDRESS_AND_CREDENTIAL,
-	ADMISSION_FROM_UPSTREAM,    /* out-of-dialog request of a trusted upstream */
-	ADMISSION_NO_TRUNK,
+	ADMISSION_NO_TRUNK,	    /* 403: a scanner learns nothing */
 	ADMISSION_ADDRESS_REFUSED,
 	ADMISSION_NO_CREDENTIALS,   /* none for our realm: challenge */
 	ADMISSION_BAD_CREDENTIALS,  /* wrong user, password or digest: 403 */
@@ -42,6 +41,7 @@ enum admission_cause {
 	ADMISSION_REPLAYED,	    /* challenge with stale=true, counted */
 	ADMISSION_WEAK_ALGORITHM,   /* not offered to this user: challenge */
 	ADMISSION_NOT_REGISTERED,   /* auth type none without a registration: 486 */
+	ADMISSION_NO_RESOURCES,	    /* 500: out of memory; never evidence */
 	ADMISSION_CAUSES
 };
 const char *admission_cause_name(enum admission_cause cause);
@@ -73,7 +73,8 @@ struct admission_request {
 	uint64_t now_s;	    /* clock_wall_s */
 };
 
-/* Decides. Counts failures as evidence, uses up nonce counts, marks sources as proven. */
+/* Decides. Counts failures as evidence, uses up nonce counts, marks sources as proven. An upstream
+ * is treated as any other listed source here. */
 void admission_decide(const struct admission *admission, const struct admission_request *request,
 		      struct admission_result *ret_result);
 

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/admission.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "digest/challenge.h"
+#include "policy/credentials.h"
+#include "sip/sip_grammar.h"
+
+#define CONSUMED_MAX (sizeof(((struct admission_result *)0)->consumed) / sizeof(unsigned))
+
+enum evidence {
+	EVIDENCE_NONE,
+	EVIDENCE_SOFT,	    /* anybody could send it */
+	EVIDENCE_TRANSPORT, /* anybody could send it, but not over TCP or TLS */
+	EVIDENCE_HARD,
+};
+
+/* What follows from each cause. Of several credentials in one request the cause with the highest
+ * rank decides; whoever knows a password is helped on before anything else. */
+struct consequence {
+	const char *name;
+	enum admission_verdict verdict;
+	unsigned status; /* of refusals */
+	enum evidence evidence;
+	enum sipward_lockout_reason reason;
+	unsigned rank;
+	bool stale;
+};
+
+static const struct consequence consequences[ADMISSION_CAUSES] = {
+    [ADMISSION_BY_ADDRESS] = {.name = "by_address", .verdict = ADMISSION_FORWARD},
+    [ADMISSION_BY_CREDENTIAL] = {.name = "by_credential", .verdict = ADMISSION_FORWARD, .rank = 8},
+    [ADMISSION_BY_ADDRESS_AND_CREDENTIAL] = {.name = "by_address_and_credential",
+					     .verdict = ADMISSION_FORWARD},
+    [ADMISSION_NO_TRUNK] = {"no_trunk", ADMISSION_REFUSE, 403, EVIDENCE_TRANSPORT,
+			    SIPWARD_LOCKOUT_ADDRESS, 0, false},
+    [ADMISSION_ADDRESS_REFUSED] = {"address_refused", ADMISSION_REFUSE, 403, EVIDENCE_TRANSPORT,
+				   SIPWARD_LOCKOUT_ADDRESS, 0, false},
+    [ADMISSION_NO_CREDENTIALS] = {.name = "no_credentials", .verdict = ADMISSION_CHALLENGE},
+    [ADMISSION_BAD_CREDENTIALS] = {"bad_credentials", ADMISSION_REFUSE, 403, EVIDENCE_HARD,
+				   SIPWARD_LOCKOUT_CREDENTIAL, 4, false},
+    [ADMISSION_MALFORMED_CREDENTIALS] = {"malformed_credentials", ADMISSION_REFUSE, 400,
+					 EVIDENCE_TRANSPORT, SIPWARD_LOCKOUT_CREDENTIAL, 3, false},
+    [ADMISSION_FOREIGN_NONCE] = {"foreign_nonce", ADMISSION_CHALLENGE, 0, EVIDENCE_TRANSPORT,
+				 SIPWARD_LOCKOUT_CREDENTIAL, 2, false},
+    [ADMISSION_EXPIRED_NONCE] = {.name = "expired_nonce",
+				 .verdict = ADMISSION_CHALLENGE,
+				 .rank = 6,
+				 .stale = true},
+    [ADMISSION_REPLAYED] = {"replayed", ADMISSION_CHALLENGE, 0, EVIDENCE_SOFT,
+			    SIPWARD_LOCKOUT_CREDENTIAL, 5, true},
+    [ADMISSION_WEAK_ALGORITHM] = {.name = "weak_algorithm",
+				  .verdict = ADMISSION_CHALLENGE,
+				  .rank = 1},
+    [ADMISSION_NOT_REGISTERED] = {.name = "not_registered",
+				  .verdict = ADMISSION_REFUSE,
+				  .status = 486},
+    [ADMISSION_NO_RESOURCES] = {.name = "no_resources",
+				.verdict = ADMISSION_REFUSE,
+				.status = 500,
+				.rank = 7},
+};
+
+struct decision {
+	const struct admission *admission;
+	const struct admission_request *request;
+	struct admission_result *result;
+	struct policy_user *user; /* whose digest was right, even if it was not accepted */
+};
+
+const char *admission_cause_name(enum admission_cause cause)
+{
+	return cause < ADMISSION_CAUSES ? consequences[cause].name : "unknown";
+}
+
+/* ---- evidence ---- */
+
+static bool is_vouched(const struct decision *decision)
+{
+	const struct admission *admission = decision->admission;
+	const struct ip *ip = &decision->request->source.ip;
+	struct sipward_source source = filter_source(ip);
+	uint64_t until_ns;
+
+	if (policy_is_listed(admission->policy, ip))
+		return true;
+	return admission->filter && filter_proven_get(admission->filter, &source, &until_ns) == 0;
+}
+
+static void note_failure(struct decision *decision, enum admission_cause cause)
+{
+	const struct admission *admission = decision->admission;
+	const struct admission_request *request = decision->request;
+	enum evidence evidence = consequences[cause].evidence;
+	struct lockout_evidence failure = {
+	    .source = request->source.ip,
+	    .grade = LOCKOUT_SOFT,
+	    .reason = consequences[cause].reason,
+	};
+
+	if (evidence == EVIDENCE_NONE || !admission->lockouts)
+		return;
+	if (evidence == EVIDENCE_HARD || (evidence == EVIDENCE_TRANSPORT && request->reliable))
+		failure.grade = LOCKOUT_HARD;
+	failure.vouched = is_vouched(decision);
+	if (lockout_failure(admission->lockouts, policy_settings(admission->policy), &failure,
+			    request->now_ns, &decision->result->lockout))
+		decision->result->locked_out = true;
+}
+
+static void note_success(struct decision *decision)
+{
+	const struct admission *admission = decision->admission;
+	const struct ip *ip = &decision->request->source.ip;
+	struct sipward_source source = filter_source(ip);
+	uint64_t lasts_ns = policy_settings(admission->policy)->proven_s * NS_PER_S;
+
+	if (!admission->filter || lasts_ns == 0 || policy_is_listed(admission->policy, ip))
+		return;
+	/* Without the proof the source stays limited, no worse. */
+	(void)filter_proven_set(admission->filter, &source, decision->request->now_ns + lasts_ns);
+}
+
+/* ---- challenges ---- */
+
+/* RFC 3261 §22: a registrar asks with 401, a proxy with 407. */
+static unsigned challenge_status(const struct decision *decision)
+{
+	if (decision->request->msg->method == SIP_REGISTER)
+		return 401;
+	return decision->result->trunk->config.challenge_status;
+}
+
+static int write_challenge(struct decision *decision, struct slice realm,
+			   enum digest_algorithm algorithm)
+{
+	const struct admission_request *request = decision->request;
+	struct admission_result *result = decision->result;
+	const struct nonce_binding binding = {
+	    .source = request->source.ip,
+	    .transport = request->transport,
+	    .realm = realm,
+	    .algorithm = algorithm,
+	};
+	char nonce[NONCE_TEXT_SIZE];
+	const struct challenge challenge = {
+	    .proxy = result->status == 407,
+	    .realm = realm,
+	    .algorithm = algorithm,
+	    .nonce = nonce,
+	    .qop = result->trunk->config.auth_int ? DIGEST_QOP_AUTH_INT : DIGEST_QOP_AUTH,
+	    .stale = consequences[result->cause].stale,
+	};
+	size_t used = result->challenge.n, written;
+	int rc;
+
+	nonce_issue(decision->admission->nonce_keys, &binding, request->now_s, nonce);
+	rc = challenge_write(&challenge, result->challenge_text + used,
+			     sizeof(result->challenge_text) - used, &written);
+	if (rc == 0)
+		result->challenge.n += written;
+	return rc;
+}
+
+/* One field a realm and algorithm, in the trunk's order. What does not fit is left out: the fields
+ * preferred most come first. */
+static void write_challenges(struct decision *decision)
+{
+	struct admission_result *result = decision->result;
+	const struct policy_trunk *trunk = result->trunk;
+
+	result->status = challenge_status(decision);
+	for (size_t realm = 0; realm < trunk->realm_count; realm++) {
+		for (unsigned i = 0; i < trunk->config.algorithm_count; i++) {
+			unsigned algorithm = trunk->config.algorithms[i];
+
+			if (!credentials_offered(trunk, decision->user, algorithm))
+				continue;
+			if (write_challenge(decision, trunk->realms[realm], algorithm) != 0)
+				return;
+		}
+	}
+}
+
+/* ---- the decision ---- */
+
+/* Whichever of the two names the client chose. */
+unsigned admission_own_credentials(const struct policy_trunk *trunk, const struct sip_msg *msg,
+				   unsigned *ret_headers, unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < msg->header_count && n < max; i++) {
+		const struct sip_header *header = &msg->headers[i];
+
+		if (header->id != SIP_AUTHORIZATION && header->id != SIP_PROXY_AUTHORIZATION)
+			continue;
+		if (credentials_are_ours(trunk, header->value))
+			ret_headers[n++] = i;
+	}
+	return n;
+}
+
+/* Checks every set of credentials for our realms until one is right or the source is locked out.
+ * Each wrong one counts: a request with ten guesses is ten failures. */
+static enum admission_cause check_credentials(struct decision *decision)
+{
+	const struct admission_request *request = decision->request;
+	struct admission_result *result = decision->result;
+	const struct credentials_check check = {decision->admission, request, result->trunk};
+	enum admission_cause best = ADMISSION_NO_CREDENTIALS;
+	unsigned own[CONSUMED_MAX + 1];
+	unsigned n = admission_own_credentials(result->trunk, request->msg, own, CONSUMED_MAX + 1);
+
+	if (n > CONSUMED_MAX) {
+		note_failure(decision, ADMISSION_MALFORMED_CREDENTIALS);
+		return ADMISSION_MALFORMED_CREDENTIALS;
+	}
+	memcpy(result->consumed, own, n * sizeof(own[0]));
+	result->consumed_count = n;
+	for (unsigned i = 0; i < n && best != ADMISSION_BY_CREDENTIAL && !result->locked_out; i++) {
+		struct slice value = request->msg->headers[own[i]].value;
+		enum admission_cause cause = credentials_check(&check, value, &decision->user);
+
+		note_failure(decision, cause);
+		if (consequences[cause].rank > consequences[best].rank)
+			best = cause;
+	}
+	return best;
+}
+
+static enum admission_cause decide_by_digest(struct decision *decision)
+{
+	enum admission_cause cause = check_credentials(decision);
+
+	if (cause != ADMISSION_BY_CREDENTIAL)
+		return cause;
+	decision->result->user = decision->user;
+	note_success(decision);
+	if (decision->result->trunk->config.auth == STORE_AUTH_IP_ACL_AND_CREDENTIAL)
+		return ADMISSION_BY_ADDRESS_AND_CREDENTIAL;
+	return cause;
+}
+
+static enum admission_cause decide_by_address(struct decision *decision)
+{
+	if (policy_acl_allows(decision->result->trunk, &decision->request->source.ip))
+		return ADMISSION_BY_ADDRESS;
+	note_failure(decision, ADMISSION_ADDRESS_REFUSED);
+	return ADMISSION_ADDRESS_REFUSED;
+}
+
+static enum admission_cause decide_in_trunk(struct decision *decision)
+{
+	enum admission_cause cause;
+
+	switch (decision->result->trunk->config.auth) {
+	case STORE_AUTH_IP_ACL:
+		return decide_by_address(decision);
+	case STORE_AUTH_CREDENTIAL:
+		return decide_by_digest(decision);
+	case STORE_AUTH_IP_ACL_AND_CREDENTIAL:
+		cause = decide_by_address(decision);
+		return cause == ADMISSION_BY_ADDRESS ? decide_by_digest(decision) : cause;
+	case STORE_AUTH_NONE:
+		break;
+	}
+	return ADMISSION_NOT_REGISTERED;
+}
+
+/* From the Request-URI, never from To. What is no SIP URI names no domain. */
+static int find_trunk(struct decision *decision)
+{
+	const struct policy *policy = decision->admission->policy;
+	struct sip_uri uri = {0};
+	int rc = sip_uri_parse(decision->request->msg->uri, &uri);
+
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc == 0)
+		decision->result->trunk = policy_trunk_find(policy, uri.user, uri.host);
+	sip_uri_free(&uri);
+	return 0;
+}
+
+static enum admission_cause decide(struct decision *decision)
+{
+	if (find_trunk(decision) != 0)
+		return ADMISSION_NO_RESOURCES;
+	if (!decision->result->trunk) {
+		note_failure(decision, ADMISSION_NO_TRUNK);
+		return ADMISSION_NO_TRUNK;
+	}
+	decision->result->auth = decision->result->trunk->config.auth;
+	return decide_in_trunk(decision);
+}
+
+void admission_decide(const struct admission *admission, const struct admission_request *request,
+		      struct admission_result *ret_result)
+{
+	struct decision decision = {
+	    .admission = admission, .request = request, .result = ret_result};
+
+	/* Not memset: the challenge text alone is 3 KB. */
+	ret_result->trunk = NULL;
+	ret_result->user = NULL;
+	ret_result->auth = STORE_AUTH_NONE;
+	ret_result->challenge = (struct slice){ret_result->challenge_text, 0};
+	ret_result->consumed_count = 0;
+	ret_result->locked_out = false;
+
+	ret_result->cause = decide(&decision);
+	ret_result->verdict = consequences[ret_result->cause].verdict;
+	ret_result->status = consequences[ret_result->cause].status;
+	if (ret_result->verdict == ADMISSION_CHALLENGE)
+		write_challenges(&decision);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One set of digest credentials, checked (RFC 7616 §3.4, RFC 8760). For admission.c. */
+#ifndef SIPWARD_POLICY_CREDENTIALS_H
+#define SIPWARD_POLICY_CREDENTIALS_H
+
+#include "policy/admission.h"
+
+struct credentials_check {
+	const struct admission *admission;
+	const struct admission_request *request;
+	const struct policy_trunk *trunk;
+};
+
+/* ADMISSION_BY_CREDENTIAL, or why not. Uses up the nonce count, raises the ratchet; counts no
+ * evidence. *ret_user is set once the digest was found right, whatever came of it. An unknown user
+ * costs the same work as a wrong password and has the same result. */
+enum admission_cause credentials_check(const struct credentials_check *check, struct slice value,
+				       struct policy_user **ret_user);
+
+/* Whether a (Proxy-)Authorization value is for one of the trunk's realms. Digest credentials that
+ * can not be read, or name no realm, count as ours: nobody else could use them. */
+bool credentials_are_ours(const struct policy_trunk *trunk, struct slice value);
+
+/* Whether the trunk offers the algorithm to the user (NULL: not known yet). With the ratchet, the
+ * strongest of the trunk's algorithms that the user ever answered is the weakest offered. */
+bool credentials_offered(const struct policy_trunk *trunk, const struct policy_user *user,
+			 enum digest_algorithm algorithm);
+
+#endif
