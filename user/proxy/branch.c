@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/branch.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "proxy/mac.h"
+
+#define COOKIE "z9hG4bK"
+#define COOKIE_BYTES (sizeof(COOKIE) - 1)
+#define PART_BYTES (MAC_TEXT_SIZE - 1)
+
+uint64_t branch_id(const uint8_t *key, const struct sip_msg *msg, const struct sip_via *client_via,
+		   const struct ip *source)
+{
+	struct mac mac;
+
+	mac_begin(&mac, key, MAC_BRANCH);
+	mac_slice(&mac, client_via->branch);
+	mac_slice(&mac, client_via->host);
+	mac_number(&mac, client_via->port);
+	mac_slice(&mac, sip_msg_value(msg, SIP_CALL_ID));
+	mac_number(&mac, msg->cseq);
+	mac_slice(&mac, sip_tag(sip_msg_value(msg, SIP_FROM)));
+	mac_ip(&mac, source);
+	return mac_end(&mac);
+}
+
+uint64_t branch_loop(const uint8_t *key, const struct sip_msg *request)
+{
+	struct mac mac;
+
+	mac_begin(&mac, key, MAC_LOOP);
+	mac_slice(&mac, request->uri);
+	mac_slice(&mac, sip_msg_value(request, SIP_CALL_ID));
+	mac_number(&mac, request->cseq);
+	mac_slice(&mac, sip_tag(sip_msg_value(request, SIP_FROM)));
+	mac_slice(&mac, sip_tag(sip_msg_value(request, SIP_TO)));
+	return mac_end(&mac);
+}
+
+void branch_format(const struct branch *branch, char text[BRANCH_TEXT_SIZE])
+{
+	char id[MAC_TEXT_SIZE], loop[MAC_TEXT_SIZE];
+
+	mac_format(branch->id, id);
+	mac_format(branch->loop, loop);
+	snprintf(text, BRANCH_TEXT_SIZE, COOKIE "%s%s", id, loop);
+}
+
+static bool is_ours(struct slice text)
+{
+	return text.n == BRANCH_TEXT_SIZE - 1 && memcmp(text.p, COOKIE, COOKIE_BYTES) == 0;
+}
+
+bool branch_has_id(struct slice text, uint64_t id)
+{
+	return is_ours(text) && mac_matches(id, (struct slice){text.p + COOKIE_BYTES, PART_BYTES});
+}
+
+bool branch_has_loop(struct slice text, uint64_t loop)
+{
+	return is_ours(text) &&
+	       mac_matches(loop, (struct slice){text.p + COOKIE_BYTES + PART_BYTES, PART_BYTES});
+}
+
+bool via_element(const struct sip_msg *msg, unsigned place, struct slice *ret_element)
+{
+	for (int i = msg->first[SIP_VIA]; i >= 0; i = sip_msg_next(msg, SIP_VIA, i)) {
+		size_t position = 0;
+
+		while (sip_list_next(msg->headers[i].value, &position, ret_element))
+			if (place-- == 0)
+				return true;
+	}
+	return false;
+}
+
+int via_source(const struct sip_via *via, struct ip *ret_ip)
+{
+	return ip_parse(via->received.n ? via->received : via->host, ret_ip);
+}

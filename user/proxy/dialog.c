@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests of calls in progress. The token in their Route is all that is known of the call. */
+#include "proxy/proxy_internal.h"
+
+#define SIP_PORT 5060
+
+enum dialog_side { DIALOG_NONE, DIALOG_FROM_CALLER, DIALOG_FROM_CALLEE };
+
+/* The caller's tag is in From when the caller speaks, and in To when the callee does. */
+static enum dialog_side token_verify(const struct proxy *proxy, const struct sip_msg *msg,
+				     struct slice text, struct token *ret_token)
+{
+	struct slice call_id = sip_msg_value(msg, SIP_CALL_ID);
+	struct token_call from = {call_id, sip_tag(sip_msg_value(msg, SIP_FROM))};
+	struct token_call to = {call_id, sip_tag(sip_msg_value(msg, SIP_TO))};
+
+	/* Without a To tag there is no dialog, whatever the token says (RFC 3261 §12.2). */
+	if (!to.caller_tag.n)
+		return DIALOG_NONE;
+	if (token_read(proxy->dialog_key, text, &from, ret_token) == 0)
+		return DIALOG_FROM_CALLER;
+	if (token_read(proxy->dialog_key, text, &to, ret_token) == 0)
+		return DIALOG_FROM_CALLEE;
+	return DIALOG_NONE;
+}
+
+static enum dialog_side dialog_find(struct proxy *proxy, const struct sip_msg *msg,
+				    struct token *ret_token)
+{
+	enum dialog_side side = DIALOG_NONE;
+	struct sip_name_addr addr = {0};
+	struct sip_uri uri = {0};
+
+	if (!route_element(msg, 0, &addr, &uri))
+		return DIALOG_NONE;
+	if (uri_is_local(proxy, &uri))
+		side = token_verify(proxy, msg, uri.user, ret_token);
+	sip_uri_free(&uri);
+	sip_name_addr_free(&addr);
+	return side;
+}
+
+static bool uri_endpoint(const struct sip_uri *uri, struct endpoint *ret_endpoint)
+{
+	ret_endpoint->port = uri->port ? uri->port : SIP_PORT;
+	return ip_parse(uri->host, &ret_endpoint->ip) == 0;
+}
+
+/* Where the message itself says it goes: the first Route that is not ours, else the Request-URI. */
+static bool next_hop(struct proxy *proxy, const struct sip_msg *msg, struct endpoint *ret_endpoint)
+{
+	struct sip_name_addr addr = {0};
+	struct sip_uri uri = {0};
+	bool found = false, own = true;
+
+	for (unsigned place = 0; own && route_element(msg, place, &addr, &uri); place++) {
+		own = uri_is_local(proxy, &uri);
+		if (!own)
+			found = uri_endpoint(&uri, ret_endpoint);
+		sip_uri_free(&uri);
+		sip_name_addr_free(&addr);
+	}
+	if (!own || sip_uri_parse(msg->uri, &uri))
+		return found;
+	found = uri_endpoint(&uri, ret_endpoint);
+	sip_uri_free(&uri);
+	return found;
+}
+
+/* Towards the caller: what the message says if that is the caller's own address or one its trunk
+ * lists, else where the call came from (NAT). Never to a third party that a Contact may name. */
+static struct endpoint caller_target(struct proxy *proxy, const struct sip_msg *msg,
+				     const struct policy_trunk *trunk, const struct token *token)
+{
+	struct endpoint said;
+
+	if (next_hop(proxy, msg, &said) &&
+	    (ip_eq(&said.ip, &token->caller.ip) || policy_acl_allows(trunk, &said.ip)))
+		return said;
+	return token->caller;
+}
+
+/* The upstream that the call went to, or the one the trunk has now. */
+static bool is_upstream_of(const struct policy_trunk *trunk, const struct token *token,
+			   const struct ip *ip)
+{
+	return ip_eq(ip, &token->upstream.ip) || ip_eq(ip, &trunk->config.upstream_addr.ip);
+}
+
+static void refuse(struct proxy *proxy, const struct request *request, unsigned status,
+		   const char *cause)
+{
+	struct report_line line = {
+	    .event = "refused",
+	    .cause = cause,
+	    .status = status,
+	    .msg = request->msg,
+	    .source = &request->path->remote,
+	};
+
+	proxy_count(proxy, PROXY_REFUSED);
+	report_refusal(&proxy->report, &line, proxy->now_ns);
+	if (request->msg->method != SIP_ACK)
+		reply_stateless(proxy, request, status, (struct slice){0});
+}
+
+static void dialog_forward(struct proxy *proxy, struct forward *forward)
+{
+	const struct sip_msg *msg = forward->request->msg;
+	struct report_line line = {
+	    .event = "forwarded",
+	    .cause = "in_dialog",
+	    .msg = msg,
+	    .source = &forward->request->path->remote,
+	    .trunk = forward->trunk,
+	};
+
+	if (msg->has_max_forwards && msg->max_forwards == 0) {
+		refuse(proxy, forward->request, 483, "too_many_hops");
+		return;
+	}
+	if (proxy->output.local_for(proxy->output.arg, &forward->target.remote,
+				    &forward->target.local)) {
+		refuse(proxy, forward->request, 503, "next_hop_unreachable");
+		return;
+	}
+	if (forward_send(proxy, forward)) {
+		proxy_count(proxy, PROXY_DIALOG_FORWARDED);
+		report_decision(&line);
+	}
+}
+
+bool dialog_receive(struct proxy *proxy, const struct request *request)
+{
+	const struct sip_msg *msg = request->msg;
+	struct forward forward = {.request = request, .target.transport = NET_UDP};
+	struct token token;
+	enum dialog_side side = dialog_find(proxy, msg, &token);
+
+	if (side == DIALOG_NONE)
+		return false;
+	forward.trunk = policy_trunk_by_id(proxy->admission.policy, token.trunk_id);
+	forward.from_customer = side == DIALOG_FROM_CALLER;
+	if (!forward.trunk) {
+		refuse(proxy, request, 403, "trunk_gone");
+		return true;
+	}
+	if (side == DIALOG_FROM_CALLER) {
+		forward.target.remote = token.upstream;
+	} else if (is_upstream_of(forward.trunk, &token, &request->path->remote.ip)) {
+		forward.target.remote = caller_target(proxy, msg, forward.trunk, &token);
+	} else {
+		refuse(proxy, request, 403, "not_the_upstream");
+		return true;
+	}
+	dialog_forward(proxy, &forward);
+	return true;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a request looks like when it leaves (RFC 3261 §16.6). What is not named here leaves byte for
+ * byte as it came. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "proxy/proxy_internal.h"
+#include "sip/sip_reply.h"
+
+#define CREDENTIALS_MAX 16
+
+/* The client's Via says where the request truly came from. */
+static void edit_client_via(struct proxy *proxy, const struct request *request)
+{
+	size_t n;
+
+	if (sip_via_stamp(request->via_element, &request->path->remote, proxy->made,
+			  sizeof(proxy->made), &n))
+		proxy->edit.failed = -ENOSPC;
+	else
+		sip_edit_replace(&proxy->edit, request->via_element, "%.*s", (int)n, proxy->made);
+}
+
+static void endpoint_format_uri(const struct endpoint *e, char text[ENDPOINT_TEXT_SIZE + 2])
+{
+	char host[IP_TEXT_SIZE + 2];
+
+	ip_format_uri(&e->ip, host);
+	snprintf(text, ENDPOINT_TEXT_SIZE + 2, "%s:%u", host, e->port);
+}
+
+static void insert_via(struct sip_edit *edit, const struct forward *forward)
+{
+	char branch[BRANCH_TEXT_SIZE], local[ENDPOINT_TEXT_SIZE + 2];
+
+	branch_format(&forward->request->branch, branch);
+	endpoint_format_uri(&forward->target.local, local);
+	sip_edit_insert(edit, 0, "Via: SIP/2.0/UDP %s;branch=%s;rport\r\n", local, branch);
+}
+
+/* One Record-Route, or two where the two sides see different addresses of ours (RFC 5658 §5). */
+static void insert_record_route(struct proxy *proxy, const struct forward *forward)
+{
+	const struct sip_msg *msg = forward->request->msg;
+	const struct endpoint *inside = &forward->target.local;
+	const struct endpoint *outside = &forward->request->path->local;
+	struct token_call call = {sip_msg_value(msg, SIP_CALL_ID),
+				  sip_tag(sip_msg_value(msg, SIP_FROM))};
+	char token[TOKEN_TEXT_SIZE], local[ENDPOINT_TEXT_SIZE + 2];
+
+	token_write(proxy->dialog_key, &forward->token, &call, token);
+	endpoint_format_uri(inside, local);
+	sip_edit_insert(&proxy->edit, 0, "Record-Route: <sip:%s@%s;lr>\r\n", token, local);
+	if (endpoint_eq(inside, outside))
+		return;
+	endpoint_format_uri(outside, local);
+	sip_edit_insert(&proxy->edit, 0, "Record-Route: <sip:%s@%s;lr>\r\n", token, local);
+}
+
+static void edit_max_forwards(struct sip_edit *edit, const struct sip_msg *msg)
+{
+	int i = msg->first[SIP_MAX_FORWARDS];
+
+	if (i < 0)
+		sip_edit_insert(edit, 0, "Max-Forwards: 70\r\n");
+	else
+		sip_edit_replace(edit, msg->headers[i].value, "%u", msg->max_forwards - 1);
+}
+
+/* Fields that only the trusted side may write: an identity asserted (RFC 3325 §5), and what the
+ * gate itself tells. */
+static void drop_trusted_fields(struct sip_edit *edit, const struct sip_msg *msg)
+{
+	for (unsigned i = 0; i < msg->header_count; i++)
+		if (msg->headers[i].id == SIP_P_ASSERTED_IDENTITY ||
+		    slice_starts_nocase(msg->headers[i].name, SLICE("X-Sipward-")))
+			sip_edit_drop(edit, (int)i);
+}
+
+/* What the PBX may want to know about who was let in, and how. */
+static void insert_context(struct sip_edit *edit, const struct forward *forward)
+{
+	const struct admission_result *admitted = forward->admitted;
+	int last = (int)forward->request->msg->header_count;
+	char ip[IP_TEXT_SIZE];
+
+	ip_format(&forward->request->path->remote.ip, ip);
+	sip_edit_insert(edit, last, "X-Sipward-Auth-Type: %s\r\n",
+			store_auth_type_name(admitted->auth));
+	if (admitted->user)
+		sip_edit_insert(edit, last, "X-Sipward-Auth-User: %.*s\r\n",
+				(int)admitted->user->name.n, admitted->user->name.p);
+	sip_edit_insert(edit, last, "X-Sipward-Source: %s\r\n", ip);
+}
+
+static void drop_routes(struct sip_edit *edit, const struct sip_msg *msg)
+{
+	for (int i = msg->first[SIP_ROUTE]; i >= 0; i = sip_msg_next(msg, SIP_ROUTE, i))
+		sip_edit_drop(edit, i);
+}
+
+static void drop_credentials(struct sip_edit *edit, const struct forward *forward)
+{
+	const struct sip_msg *msg = forward->request->msg;
+	unsigned headers[CREDENTIALS_MAX], n;
+
+	if (forward->admitted) {
+		n = forward->admitted->consumed_count;
+		memcpy(headers, forward->admitted->consumed, sizeof(headers));
+	} else {
+		n = admission_own_credentials(forward->trunk, msg, headers, CREDENTIALS_MAX);
+	}
+	/* More than were counted must not slip through to the upstream. */
+	if (n >= CREDENTIALS_MAX)
+		edit->failed = -ENOSPC;
+	for (unsigned i = 0; i < n; i++)
+		sip_edit_drop(edit, (int)headers[i]);
+}
+
+int forward_write(struct proxy *proxy, const struct forward *forward, struct slice *ret_message)
+{
+	const struct sip_msg *msg = forward->request->msg;
+	struct sip_edit *edit = &proxy->edit;
+	size_t n;
+	int rc;
+
+	sip_edit_begin(edit, msg);
+	insert_via(edit, forward);
+	if (forward->record_route)
+		insert_record_route(proxy, forward);
+	edit_max_forwards(edit, msg);
+	edit_client_via(proxy, forward->request);
+	if (forward->from_customer) {
+		drop_trusted_fields(edit, msg);
+		drop_credentials(edit, forward);
+	}
+	if (forward->admitted) {
+		insert_context(edit, forward);
+		/* A preloaded Route is not followed: the trunk says where requests go. */
+		drop_routes(edit, msg);
+	} else {
+		route_strip_own(proxy, msg);
+	}
+	rc = sip_edit_write(edit, proxy->out, sizeof(proxy->out), &n);
+	if (!rc)
+		*ret_message = (struct slice){proxy->out, n};
+	return rc;
+}
+
+/* Starts the transaction with the request as it leaves. 0, -ENOSPC, -ENOMEM. */
+static int start_transaction(struct proxy *proxy, const struct forward *forward,
+			     struct slice message, struct txn **ret_txn)
+{
+	const struct request *request = forward->request;
+	struct txn *txn;
+	int rc = txn_create(&proxy->txns, request->branch.id, &txn);
+
+	if (rc)
+		return rc;
+	rc = blob_set(&txn->request, message);
+	if (rc) {
+		txn_free(&proxy->txns, txn);
+		return rc;
+	}
+	txn->method = request->msg->method;
+	txn->requester = reply_path(request);
+	txn->target = forward->target;
+	txn->interval_ns = TIMER_T1_NS;
+	txn_schedule(&proxy->txns, txn, proxy->now_ns + TIMER_T1_NS, proxy->now_ns + TIMER_64T1_NS);
+	*ret_txn = txn;
+	return 0;
+}
+
+static void say_trying(struct proxy *proxy, const struct request *request, struct txn *txn)
+{
+	struct slice reply;
+
+	if (reply_write(proxy, request, 100, (struct slice){0}, &reply) ||
+	    blob_set(&txn->response, reply))
+		return;
+	proxy_send(proxy, &txn->requester, reply);
+}
+
+bool forward_send(struct proxy *proxy, const struct forward *forward)
+{
+	const struct request *request = forward->request;
+	struct slice message;
+	struct txn *txn;
+	int rc;
+
+	if (forward_write(proxy, forward, &message)) {
+		/* More fields to take out than anybody has reason to send. */
+		if (request->msg->method != SIP_ACK)
+			reply_stateless(proxy, request, 400, (struct slice){0});
+		return false;
+	}
+	if (request->msg->method == SIP_ACK) {
+		proxy_send(proxy, &forward->target, message);
+		return true;
+	}
+	rc = start_transaction(proxy, forward, message, &txn);
+	if (rc) {
+		proxy_count(proxy, rc == -ENOSPC ? PROXY_TRANSACTIONS_FULL : PROXY_NO_MEMORY);
+		reply_stateless(proxy, request, 503, SLICE("Retry-After: 5\r\n"));
+		return false;
+	}
+	proxy_send(proxy, &txn->target, message);
+	if (txn->method == SIP_INVITE)
+		say_trying(proxy, request, txn);
+	return true;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/proxy_internal.h"
+
+static const char *const counter_names[] = {
+    [PROXY_RECEIVED] = "received",
+    [PROXY_NOT_SIP] = "not_sip",
+    [PROXY_UNANSWERABLE] = "unanswerable",
+    [PROXY_BAD_REQUEST] = "bad_request",
+    [PROXY_REQUESTS] = "requests",
+    [PROXY_RETRANSMISSIONS] = "retransmissions",
+    [PROXY_FORWARDED] = "forwarded",
+    [PROXY_DIALOG_FORWARDED] = "dialog_forwarded",
+    [PROXY_CHALLENGED] = "challenged",
+    [PROXY_REFUSED] = "refused",
+    [PROXY_LOCKED_OUT] = "locked_out",
+    [PROXY_LOCKED_OUT_SERVED] = "locked_out_served",
+    [PROXY_REPLY_WITHHELD] = "reply_withheld",
+    [PROXY_ACK_UNMATCHED] = "ack_unmatched",
+    [PROXY_RESPONSES] = "responses",
+    [PROXY_RESPONSE_UNVERIFIED] = "response_unverified",
+    [PROXY_RESPONSE_STATELESS] = "response_stateless",
+    [PROXY_TIMEOUTS] = "timeouts",
+    [PROXY_TRANSACTIONS_FULL] = "transactions_full",
+    [PROXY_NO_MEMORY] = "no_memory",
+    [PROXY_SEND_FAILED] = "send_failed",
+};
+_Static_assert(sizeof(counter_names) / sizeof(counter_names[0]) == PROXY_COUNTERS, "counter names");
+
+const char *proxy_counter_name(enum proxy_counter counter)
+{
+	return counter_names[counter];
+}
+
+int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
+{
+	struct proxy *proxy = calloc(1, sizeof(*proxy));
+	size_t limit = options->transactions ? options->transactions : PROXY_TRANSACTIONS_DEFAULT;
+	int rc;
+
+	if (!proxy)
+		return -ENOMEM;
+	rc = txns_init(&proxy->txns, limit);
+	if (rc) {
+		free(proxy);
+		return rc;
+	}
+	proxy->output = options->output;
+	proxy->admission = options->admission;
+	memcpy(proxy->branch_key, options->branch_key, sizeof(proxy->branch_key));
+	memcpy(proxy->dialog_key, options->dialog_key, sizeof(proxy->dialog_key));
+	sources_init(&proxy->sources);
+	*ret_proxy = proxy;
+	return 0;
+}
+
+void proxy_free(struct proxy *proxy)
+{
+	if (!proxy)
+		return;
+	txns_free(&proxy->txns);
+	explicit_bzero(proxy, sizeof(*proxy));
+	free(proxy);
+}
+
+void proxy_set_policy(struct proxy *proxy, const struct policy *policy)
+{
+	proxy->admission.policy = policy;
+}
+
+void proxy_set_filter(struct proxy *proxy, struct filter *filter, struct lockouts *lockouts)
+{
+	proxy->admission.filter = filter;
+	proxy->admission.lockouts = lockouts;
+}
+
+void proxy_count(struct proxy *proxy, enum proxy_counter counter)
+{
+	proxy->counters[counter]++;
+}
+
+void proxy_send(struct proxy *proxy, const struct net_path *path, struct slice message)
+{
+	struct iovec iov = {(char *)(uintptr_t)message.p, message.n};
+
+	if (proxy->output.send(proxy->output.arg, path, &iov, 1))
+		proxy_count(proxy, PROXY_SEND_FAILED);
+}
+
+static void receive_one(struct proxy *proxy, const struct net_packet *packet)
+{
+	struct sip_msg *msg = &proxy->msg;
+	const char *why = "";
+
+	proxy_count(proxy, PROXY_RECEIVED);
+	switch (sip_msg_parse(packet->bytes, msg, &why)) {
+	case SIP_PARSE_OK:
+		if (msg->is_request)
+			request_receive(proxy, msg, &packet->path);
+		else
+			response_receive(proxy, msg, &packet->path);
+		break;
+	case SIP_PARSE_BAD_REQUEST:
+		reply_unreadable(proxy, &packet->path, 400, why);
+		break;
+	case SIP_PARSE_BAD_VERSION:
+		reply_unreadable(proxy, &packet->path, 505, NULL);
+		break;
+	case SIP_PARSE_UNANSWERABLE:
+		proxy_count(proxy, PROXY_UNANSWERABLE);
+		break;
+	case SIP_PARSE_NOT_SIP:
+		proxy_count(proxy, PROXY_NOT_SIP);
+		break;
+	}
+}
+
+void proxy_receive(struct proxy *proxy, const struct net_packet *packets, unsigned n,
+		   uint64_t now_ns)
+{
+	proxy->now_ns = now_ns;
+	for (unsigned i = 0; i < n; i++)
+		receive_one(proxy, &packets[i]);
+}
+
+void proxy_tick(struct proxy *proxy, uint64_t now_ns)
+{
+	struct txn *txn;
+
+	proxy->now_ns = now_ns;
+	report_flush(&proxy->report, now_ns);
+	while ((txn = txn_due(&proxy->txns, now_ns)))
+		timer_fire(proxy, txn);
+}
+
+uint64_t proxy_deadline(const struct proxy *proxy)
+{
+	const struct deadline *first = deadline_first(&proxy->txns.deadlines);
+
+	return first ? first->at_ns : UINT64_MAX;
+}
+
+void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats)
+{
+	memcpy(ret_stats->counters, proxy->counters, sizeof(ret_stats->counters));
+	ret_stats->transactions = proxy->txns.table.count;
+	ret_stats->transaction_limit = proxy->txns.limit;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The stateful proxy (RFC 3261 §16) for one worker: takes datagrams, asks admission, forwards. What
+ * it sends leaves through struct proxy_output, and time is an argument, so that it runs the same in
+ * a daemon, a test and a fuzzer. Not thread-safe.
+ */
+#ifndef SIPWARD_PROXY_H
+#define SIPWARD_PROXY_H
+
+#include "net/net.h"
+#include "policy/admission.h"
+
+#define PROXY_TRANSACTIONS_DEFAULT 262144
+
+struct proxy_output {
+	int (*send)(void *arg, const struct net_path *path, const struct iovec *iov, unsigned count);
+	int (*local_for)(void *arg, const struct endpoint *remote, struct endpoint *ret_local);
+	bool (*is_local)(void *arg, const struct endpoint *endpoint);
+	void *arg;
+};
+
+struct proxy_options {
+	struct proxy_output output;
+	struct admission admission; /* all that it points to is borrowed */
+	uint8_t branch_key[16];
+	uint8_t dialog_key[16];
+	size_t transactions; /* at most so many at a time; 0 = the default */
+};
+
+struct proxy;
+
+int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy);
+void proxy_free(struct proxy *proxy);
+
+/* Decides by another snapshot, filter or lockout table from now on. What was given before is not
+ * used any more when this returns. */
+void proxy_set_policy(struct proxy *proxy, const struct policy *policy);
+void proxy_set_filter(struct proxy *proxy, struct filter *filter, struct lockouts *lockouts);
+
+/* Handles datagrams. now_ns: clock_coarse_ns. */
+void proxy_receive(struct proxy *proxy, const struct net_packet *packets, unsigned n,
+		   uint64_t now_ns);
+/* Repeats and gives up what is due. */
+void proxy_tick(struct proxy *proxy, uint64_t now_ns);
+/* When proxy_tick has something to do; UINT64_MAX if nothing is pending. */
+uint64_t proxy_deadline(const struct proxy *proxy);
+
+enum proxy_counter {
+	PROXY_RECEIVED,
+	PROXY_NOT_SIP,
+	PROXY_UNANSWERABLE,	   /* SIP, but too broken for an answer */
+	PROXY_BAD_REQUEST,	   /* answered 400 or 505 */
+	PROXY_REQUESTS,
+	PROXY_RETRANSMISSIONS,	   /* requests that were there already */
+	PROXY_FORWARDED,	   /* requests out of dialog */
+	PROXY_DIALOG_FORWARDED,	   /* requests in dialog, ACKs too */
+	PROXY_CHALLENGED,
+	PROXY_REFUSED,
+	PROXY_LOCKED_OUT,	   /* requests of locked-out sources that the filter let through */
+	PROXY_LOCKED_OUT_SERVED,   /* the same in mode monitor */
+	PROXY_REPLY_WITHHELD,	   /* the budget of answers to unlisted sources was spent */
+	PROXY_ACK_UNMATCHED,
+	PROXY_RESPONSES,
+	PROXY_RESPONSE_UNVERIFIED, /* the topmost Via is not ours */
+	PROXY_RESPONSE_STATELESS,  /* forwarded by Via alone */
+	PROXY_TIMEOUTS,		   /* requests that the next hop never answered */
+	PROXY_TRANSACTIONS_FULL,
+	PROXY_NO_MEMORY,
+	PROXY_SEND_FAILED,
+	PROXY_COUNTERS
+};
+const char *proxy_counter_name(enum proxy_counter counter);
+
+struct proxy_stats {
+	uint64_t counters[PROXY_COUNTERS];
+	size_t transactions, transaction_limit;
+};
+void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SIPWARD_PROXY_INTERNAL_H
+#define SIPWARD_PROXY_INTERNAL_H
+
+#include "base/clock.h"
+#include "proxy/branch.h"
+#include "proxy/mac.h"
+#include "proxy/proxy.h"
+#include "proxy/report.h"
+#include "proxy/source.h"
+#include "proxy/token.h"
+#include "proxy/txn.h"
+#include "sip/sip_edit.h"
+
+#define TIMER_T1_NS (500 * NS_PER_MS)
+#define TIMER_T2_NS (4 * NS_PER_S)
+#define TIMER_64T1_NS (64 * TIMER_T1_NS)
+#define TIMER_C_NS (185 * NS_PER_S) /* more than 3 minutes (RFC 3261 §16.6 step 11) */
+
+struct proxy {
+	struct proxy_output output;
+	struct admission admission;
+	uint8_t branch_key[16];
+	uint8_t dialog_key[16];
+	struct txns txns;
+	struct sources sources;
+	struct report report;
+	uint64_t counters[PROXY_COUNTERS];
+	uint64_t now_ns;
+	/* Working space of the message in hand. */
+	struct sip_msg msg;    /* as received */
+	struct sip_msg second; /* one made of a stored message */
+	struct sip_edit edit;
+	struct admission_result decision;
+	char out[NET_DATAGRAM_MAX];
+	char made[NET_DATAGRAM_MAX]; /* a message of our own making, before it is sent through out */
+};
+
+/* A request in hand. */
+struct request {
+	const struct sip_msg *msg;
+	const struct net_path *path; /* as received */
+	struct slice via_element;    /* the topmost */
+	struct sip_via via;	     /* the same, read */
+	struct branch branch;	     /* ours, should it be forwarded */
+};
+
+/* ---- request.c, dialog.c ---- */
+
+void request_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path);
+/* Forwards it by the signed token in its Route. False: it has none that is good. */
+bool dialog_receive(struct proxy *proxy, const struct request *request);
+
+/* ---- forward.c ---- */
+
+struct forward {
+	const struct request *request;
+	const struct policy_trunk *trunk;
+	struct net_path target; /* remote and local filled in */
+	bool from_customer;	/* strip what an untrusted side must not say */
+	/* The edits that only some requests need; see forward_write. */
+	const struct admission_result *admitted; /* NULL in dialog */
+	struct token token;			 /* used if record_route */
+	bool record_route;
+};
+
+/* Writes the request as it leaves into proxy->out. 0, or the sticky error of struct sip_edit. */
+int forward_write(struct proxy *proxy, const struct forward *forward, struct slice *ret_message);
+/* Sends it with a transaction (an ACK without) and answers what can not be sent. True if sent. */
+bool forward_send(struct proxy *proxy, const struct forward *forward);
+
+/* ---- route.c ---- */
+
+/* Whether a URI's host and port are ours. */
+bool uri_is_local(struct proxy *proxy, const struct sip_uri *uri);
+/* Removes the Route elements at the front that are ours. */
+void route_strip_own(struct proxy *proxy, const struct sip_msg *msg);
+/* The URI text and its parts of the first Route element (place 0 = topmost); false if there is none
+ * that can be read. The caller frees both. */
+bool route_element(const struct sip_msg *msg, unsigned place, struct sip_name_addr *ret_addr,
+		   struct sip_uri *ret_uri);
+
+/* ---- reply.c ---- */
+
+/* Whether somebody vouches for the source: an ACL, an upstream's address, a recent proof. */
+bool source_is_vouched(struct proxy *proxy, const struct ip *ip);
+/* Answers without state, within the budget if nobody vouches for the source. headers: further
+ * fields with CRLF, may be empty. */
+void reply_stateless(struct proxy *proxy, const struct request *request, unsigned status,
+		     struct slice headers);
+/* A 400 or 505 to a message that could not be read to its end. */
+void reply_unreadable(struct proxy *proxy, const struct net_path *path, unsigned status,
+		      const char *why);
+/* Writes a reply into proxy->made. 0 or -ENOSPC. */
+int reply_write(struct proxy *proxy, const struct request *request, unsigned status,
+		struct slice headers, struct slice *ret_message);
+/* The To tag of replies to a transaction: a retransmission gets it again, with nothing kept
+ * (RFC 3261 §8.2.7). */
+void reply_tag(const struct proxy *proxy, uint64_t id, char text[MAC_TEXT_SIZE]);
+/* Where replies to the request go. */
+struct net_path reply_path(const struct request *request);
+
+/* ---- response.c ---- */
+
+void response_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path);
+/* Answers a forwarded request ourselves, in place of the next hop. */
+void response_make(struct proxy *proxy, struct txn *txn, unsigned status);
+
+/* ---- timer.c ---- */
+
+/* Does what is due for the transaction, which may end it. */
+void timer_fire(struct proxy *proxy, struct txn *txn);
+/* Sends CANCEL to the next hop and arms its repetition. */
+void timer_cancel(struct proxy *proxy, struct txn *txn);
+
+/* ---- hop.c: requests of our own towards the next hop ---- */
+
+/* The ACK for a failure, or the CANCEL, of a request as it was forwarded (RFC 3261 §17.1.1.3, §9.1).
+ * to: the To header field of the response, with its line end; empty: the request's own. 0 or
+ * -ENOSPC. */
+int hop_request_write(const struct sip_msg *sent, struct slice method, struct slice to,
+		      struct slice room, size_t *ret_n);
+
+/* ---- proxy.c ---- */
+
+void proxy_count(struct proxy *proxy, enum proxy_counter counter);
+/* Sends bytes that lie in one piece. */
+void proxy_send(struct proxy *proxy, const struct net_path *path, struct slice message);
+
+#endif

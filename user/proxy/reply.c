@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/proxy_internal.h"
+#include "sip/sip_reply.h"
+
+bool source_is_vouched(struct proxy *proxy, const struct ip *ip)
+{
+	struct filter *filter = proxy->admission.filter;
+	struct sipward_source source;
+	uint64_t until_ns;
+
+	if (policy_is_listed(proxy->admission.policy, ip) ||
+	    source_is_proven(&proxy->sources, ip, proxy->now_ns))
+		return true;
+	if (!filter)
+		return false;
+	/* The filter's map remembers across restarts. */
+	source = filter_source(ip);
+	if (filter_proven_get(filter, &source, &until_ns))
+		return false;
+	source_prove(&proxy->sources, ip, until_ns);
+	return true;
+}
+
+struct net_path reply_path(const struct request *request)
+{
+	struct net_path path = *request->path;
+
+	path.remote = sip_reply_destination(request->msg, &request->path->remote);
+	return path;
+}
+
+void reply_tag(const struct proxy *proxy, uint64_t id, char text[MAC_TEXT_SIZE])
+{
+	struct mac mac;
+
+	mac_begin(&mac, proxy->branch_key, MAC_TO_TAG);
+	mac_number(&mac, id);
+	mac_format(mac_end(&mac), text);
+}
+
+int reply_write(struct proxy *proxy, const struct request *request, unsigned status,
+		struct slice headers, struct slice *ret_message)
+{
+	char tag[MAC_TEXT_SIZE];
+	struct sip_reply reply = {
+	    .status = status,
+	    .headers = headers,
+	    .source = request->path->remote,
+	};
+	size_t n;
+	int rc;
+
+	reply_tag(proxy, request->branch.id, tag);
+	reply.to_tag = (struct slice){tag, sizeof(tag) - 1};
+	rc = sip_reply_write(request->msg, &reply, proxy->made, sizeof(proxy->made), &n);
+	if (!rc)
+		*ret_message = (struct slice){proxy->made, n};
+	return rc;
+}
+
+/* Answers to forged sources would make a reflector of the gate. */
+static bool may_answer(struct proxy *proxy, const struct ip *ip)
+{
+	const struct store_settings *settings = policy_settings(proxy->admission.policy);
+
+	if (source_is_vouched(proxy, ip) ||
+	    source_take_answer(&proxy->sources, settings, ip, proxy->now_ns))
+		return true;
+	proxy_count(proxy, PROXY_REPLY_WITHHELD);
+	return false;
+}
+
+void reply_stateless(struct proxy *proxy, const struct request *request, unsigned status,
+		     struct slice headers)
+{
+	struct net_path path = reply_path(request);
+	struct slice message;
+
+	if (!may_answer(proxy, &request->path->remote.ip))
+		return;
+	if (reply_write(proxy, request, status, headers, &message) == 0)
+		proxy_send(proxy, &path, message);
+}
+
+void reply_unreadable(struct proxy *proxy, const struct net_path *path, unsigned status,
+		      const char *why)
+{
+	const struct sip_msg *msg = &proxy->msg;
+	struct sip_reply reply = {.status = status, .reason = why, .source = path->remote};
+	struct net_path back = *path;
+	char tag[MAC_TEXT_SIZE];
+	size_t n;
+
+	proxy_count(proxy, PROXY_BAD_REQUEST);
+	if (!msg->is_request || msg->method == SIP_ACK ||
+	    lockout_active(proxy->admission.lockouts, &path->remote.ip, proxy->now_ns, NULL) ||
+	    !may_answer(proxy, &path->remote.ip))
+		return;
+	reply_tag(proxy, 0, tag);
+	reply.to_tag = (struct slice){tag, sizeof(tag) - 1};
+	back.remote = sip_reply_destination(msg, &path->remote);
+	if (sip_reply_write(msg, &reply, proxy->made, sizeof(proxy->made), &n) == 0)
+		proxy_send(proxy, &back, (struct slice){proxy->made, n});
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/report.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+static void report_write(enum log_level level, const struct report_line *line)
+{
+	const struct sip_msg *msg = line->msg;
+	const char *trunk = line->trunk ? line->trunk->config.name : "";
+
+	LOG_AT(level, line->event, LOG_ENDPOINT("source", line->source),
+	       LOG_SLICE("method", msg->method_text), LOG_SLICE("uri", msg->uri),
+	       LOG_SLICE("from", sip_msg_value(msg, SIP_FROM)),
+	       LOG_SLICE("call_id", sip_msg_value(msg, SIP_CALL_ID)), LOG_STR("trunk", trunk),
+	       LOG_SLICE("user", line->user), LOG_INT("status", line->status),
+	       LOG_STR("cause", line->cause));
+}
+
+void report_decision(const struct report_line *line)
+{
+	report_write(LOG_LEVEL_DEBUG, line);
+}
+
+void report_flush(struct report *report, uint64_t now_ns)
+{
+	if (report->second == now_ns / NS_PER_S)
+		return;
+	if (report->suppressed)
+		log_info("refusals_suppressed", LOG_INT("lines", (int64_t)report->suppressed));
+	*report = (struct report){.second = now_ns / NS_PER_S};
+}
+
+void report_refusal(struct report *report, const struct report_line *line, uint64_t now_ns)
+{
+	report_flush(report, now_ns);
+	if (report->lines < REPORT_LINES_PER_S) {
+		report->lines++;
+		report_write(LOG_LEVEL_INFO, line);
+	} else {
+		report->suppressed++;
+	}
+}
+
+void report_lockout(const struct endpoint *source, const struct sipward_lockout *lockout,
+		    uint64_t now_ns)
+{
+	uint64_t left_ns = lockout->until_ns > now_ns ? lockout->until_ns - now_ns : 0;
+	const char *reason =
+	    lockout->reason == SIPWARD_LOCKOUT_CREDENTIAL ? "wrong_credentials" : "address_refused";
+
+	log_info("locked_out", LOG_IP("source", &source->ip),
+		 LOG_INT("seconds", (int64_t)(left_ns / NS_PER_S)),
+		 LOG_INT("failures", lockout->failures), LOG_STR("reason", reason));
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests in the order of DESIGN §6: what is known already, then calls in progress, then
+ * admission. */
+#include <stdio.h>
+
+#include "proxy/proxy_internal.h"
+
+static struct report_line line_of(const struct request *request, const char *event,
+				  const char *cause)
+{
+	return (struct report_line){
+	    .event = event,
+	    .cause = cause,
+	    .msg = request->msg,
+	    .source = &request->path->remote,
+	};
+}
+
+static void refuse(struct proxy *proxy, const struct request *request, unsigned status,
+		   const char *cause)
+{
+	struct report_line line = line_of(request, "refused", cause);
+
+	line.status = status;
+	proxy_count(proxy, PROXY_REFUSED);
+	report_refusal(&proxy->report, &line, proxy->now_ns);
+	reply_stateless(proxy, request, status, (struct slice){0});
+}
+
+/* ---- locked-out sources that reach the daemon: no filter, mode monitor, or action reject ---- */
+
+/* True if the request goes no further. */
+static bool stop_locked_out(struct proxy *proxy, const struct request *request)
+{
+	const struct store_settings *settings = policy_settings(proxy->admission.policy);
+
+	if (!lockout_active(proxy->admission.lockouts, &request->path->remote.ip, proxy->now_ns,
+			    NULL))
+		return false;
+	if (settings->mode == SIPWARD_MONITOR) {
+		proxy_count(proxy, PROXY_LOCKED_OUT_SERVED);
+		return false;
+	}
+	proxy_count(proxy, PROXY_LOCKED_OUT);
+	if (settings->lockout_reject && request->msg->method != SIP_ACK)
+		reply_stateless(proxy, request, 403, (struct slice){0});
+	return true;
+}
+
+/* ---- requests of transactions that are there ---- */
+
+static bool is_failed_invite(const struct txn *txn)
+{
+	return txn && txn->method == SIP_INVITE &&
+	       (txn->state == TXN_COMPLETED || txn->state == TXN_CONFIRMED);
+}
+
+/* For a failure the ACK ends here (RFC 3261 §17.2.1); for a 2xx it goes on by its own route. */
+static void receive_ack(struct proxy *proxy, const struct request *request, struct txn *txn)
+{
+	if (is_failed_invite(txn)) {
+		txn->state = TXN_CONFIRMED;
+		txn_schedule(&proxy->txns, txn, 0, txn->give_up_ns);
+		return;
+	}
+	if (!dialog_receive(proxy, request))
+		proxy_count(proxy, PROXY_ACK_UNMATCHED);
+}
+
+static void receive_cancel(struct proxy *proxy, const struct request *request, struct txn *txn)
+{
+	if (!txn || txn->method != SIP_INVITE) {
+		reply_stateless(proxy, request, 481, (struct slice){0});
+		return;
+	}
+	reply_stateless(proxy, request, 200, (struct slice){0});
+	if (txn->cancel != TXN_NOT_CANCELLED)
+		return;
+	txn->give_up_status = 487;
+	if (txn->state == TXN_PROCEEDING)
+		timer_cancel(proxy, txn);
+	else if (txn->state == TXN_CALLING)
+		txn->cancel = TXN_CANCEL_WANTED;
+}
+
+/* The last answer again, or silence while there is none (RFC 3261 §17.2.1, §17.2.2). */
+static void receive_again(struct proxy *proxy, const struct request *request, struct txn *txn)
+{
+	proxy_count(proxy, PROXY_RETRANSMISSIONS);
+	if (txn->method == request->msg->method && txn->response.p && txn->state != TXN_CONFIRMED)
+		proxy_send(proxy, &txn->requester, blob_slice(&txn->response));
+}
+
+/* ---- new requests ---- */
+
+/* A place of ours where the request has been with nothing changed since (RFC 3261 §16.3 step 4). */
+static bool has_looped(const struct request *request)
+{
+	struct slice element;
+
+	for (unsigned place = 0; via_element(request->msg, place, &element); place++) {
+		struct sip_via via = {0};
+		bool same;
+
+		if (sip_via_parse(element, &via))
+			continue;
+		same = branch_has_loop(via.branch, request->branch.loop);
+		sip_via_free(&via);
+		if (same)
+			return true;
+	}
+	return false;
+}
+
+/* 420 with the extensions that we lack, which is all of them. */
+static void refuse_extension(struct proxy *proxy, const struct request *request)
+{
+	struct slice wanted = sip_msg_value(request->msg, SIP_PROXY_REQUIRE);
+	char header[256];
+	int n = 0;
+
+	if (wanted.n < 128)
+		n = snprintf(header, sizeof(header), "Unsupported: %.*s\r\n", (int)wanted.n,
+			     wanted.p);
+	proxy_count(proxy, PROXY_REFUSED);
+	reply_stateless(proxy, request, 420, (struct slice){header, (size_t)n});
+}
+
+/* True if the request can not be forwarded by anybody (RFC 3261 §16.3). */
+static bool stop_invalid(struct proxy *proxy, const struct request *request)
+{
+	const struct sip_msg *msg = request->msg;
+
+	if (has_looped(request))
+		refuse(proxy, request, 482, "loop");
+	else if (msg->has_max_forwards && msg->max_forwards == 0)
+		refuse(proxy, request, 483, "too_many_hops");
+	else if (msg->first[SIP_PROXY_REQUIRE] >= 0)
+		refuse_extension(proxy, request);
+	else
+		return false;
+	return true;
+}
+
+/* A probe of ours: for nobody's number, or at our own address. */
+static bool is_options_to_us(struct proxy *proxy, const struct sip_msg *msg)
+{
+	struct sip_uri uri = {0};
+	bool to_us;
+
+	if (msg->method != SIP_OPTIONS || sip_uri_parse(msg->uri, &uri))
+		return false;
+	to_us = !uri.user.n || uri_is_local(proxy, &uri);
+	sip_uri_free(&uri);
+	return to_us;
+}
+
+static void receive_options(struct proxy *proxy, const struct request *request)
+{
+	if (source_is_vouched(proxy, &request->path->remote.ip))
+		reply_stateless(
+		    proxy, request, 200,
+		    SLICE("Accept: application/sdp\r\n"
+			  "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REGISTER, PRACK, "
+			  "SUBSCRIBE, NOTIFY, PUBLISH, INFO, REFER, MESSAGE, UPDATE\r\n"));
+	else
+		proxy_count(proxy, PROXY_REPLY_WITHHELD);
+}
+
+/* Calls from the PBX to customers need a trunk of their own, which is to come. An upstream that an
+ * ACL admits too, or another program on its machine, is a customer. */
+static bool is_from_upstream(struct proxy *proxy, const struct endpoint *source)
+{
+	const struct policy_trunk *trunk =
+	    policy_trunk_of_upstream(proxy->admission.policy, &source->ip);
+
+	return trunk && trunk->config.upstream_addr.port == source->port &&
+	       !policy_acl_allows(trunk, &source->ip);
+}
+
+static bool makes_dialog(enum sip_method method)
+{
+	return method == SIP_INVITE || method == SIP_SUBSCRIBE || method == SIP_REFER;
+}
+
+static void forward_admitted(struct proxy *proxy, const struct request *request,
+			     const struct admission_result *result)
+{
+	struct report_line line =
+	    line_of(request, "forwarded", admission_cause_name(result->cause));
+	struct forward forward = {
+	    .request = request,
+	    .trunk = result->trunk,
+	    .target = {.transport = NET_UDP, .remote = result->trunk->config.upstream_addr},
+	    .from_customer = true,
+	    .admitted = result,
+	    .record_route = makes_dialog(request->msg->method),
+	};
+
+	if (proxy->output.local_for(proxy->output.arg, &forward.target.remote,
+				    &forward.target.local)) {
+		refuse(proxy, request, 503, "upstream_unreachable");
+		return;
+	}
+	forward.token = (struct token){
+	    .trunk_id = result->trunk->config.id,
+	    .caller = request->path->remote,
+	    .upstream = forward.target.remote,
+	};
+	line.trunk = result->trunk;
+	if (result->user) {
+		const struct store_settings *settings = policy_settings(proxy->admission.policy);
+
+		line.user = result->user->name;
+		source_prove(&proxy->sources, &request->path->remote.ip,
+			     proxy->now_ns + settings->proven_s * NS_PER_S);
+	}
+	if (forward_send(proxy, &forward)) {
+		proxy_count(proxy, PROXY_FORWARDED);
+		report_decision(&line);
+	}
+}
+
+static void answer_denied(struct proxy *proxy, const struct request *request,
+			  const struct admission_result *result)
+{
+	bool refused = result->verdict == ADMISSION_REFUSE;
+	struct report_line line = line_of(request, refused ? "refused" : "challenged",
+					  admission_cause_name(result->cause));
+
+	line.status = result->status;
+	line.trunk = result->trunk;
+	proxy_count(proxy, refused ? PROXY_REFUSED : PROXY_CHALLENGED);
+	if (refused)
+		report_refusal(&proxy->report, &line, proxy->now_ns);
+	else
+		report_decision(&line);
+	if (result->locked_out)
+		report_lockout(&request->path->remote, &result->lockout, proxy->now_ns);
+	reply_stateless(proxy, request, result->status,
+			refused ? (struct slice){0} : result->challenge);
+}
+
+static void receive_new(struct proxy *proxy, const struct request *request)
+{
+	struct admission_request asked = {
+	    .msg = request->msg,
+	    .source = request->path->remote,
+	    .transport = request->path->transport,
+	    .now_ns = proxy->now_ns,
+	    .now_s = clock_wall_s(),
+	};
+	struct admission_result *result = &proxy->decision;
+
+	if (is_options_to_us(proxy, request->msg)) {
+		receive_options(proxy, request);
+		return;
+	}
+	if (stop_invalid(proxy, request))
+		return;
+	if (is_from_upstream(proxy, &request->path->remote)) {
+		refuse(proxy, request, 403, "outbound_not_configured");
+		return;
+	}
+	admission_decide(&proxy->admission, &asked, result);
+	if (result->verdict == ADMISSION_FORWARD)
+		forward_admitted(proxy, request, result);
+	else
+		answer_denied(proxy, request, result);
+}
+
+static void dispatch(struct proxy *proxy, const struct request *request)
+{
+	struct txn *txn;
+
+	if (stop_locked_out(proxy, request))
+		return;
+	txn = txn_find(&proxy->txns, request->branch.id);
+	if (request->msg->method == SIP_ACK)
+		receive_ack(proxy, request, txn);
+	else if (request->msg->method == SIP_CANCEL)
+		receive_cancel(proxy, request, txn);
+	else if (txn)
+		receive_again(proxy, request, txn);
+	else if (!dialog_receive(proxy, request))
+		receive_new(proxy, request);
+}
+
+void request_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path)
+{
+	struct request request = {.msg = msg, .path = path};
+
+	proxy_count(proxy, PROXY_REQUESTS);
+	if (!via_element(msg, 0, &request.via_element) ||
+	    sip_via_parse(request.via_element, &request.via)) {
+		proxy_count(proxy, PROXY_UNANSWERABLE);
+		return;
+	}
+	request.branch.id = branch_id(proxy->branch_key, msg, &request.via, &path->remote.ip);
+	request.branch.loop = branch_loop(proxy->branch_key, msg);
+	dispatch(proxy, &request);
+	sip_via_free(&request.via);
+}

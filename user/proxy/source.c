@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/source.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "proxy/mac.h"
+
+void sources_init(struct sources *sources)
+{
+	memset(sources, 0, sizeof(*sources));
+	random_bytes(sources->key, sizeof(sources->key));
+}
+
+static size_t place_of(const struct sources *sources, const struct ip *ip)
+{
+	struct ip source = ip_masked(ip, ip->family == 6 ? 64 : 32);
+	struct mac mac;
+
+	mac_begin(&mac, sources->key, MAC_SOURCE);
+	mac_ip(&mac, &source);
+	return mac_end(&mac) % SOURCE_PLACES;
+}
+
+void source_prove(struct sources *sources, const struct ip *ip, uint64_t until_ns)
+{
+	sources->proofs[place_of(sources, ip)] = (struct source_proof){filter_source(ip), until_ns};
+}
+
+bool source_is_proven(const struct sources *sources, const struct ip *ip, uint64_t now_ns)
+{
+	const struct source_proof *proof = &sources->proofs[place_of(sources, ip)];
+	struct sipward_source source = filter_source(ip);
+
+	return proof->until_ns > now_ns && memcmp(&proof->source, &source, sizeof(source)) == 0;
+}
+
+/* rate 0 = no limit. */
+static bool bucket_take(struct source_bucket *bucket, unsigned rate, unsigned burst,
+			uint64_t now_ns)
+{
+	uint64_t elapsed_ms = (now_ns - bucket->at_ns) / NS_PER_MS;
+	uint64_t most = (burst ? burst : 1) * 1000ULL;
+	uint64_t tokens = bucket->milli_tokens;
+
+	if (!rate)
+		return true;
+	/* A bucket that was never used is full. */
+	if (!bucket->at_ns || elapsed_ms >= most / rate + 1)
+		tokens = most;
+	else
+		tokens += elapsed_ms * rate;
+	/* Time below a millisecond stays to be counted next time. */
+	bucket->at_ns = bucket->at_ns ? bucket->at_ns + elapsed_ms * NS_PER_MS : now_ns;
+	if (tokens > most)
+		tokens = most;
+	bucket->milli_tokens = tokens >= 1000 ? tokens - 1000 : tokens;
+	return tokens >= 1000;
+}
+
+bool source_take_answer(struct sources *sources, const struct store_settings *settings,
+			const struct ip *ip, uint64_t now_ns)
+{
+	return bucket_take(&sources->buckets[place_of(sources, ip)], settings->source_rate_pps,
+			   settings->source_burst, now_ns) &&
+	       bucket_take(&sources->all, settings->cpu_rate_pps, settings->cpu_burst, now_ns);
+}

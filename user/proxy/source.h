@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the proxy remembers about sources: who proved itself lately, and how many answers an unlisted
+ * one may still have. Both live in tables of fixed size where sources may share a place, so that a
+ * flood of forged ones takes no memory.
+ */
+#ifndef SIPWARD_PROXY_SOURCE_H
+#define SIPWARD_PROXY_SOURCE_H
+
+#include "filter/filter.h"
+#include "store/store.h"
+
+#define SOURCE_PLACES 8192
+
+struct source_bucket {
+	uint64_t milli_tokens, at_ns;
+};
+
+struct source_proof {
+	struct sipward_source source;
+	uint64_t until_ns;
+};
+
+struct sources {
+	uint8_t key[16];
+	struct source_bucket all;
+	struct source_bucket buckets[SOURCE_PLACES];
+	struct source_proof proofs[SOURCE_PLACES];
+};
+
+void sources_init(struct sources *sources);
+/* Notes that the source has authenticated itself. */
+void source_prove(struct sources *sources, const struct ip *ip, uint64_t until_ns);
+bool source_is_proven(const struct sources *sources, const struct ip *ip, uint64_t now_ns);
+/* Takes one answer from the budget of the source and from that of all (the filter's rates, so that
+ * a gate without the filter is no better reflector than one with it). */
+bool source_take_answer(struct sources *sources, const struct store_settings *settings,
+			const struct ip *ip, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The token in our Record-Route: what a later request of the call proves by carrying it back, so that
+ * the daemon keeps nothing about established calls and a restart loses none.
+ */
+#ifndef SIPWARD_PROXY_TOKEN_H
+#define SIPWARD_PROXY_TOKEN_H
+
+#include "base/addr.h"
+#include "base/slice.h"
+
+#define TOKEN_TEXT_SIZE 160
+
+/* What the token says. */
+struct token {
+	int64_t trunk_id;
+	struct endpoint caller;	  /* where the first request came from */
+	struct endpoint upstream; /* where it went */
+};
+
+/* What it is good for: the call, named by its Call-ID and the tag of the party that began it. */
+struct token_call {
+	struct slice call_id, caller_tag;
+};
+
+void token_write(const uint8_t *key, const struct token *token, const struct token_call *call,
+		 char ret_text[TOKEN_TEXT_SIZE]);
+/* 0, or -EINVAL: not a token, or not ours, or of another call. */
+int token_read(const uint8_t *key, struct slice text, const struct token_call *call,
+	       struct token *ret_token);
+
+#endif
