@@ -308,7 +308,7 @@ struct rule_list {
 static int append_rule(struct rule_list *list, struct filter_rule rule, struct error *err)
 {
 	if (list->n == list->space) {
-		size_t space = list->space ? 2 * list->space : 256;
+		size_t space = 2 * list->space + 256;
 		struct filter_rule *grown = reallocarray(list->rules, space, sizeof(*grown));
 
 		if (!grown)
@@ -364,8 +364,9 @@ static int walk_entries(struct effective *effective, struct rule_list *list, str
 int effective_all(struct effective *effective, struct filter_rule **ret_rules, size_t *ret_n,
 		  struct error *err)
 {
-	struct rule_list list = {0};
-	int rc = walk_entries(effective, &list, err);
+	struct rule_list list = {.rules = calloc(1, sizeof(*list.rules)), .space = 1};
+	int rc = list.rules ? walk_entries(effective, &list, err)
+			    : error_set(err, -ENOMEM, "out of memory");
 
 	for (size_t i = 0; i < effective->upstream_count && rc == 0; i++) {
 		const struct prefix *prefix = &effective->upstreams[i].prefix;
