@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "store/internal.h"
 
@@ -14,10 +16,13 @@ static int io_error(struct store *store, struct error *err)
 			 sqlite3_errmsg(store->db), cause ? strerror(cause) : "no cause given");
 }
 
+/* SQLite keeps the cause to itself where it could open the file but not the one beside it. */
 static int open_error(struct store *store, struct error *err)
 {
 	int cause = sqlite3_system_errno(store->db);
 
+	if (faccessat(store->dir_fd, ".", W_OK, AT_EACCESS))
+		cause = errno;
 	if (cause == ENOSPC)
 		return io_error(store, err);
 	return error_set(err, cause == EROFS ? -EROFS : -EACCES, "%s/%s: can not be opened: %s",
