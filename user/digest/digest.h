@@ -20,7 +20,8 @@ enum digest_qop { DIGEST_QOP_NONE, DIGEST_QOP_AUTH, DIGEST_QOP_AUTH_INT };
 
 /* "MD5", "SHA-256", "SHA-512-256" as in the algorithm parameter. */
 const char *digest_algorithm_name(enum digest_algorithm algorithm);
-/* Case ignored; an empty text is MD5 (RFC 7616 §3.4). *ret_sess is set for NAME-sess. 0 or -EINVAL. */
+/* Case ignored; an empty text is MD5 (RFC 7616 §3.4); *ret_sess is set for NAME-sess.
+ * 0 or -EINVAL. */
 int digest_algorithm_of(struct slice text, enum digest_algorithm *ret_algorithm, bool *ret_sess);
 /* 16 or 32 bytes. */
 size_t digest_hash_size(enum digest_algorithm algorithm);
@@ -30,8 +31,9 @@ int digest_context_create(struct digest_context **ret_context);
 void digest_context_free(struct digest_context *context);
 
 /* H(username:realm:password), digest_hash_size bytes; the rest of ret_ha1 is zeroed. 0 or -EIO. */
-int digest_ha1(struct digest_context *context, enum digest_algorithm algorithm, struct slice username,
-	       struct slice realm, struct slice password, uint8_t ret_ha1[DIGEST_HASH_MAX]);
+int digest_ha1(struct digest_context *context, enum digest_algorithm algorithm,
+	       struct slice username, struct slice realm, struct slice password,
+	       uint8_t ret_ha1[DIGEST_HASH_MAX]);
 
 struct digest_input {
 	enum digest_algorithm algorithm;

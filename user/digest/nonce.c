@@ -11,7 +11,7 @@
 
 #define FUTURE_S 5 /* how far the clocks of two nodes, or one clock set back, may be apart */
 
-_Static_assert(NONCE_TEXT_SIZE > SIPWARD_NONCE_HEX, "nonce text");
+_Static_assert(NONCE_TEXT_SIZE == SIPWARD_NONCE_HEX + 1, "nonce text");
 _Static_assert(sizeof(((struct nonce_keys *)0)->present) / sizeof(bool) == SIPWARD_NONCE_KEYS,
 	       "nonce keys");
 

@@ -12,7 +12,7 @@
 #include "base/slice.h"
 #include "digest/digest.h"
 
-#define NONCE_TEXT_SIZE 128 /* enough for the text and a zero */
+#define NONCE_TEXT_SIZE 65 /* 64 digits and a zero */
 
 /* Keys by number, so that they can be rotated: `current` signs, all present ones verify. */
 struct nonce_keys {
@@ -36,7 +36,7 @@ void nonce_issue(const struct nonce_keys *keys, const struct nonce_binding *bind
 enum nonce_result {
 	NONCE_VALID,
 	NONCE_EXPIRED, /* ours, to this very source, but older than the lifetime */
-	NONCE_FOREIGN, /* not ours, changed, or issued to another source, realm or algorithm */
+	NONCE_FOREIGN, /* not ours, another node's, changed, or issued for another binding */
 };
 /* Only the canonical text is accepted. *ret_issued_s is set unless foreign. A nonce from the future
  * (more than 5 s) is foreign. */

@@ -24,8 +24,7 @@ struct replay {
 	struct window **oldest; /* the same windows as a binary heap, the oldest issue time first */
 	size_t limit;
 	unsigned lifetime_s;
-	/* What was used of the nonces issued up to here is known of those that have a window only.
-	 */
+	/* Of the nonces issued up to here, only those with a window are known. */
 	uint64_t floor_s;
 	uint64_t evicted;
 };

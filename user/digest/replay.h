@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Replay windows: which nonce counts of a nonce were used. Only a nonce that has authenticated
- * somebody takes memory, at most `limit` of them; when one must go, every nonce issued up to its issue
- * time counts as stale from then on, so that forgetting never opens a door. The same holds for those
- * forgotten because their lifetime is over. Takes no locks.
+ * somebody takes memory, at most `limit` of them; when one must go, every nonce issued up to its
+ * issue time counts as stale from then on, so that forgetting never opens a door. The same holds
+ * for those forgotten because their lifetime is over. Takes no locks.
  */
 #ifndef SIPWARD_DIGEST_REPLAY_H
 #define SIPWARD_DIGEST_REPLAY_H
@@ -28,8 +28,8 @@ enum replay_result { REPLAY_FRESH, REPLAY_REPEATED, REPLAY_STALE };
 
 /* To be called after the digest was found right, never before. nc 0 stands for a response without
  * qop (one use a nonce). Records the count if it is fresh. Out of memory is REPLAY_STALE. */
-enum replay_result replay_use(struct replay *replay, struct slice nonce, uint64_t issued_s, uint32_t nc,
-			      uint64_t now_s);
+enum replay_result replay_use(struct replay *replay, struct slice nonce, uint64_t issued_s,
+			      uint32_t nc, uint64_t now_s);
 
 struct replay_stats {
 	size_t nonces, limit;
