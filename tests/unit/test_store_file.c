@@ -257,15 +257,18 @@ static int write_some(const char *dir, int writer)
 {
 	struct store_acl_entry entry = {.prefix = prefix("10.0.0.0")};
 	struct store *store = NULL;
-	int rc = store_open(dir, &store, NULL);
+	struct error err = {0};
+	int rc = store_open(dir, &store, &err);
 
 	for (int i = 0; i < EACH && rc == 0; i++) {
 		entry.prefix.ip.bytes[2] = (uint8_t)writer;
 		entry.prefix.ip.bytes[3] = (uint8_t)i;
-		rc = store_acl_create(store, "a", "", NULL);
+		rc = store_acl_create(store, "a", "", &err);
 		if (rc == 0 || rc == -EEXIST)
-			rc = store_acl_add(store, "a", &entry, 1, NULL, NULL);
+			rc = store_acl_add(store, "a", &entry, 1, NULL, &err);
 	}
+	if (rc)
+		fprintf(stderr, "%s\n", err.text);
 	store_close(store);
 	return rc;
 }

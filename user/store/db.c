@@ -74,10 +74,10 @@ static int bind_one(sqlite3_stmt *stmt, int i, const struct bind *bind)
 	case BIND_INT:
 		return sqlite3_bind_int64(stmt, i, bind->integer);
 	case BIND_TEXT:
-		return sqlite3_bind_text64(stmt, i, bind->bytes, bind->n, SQLITE_TRANSIENT,
+		return sqlite3_bind_text64(stmt, i, bind->bytes, bind->n, SQLITE_STATIC,
 					   SQLITE_UTF8);
 	case BIND_BLOB:
-		return sqlite3_bind_blob64(stmt, i, bind->bytes, bind->n, SQLITE_TRANSIENT);
+		return sqlite3_bind_blob64(stmt, i, bind->bytes, bind->n, SQLITE_STATIC);
 	}
 	return SQLITE_MISUSE;
 }

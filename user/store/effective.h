@@ -25,8 +25,8 @@ int effective_all(struct effective *effective, struct filter_rule **ret_rules, s
 int effective_one(struct effective *effective, const struct prefix *prefix,
 		  struct filter_rule *ret_rule, struct error *err);
 
-/* What filter_apply needs to lead maps of generation `since` to the store's (sync.c). -E2BIG, without
- * a sentence: more than that is worth, or the journal does not reach back that far. */
+/* What filter_apply needs to lead maps of generation `since` to the store's (sync.c). -E2BIG,
+ * without a sentence: more than that is worth, or the journal does not reach back that far. */
 int store_filter_changes(struct store *store, uint64_t since, struct filter_rules *ret_changes,
 			 struct error *err);
 

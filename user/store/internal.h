@@ -12,7 +12,8 @@
 
 struct store {
 	sqlite3 *db;
-	int dir_fd; /* the state directory; flock on it lets one process migrate or sync at a time */
+	int dir_fd; /* the state directory; flock on it lets one process migrate or sync at a time
+		     */
 	char dir[STORE_DIR_SIZE];
 	unsigned read_depth;
 	struct {
@@ -24,6 +25,8 @@ struct store {
 
 /* ---- running SQL (db.c) ---- */
 
+/* Text and blobs are not copied (no secret is left behind): they must last until the statement has
+ * been stepped to its end. */
 struct bind {
 	enum { BIND_INT, BIND_TEXT, BIND_BLOB } kind;
 	int64_t integer;
@@ -43,7 +46,7 @@ struct binds {
 #define BINDS(...)                                                                                 \
 	((struct binds){(const struct bind[]){{0}, ##__VA_ARGS__} + 1,                             \
 			sizeof((const struct bind[]){{0}, ##__VA_ARGS__}) / sizeof(struct bind) -  \
-				1})
+			    1})
 
 /* Turns an SQLite result into a negative errno and a sentence. */
 int db_error(struct store *store, int result, struct error *err);
@@ -101,7 +104,7 @@ int change_begin(struct store *store, struct error *err);
 /* rc < 0: undoes all and returns rc. rc = 0: nothing has changed, nothing is kept. rc > 0: writes
  * the audit row, raises the generation, commits, notifies. */
 int change_end(struct store *store, int rc, struct error *err, const char *what, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 /* The rule of this prefix, and of those inside it, may differ after this change. */
 int change_prefix(struct store *store, const struct prefix *prefix, struct error *err);
 /* Any prefix's rule may differ after this change. */

@@ -113,17 +113,26 @@ static int migrate_from(struct store *store, int64_t version, struct error *err)
 	return rc ? rc : exec(store, pragma, err);
 }
 
-/* Whether the file is ours, and of which version; 0 = empty. */
+/* Whether the file is ours, and of which version; 0 = empty. One statement, so that a migration by
+ * another process is seen whole or not at all. */
 static int read_version(struct store *store, int64_t *ret_version, struct error *err)
 {
-	int64_t application, version, tables;
-	int rc = db_int(store, &application, err, "PRAGMA application_id");
+	int64_t application = 0, version = 0, tables = 0;
+	sqlite3_stmt *stmt = NULL;
+	int rc = db_query(store, &stmt, err,
+			  "SELECT application_id, user_version,"
+			  " (SELECT count(*) FROM sqlite_schema)"
+			  " FROM pragma_application_id, pragma_user_version");
 
 	if (rc == 0)
-		rc = db_int(store, &version, err, "PRAGMA user_version");
-	if (rc == 0)
-		rc = db_int(store, &tables, err, "SELECT count(*) FROM sqlite_schema");
-	if (rc)
+		rc = db_step(store, stmt, err);
+	if (rc > 0) {
+		application = sqlite3_column_int64(stmt, 0);
+		version = sqlite3_column_int64(stmt, 1);
+		tables = sqlite3_column_int64(stmt, 2);
+	}
+	sqlite3_finalize(stmt);
+	if (rc < 0)
 		return rc;
 	if (application != APPLICATION_ID && (application || version || tables))
 		return error_set(err, -EPROTO, "%s/%s: is a database, but no store of sipward",

@@ -29,7 +29,7 @@ static const struct number numbers[] = {
     NUMBER(lockout_window_s, 60, 1, DAY),
     NUMBER(lockout_duration_s, 60, 1, 365 * DAY),
     NUMBER(lockout_ceiling_s, 0, 0, 365 * DAY),
-    NUMBER(proven_s, 3600, 1, 30 * DAY),
+    NUMBER(proven_s, 3600, 0, 30 * DAY),
     NUMBER(nonce_lifetime_s, 300, 10, DAY),
     NUMBER(source_rate_pps, 10, 0, 100000000),
     NUMBER(source_burst, 20, 0, 100000000),

@@ -3,7 +3,11 @@
  * The store: the one truth about ACLs, credentials, trunks and settings. SQLite (WAL), one file,
  * STATE_DIR/sipward.db. Nothing outside user/store/ speaks SQL.
  *
- * Every change is one transaction that validates, writes an audit row and raises the generation.
+ * Every change is one transaction that validates, writes an audit row and raises the generation; one
+ * that changes nothing does none of this. What was reported as done outlives kill -9 and power loss.
+ * A struct store belongs to one thread at a time; open one for each. A visitor must not change what
+ * it walks over.
+ *
  * Errors: -EINVAL (a value breaks a rule; the sentence names field, value and rule), -EEXIST,
  * -ENOENT, -EBUSY (in use: the sentence names the trunks; or locked by another process too long),
  * -ENOSPC (disk full), -EROFS, -EACCES, -EPROTO (the file is of a newer sipward or no store), -EIO.
@@ -35,7 +39,8 @@ struct store;
 int store_open(const char *state_dir, struct store **ret_store, struct error *err);
 void store_close(struct store *store);
 
-/* Raised by every change. */
+/* Raised by every change. Starts at the Unix time of the store's making, so that generations of an
+ * older store that stood in the same place are not taken for its own. */
 int store_generation(struct store *store, uint64_t *ret_generation);
 
 /* Read transactions: between them all reads see one state. */
@@ -96,6 +101,7 @@ struct store_user {
 	unsigned strongest; /* index of the strongest algorithm ever answered (the ratchet) */
 };
 
+/* The realm goes into challenges as it is: no quotes, no backslashes. */
 int store_credentials_create(struct store *store, const char *name, const char *realm, struct error *err);
 int store_credentials_delete(struct store *store, const char *name, struct error *err);
 int store_credentials_get(struct store *store, const char *name, struct store_credentials *ret_list,
@@ -110,6 +116,7 @@ int store_user_each(struct store *store, const char *list,
  * control characters. The sentence never holds the password. */
 int store_password_check(const char *password, struct error *err);
 int store_user_name_check(const char *name, struct error *err);
+/* -EEXIST also if a trunk would then know the name twice in one realm (through another list). */
 int store_user_add(struct store *store, const char *list, const char *name,
 		   const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err);
 /* Also resets the ratchet. */
@@ -133,10 +140,10 @@ const char *store_auth_type_name(enum store_auth_type type);
 struct store_trunk {
 	int64_t id;
 	char name[STORE_NAME_SIZE];
-	char domain[STORE_DOMAIN_SIZE]; /* lower case; "*" = the default trunk */
+	char domain[STORE_DOMAIN_SIZE]; /* lower case, IPv6 without brackets; "*" = the default trunk */
 	char user[STORE_USER_SIZE];	/* app-style user@domain; empty = the whole domain */
 	char upstream[STORE_URI_SIZE];	/* sip:HOST[:PORT] as given */
-	struct endpoint upstream_addr;	/* what HOST was last resolved to */
+	struct endpoint upstream_addr;	/* what HOST was last resolved to; ignored on write */
 	unsigned algorithms[STORE_ALGORITHMS]; /* in order of preference */
 	unsigned algorithm_count;
 	unsigned challenge_status; /* 407 (default) or 401 */
@@ -150,16 +157,18 @@ struct store_trunk {
 
 /* The defaults above; name, domain and upstream empty. */
 void store_trunk_defaults(struct store_trunk *ret_trunk);
-/* Resolves the upstream's host (getaddrinfo) before the transaction. */
+/* Resolves the upstream's host (getaddrinfo) before the transaction. -EEXIST names the trunk that has
+ * the same name, or the same domain and user. */
 int store_trunk_create(struct store *store, const struct store_trunk *trunk, struct error *err);
-/* Replaces all fields of the trunk of this name. */
+/* Replaces all fields of the trunk of this name. An upstream that stays as it is, is not resolved. */
 int store_trunk_set(struct store *store, const struct store_trunk *trunk, struct error *err);
 int store_trunk_delete(struct store *store, const char *name, struct error *err);
 int store_trunk_get(struct store *store, const char *name, struct store_trunk *ret_trunk,
 		    struct error *err);
 int store_trunk_each(struct store *store, int (*visit)(const struct store_trunk *trunk, void *arg),
 		     void *arg, struct error *err);
-/* Attaching twice, and detaching what is not attached, are -EEXIST and -ENOENT. */
+/* Attaching twice, and detaching what is not attached, are -EEXIST and -ENOENT. -EEXIST also for a
+ * list that shares realm and a user name with another list of the trunk. */
 int store_trunk_attach_acl(struct store *store, const char *trunk, const char *acl, struct error *err);
 int store_trunk_detach_acl(struct store *store, const char *trunk, const char *acl, struct error *err);
 int store_trunk_attach_credentials(struct store *store, const char *trunk, const char *list,
@@ -173,8 +182,8 @@ int store_trunk_acl_each(struct store *store, int64_t trunk_id,
 int store_trunk_credentials_each(struct store *store, int64_t trunk_id,
 				 int (*visit)(int64_t list_id, const char *name, void *arg), void *arg,
 				 struct error *err);
-/* Resolves the upstreams' names again; what can not be resolved keeps its address. *ret_changed
- * counts the trunks that changed (each a change of its own). */
+/* Resolves the upstreams' names again; what can not be resolved, or still has its address among
+ * others, keeps it. *ret_changed counts the trunks that changed (each a change of its own). */
 int store_trunk_resolve(struct store *store, size_t *ret_changed, struct error *err);
 
 /* ---- settings and keys (settings.c) ---- */
@@ -210,7 +219,7 @@ int store_unlisted_effective(struct store *store, enum sipward_unlisted *ret_unl
 /* Everything that the maps should say: ACLs attached to enabled trunks, upstreams, settings. */
 int store_filter_rules(struct store *store, struct filter_rules *ret_rules, struct error *err);
 /* Brings the maps to the store's generation: by the changed ACL entries alone where the maps' own
- * generation allows it, else (or if full) by filter_reconcile. */
+ * generation allows it, else (or if full) by filter_reconcile. One process at a time. */
 int store_sync(struct store *store, struct filter *filter, bool full,
 	       struct filter_reconciled *ret_reconciled, struct error *err);
 
