@@ -148,7 +148,7 @@ int store_acl_entry_each(struct store *store, const char *name,
  * over them. The same prefix twice: the later one wins. */
 struct ordered {
 	struct prefix_key key;
-	size_t i;
+	const struct store_acl_entry *entry;
 };
 
 static int compare_ordered(const void *a_, const void *b_)
@@ -156,7 +156,7 @@ static int compare_ordered(const void *a_, const void *b_)
 	const struct ordered *a = a_, *b = b_;
 	int order = memcmp(a->key.bytes, b->key.bytes, sizeof(a->key.bytes));
 
-	return order ? order : (a->i > b->i) - (a->i < b->i);
+	return order ? order : (a->entry > b->entry) - (a->entry < b->entry);
 }
 
 static int order_entries(const struct store_acl_entry *entries, size_t n,
@@ -170,7 +170,7 @@ static int order_entries(const struct store_acl_entry *entries, size_t n,
 		if (rc == 0)
 			rc = check_note(entries[i].note, err);
 		if (rc == 0)
-			ordered[i] = (struct ordered){prefix_key(&entries[i].prefix), i};
+			ordered[i] = (struct ordered){prefix_key(&entries[i].prefix), &entries[i]};
 	}
 	if (rc) {
 		free(ordered);
@@ -182,8 +182,8 @@ static int order_entries(const struct store_acl_entry *entries, size_t n,
 }
 
 /* The number of entries that are new, or mean something else than before; or a negative errno. */
-static int insert_entries(struct store *store, int64_t id, const struct store_acl_entry *entries,
-			  const struct ordered *ordered, size_t n, struct error *err)
+static int insert_entries(struct store *store, int64_t id, const struct ordered *ordered, size_t n,
+			  struct error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int changed = 0;
@@ -195,7 +195,7 @@ static int insert_entries(struct store *store, int64_t id, const struct store_ac
 			    "  OR (excluded.note <> '' AND note <> excluded.note)");
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		const struct store_acl_entry *entry = &entries[ordered[i].i];
+		const struct store_acl_entry *entry = ordered[i].entry;
 		const struct prefix_key *key = &ordered[i].key;
 
 		rc = db_bind(
@@ -228,7 +228,7 @@ int store_acl_add(struct store *store, const char *name, const struct store_acl_
 		goto out;
 	rc = acl_id(store, name, &id, err);
 	if (rc == 0)
-		rc = added = insert_entries(store, id, entries, ordered, n, err);
+		rc = added = insert_entries(store, id, ordered, n, err);
 	if (n)
 		prefix_format(&entries[0].prefix, prefix);
 	rc = change_end(store, rc, err, "ACL \"%s\": added %s%s, %d entries", name, prefix,
@@ -271,7 +271,6 @@ int store_acl_remove(struct store *store, const char *name, const struct prefix 
 		     struct error *err)
 {
 	char prefix[PREFIX_TEXT_SIZE] = "nothing";
-	int64_t id;
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++)
@@ -280,9 +279,7 @@ int store_acl_remove(struct store *store, const char *name, const struct prefix 
 		rc = change_begin(store, err);
 	if (rc)
 		return rc;
-	rc = acl_id(store, name, &id, err);
-	if (rc == 0)
-		rc = delete_entries(store, name, id, prefixes, n, err);
+	rc = delete_entries(store, name, prefixes, n, err);
 	if (n)
 		prefix_format(&prefixes[0], prefix);
 	return change_end(store, rc, err, "ACL \"%s\": removed %s%s, %zu entries", name, prefix,

@@ -175,16 +175,22 @@ static int put_setting(struct store *store, const char *name, struct bind value,
 		      TEXT(name), value);
 }
 
-static void note_change(char *what, size_t size, const char *change)
-{
-	size_t used = strlen(what);
+/* The settings changed, for the audit. */
+struct summary {
+	char text[480];
+};
 
-	snprintf(what + used, size - used, "%s%s", used ? ", " : "", change);
+static void note_change(struct summary *summary, const char *change)
+{
+	size_t used = strlen(summary->text);
+
+	snprintf(summary->text + used, sizeof(summary->text) - used, "%s%s", used ? ", " : "",
+		 change);
 }
 
-/* Writes what differs and says so in `what`; how many differ, or a negative errno. */
+/* Writes what differs; how many settings do, or a negative errno. */
 static int write_settings(struct store *store, const struct store_settings *old,
-			  const struct store_settings *new, char *what, size_t size,
+			  const struct store_settings *new, struct summary *summary,
 			  struct error *err)
 {
 	char before[PORTS_TEXT_SIZE], after[PORTS_TEXT_SIZE], text[2 * PORTS_TEXT_SIZE + 32];
@@ -196,7 +202,7 @@ static int write_settings(struct store *store, const struct store_settings *old,
 		if (from == to)
 			continue;
 		snprintf(text, sizeof(text), "%s from %u to %u", numbers[i].name, from, to);
-		note_change(what, size, text);
+		note_change(summary, text);
 		rc = put_setting(store, numbers[i].name, INT(to), err);
 		changed++;
 	}
@@ -204,7 +210,7 @@ static int write_settings(struct store *store, const struct store_settings *old,
 	ports_format(new, after);
 	if (rc >= 0 && strcmp(before, after) != 0) {
 		snprintf(text, sizeof(text), "ports from \"%s\" to \"%s\"", before, after);
-		note_change(what, size, text);
+		note_change(summary, text);
 		rc = put_setting(store, "ports", TEXT(after), err);
 		changed++;
 	}
@@ -215,7 +221,7 @@ int store_settings_set(struct store *store, const struct store_settings *setting
 		       struct error *err)
 {
 	struct store_settings old;
-	char what[480] = "";
+	struct summary summary = {""};
 	int rc = check_settings(settings, err);
 
 	if (rc == 0)
@@ -224,8 +230,8 @@ int store_settings_set(struct store *store, const struct store_settings *setting
 		return rc;
 	rc = store_settings_get(store, &old, err);
 	if (rc == 0)
-		rc = write_settings(store, &old, settings, what, sizeof(what), err);
-	return change_end(store, rc, err, "settings: %s", what);
+		rc = write_settings(store, &old, settings, &summary, err);
+	return change_end(store, rc, err, "settings: %s", summary.text);
 }
 
 int store_secret(struct store *store, const char *purpose, uint8_t ret_key[16], struct error *err)

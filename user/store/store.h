@@ -3,10 +3,10 @@
  * The store: the one truth about ACLs, credentials, trunks and settings. SQLite (WAL), one file,
  * STATE_DIR/sipward.db. Nothing outside user/store/ speaks SQL.
  *
- * Every change is one transaction that validates, writes an audit row and raises the generation; one
- * that changes nothing does none of this. What was reported as done outlives kill -9 and power loss.
- * A struct store belongs to one thread at a time; open one for each. A visitor must not change what
- * it walks over.
+ * Every change is one transaction that validates, writes an audit row and raises the generation;
+ * one that changes nothing does none of this. What was reported as done outlives kill -9 and power
+ * loss. A struct store belongs to one thread at a time; open one for each. A visitor must not
+ * change what it walks over.
  *
  * Errors: -EINVAL (a value breaks a rule; the sentence names field, value and rule), -EEXIST,
  * -ENOENT, -EBUSY (in use: the sentence names the trunks; or locked by another process too long),
@@ -25,13 +25,13 @@
 
 #define STORE_STATE_DIR_DEFAULT "/var/lib/sipward"
 
-#define STORE_NAME_SIZE 121   /* ACL, list, trunk, realm names: at most 120 bytes and a zero */
-#define STORE_USER_SIZE 65    /* 3–64 of letters, digits, '.', '_', '-' */
+#define STORE_NAME_SIZE 121 /* ACL, list, trunk, realm names: at most 120 bytes and a zero */
+#define STORE_USER_SIZE 65  /* 3–64 of letters, digits, '.', '_', '-' */
 #define STORE_NOTE_SIZE 256
 #define STORE_DOMAIN_SIZE 254 /* "*" = the default trunk */
 #define STORE_URI_SIZE 300
-#define STORE_HA1_SIZE 32     /* MD5 uses the first 16 */
-#define STORE_ALGORITHMS 3    /* in the order of enum digest_algorithm: MD5, SHA-256, SHA-512-256 */
+#define STORE_HA1_SIZE 32  /* MD5 uses the first 16 */
+#define STORE_ALGORITHMS 3 /* in the order of enum digest_algorithm: MD5, SHA-256, SHA-512-256 */
 
 struct store;
 
@@ -67,11 +67,12 @@ struct store_acl_entry {
 int store_acl_create(struct store *store, const char *name, const char *note, struct error *err);
 /* -EBUSY while attached to a trunk. */
 int store_acl_delete(struct store *store, const char *name, struct error *err);
-int store_acl_get(struct store *store, const char *name, struct store_acl *ret_acl, struct error *err);
-/* Visitors: a result other than 0 ends the walk and is returned. Sorted by name (entries: by family,
- * address, length). */
-int store_acl_each(struct store *store, int (*visit)(const struct store_acl *acl, void *arg), void *arg,
-		   struct error *err);
+int store_acl_get(struct store *store, const char *name, struct store_acl *ret_acl,
+		  struct error *err);
+/* Visitors: a result other than 0 ends the walk and is returned. Sorted by name (entries: by
+ * family, address, length). */
+int store_acl_each(struct store *store, int (*visit)(const struct store_acl *acl, void *arg),
+		   void *arg, struct error *err);
 /* name NULL: the entries of all ACLs. */
 int store_acl_entry_each(struct store *store, const char *name,
 			 int (*visit)(const struct store_acl_entry *entry, void *arg), void *arg,
@@ -102,7 +103,8 @@ struct store_user {
 };
 
 /* The realm goes into challenges as it is: no quotes, no backslashes. */
-int store_credentials_create(struct store *store, const char *name, const char *realm, struct error *err);
+int store_credentials_create(struct store *store, const char *name, const char *realm,
+			     struct error *err);
 int store_credentials_delete(struct store *store, const char *name, struct error *err);
 int store_credentials_get(struct store *store, const char *name, struct store_credentials *ret_list,
 			  struct error *err);
@@ -111,7 +113,8 @@ int store_credentials_each(struct store *store,
 			   struct error *err);
 /* list NULL: the users of all lists. The HA1s are wiped after the visit. */
 int store_user_each(struct store *store, const char *list,
-		    int (*visit)(const struct store_user *user, void *arg), void *arg, struct error *err);
+		    int (*visit)(const struct store_user *user, void *arg), void *arg,
+		    struct error *err);
 /* The password rule: 8–128 bytes with an upper-case letter, a lower-case letter and a digit, no
  * control characters. The sentence never holds the password. */
 int store_password_check(const char *password, struct error *err);
@@ -140,7 +143,7 @@ const char *store_auth_type_name(enum store_auth_type type);
 struct store_trunk {
 	int64_t id;
 	char name[STORE_NAME_SIZE];
-	char domain[STORE_DOMAIN_SIZE]; /* lower case, IPv6 without brackets; "*" = the default trunk */
+	char domain[STORE_DOMAIN_SIZE]; /* lower case, IPv6 bare; "*" = the default trunk */
 	char user[STORE_USER_SIZE];	/* app-style user@domain; empty = the whole domain */
 	char upstream[STORE_URI_SIZE];	/* sip:HOST[:PORT] as given */
 	struct endpoint upstream_addr;	/* what HOST was last resolved to; ignored on write */
@@ -157,10 +160,10 @@ struct store_trunk {
 
 /* The defaults above; name, domain and upstream empty. */
 void store_trunk_defaults(struct store_trunk *ret_trunk);
-/* Resolves the upstream's host (getaddrinfo) before the transaction. -EEXIST names the trunk that has
- * the same name, or the same domain and user. */
+/* Resolves the upstream's host (getaddrinfo) before the transaction. -EEXIST names the trunk that
+ * has the same name, or the same domain and user. */
 int store_trunk_create(struct store *store, const struct store_trunk *trunk, struct error *err);
-/* Replaces all fields of the trunk of this name. An upstream that stays as it is, is not resolved. */
+/* Replaces all fields of the trunk of this name. An unchanged upstream is not resolved again. */
 int store_trunk_set(struct store *store, const struct store_trunk *trunk, struct error *err);
 int store_trunk_delete(struct store *store, const char *name, struct error *err);
 int store_trunk_get(struct store *store, const char *name, struct store_trunk *ret_trunk,
@@ -169,8 +172,10 @@ int store_trunk_each(struct store *store, int (*visit)(const struct store_trunk 
 		     void *arg, struct error *err);
 /* Attaching twice, and detaching what is not attached, are -EEXIST and -ENOENT. -EEXIST also for a
  * list that shares realm and a user name with another list of the trunk. */
-int store_trunk_attach_acl(struct store *store, const char *trunk, const char *acl, struct error *err);
-int store_trunk_detach_acl(struct store *store, const char *trunk, const char *acl, struct error *err);
+int store_trunk_attach_acl(struct store *store, const char *trunk, const char *acl,
+			   struct error *err);
+int store_trunk_detach_acl(struct store *store, const char *trunk, const char *acl,
+			   struct error *err);
 int store_trunk_attach_credentials(struct store *store, const char *trunk, const char *list,
 				   struct error *err);
 int store_trunk_detach_credentials(struct store *store, const char *trunk, const char *list,
@@ -180,33 +185,39 @@ int store_trunk_acl_each(struct store *store, int64_t trunk_id,
 			 int (*visit)(int64_t acl_id, const char *name, void *arg), void *arg,
 			 struct error *err);
 int store_trunk_credentials_each(struct store *store, int64_t trunk_id,
-				 int (*visit)(int64_t list_id, const char *name, void *arg), void *arg,
-				 struct error *err);
+				 int (*visit)(int64_t list_id, const char *name, void *arg),
+				 void *arg, struct error *err);
 /* Resolves the upstreams' names again; what can not be resolved, or still has its address among
  * others, keeps it. *ret_changed counts the trunks that changed (each a change of its own). */
 int store_trunk_resolve(struct store *store, size_t *ret_changed, struct error *err);
 
 /* ---- settings and keys (settings.c) ---- */
 
-enum store_unlisted { STORE_UNLISTED_AUTO, STORE_UNLISTED_DROP, STORE_UNLISTED_LIMIT, STORE_UNLISTED_REJECT };
+enum store_unlisted {
+	STORE_UNLISTED_AUTO,
+	STORE_UNLISTED_DROP,
+	STORE_UNLISTED_LIMIT,
+	STORE_UNLISTED_REJECT
+};
 
 struct store_settings {
-	enum sipward_mode mode;	       /* default monitor */
-	enum store_unlisted unlisted;  /* default auto */
+	enum sipward_mode mode;	      /* default monitor */
+	enum store_unlisted unlisted; /* default auto */
 	struct sipward_port ports[SIPWARD_PORTS_MAX];
-	unsigned port_count;	       /* 0 = udp/5060 tcp/5060 tcp/5061 */
-	bool lockout_reject;	       /* lockout_action: drop (default) or reject */
-	unsigned lockout_failures;     /* 10 */
-	unsigned lockout_window_s;     /* 60 */
-	unsigned lockout_duration_s;   /* 60 */
-	unsigned lockout_ceiling_s;    /* doubling for repeat offenders up to this; 0 = no doubling */
-	unsigned proven_s;	       /* how long a proof lasts: 3600 */
-	unsigned nonce_lifetime_s;     /* 300 */
+	unsigned port_count;	     /* 0 = udp/5060 tcp/5060 tcp/5061 */
+	bool lockout_reject;	     /* lockout_action: drop (default) or reject */
+	unsigned lockout_failures;   /* 10 */
+	unsigned lockout_window_s;   /* 60 */
+	unsigned lockout_duration_s; /* 60 */
+	unsigned lockout_ceiling_s;  /* doubling for repeat offenders up to this; 0 = no doubling */
+	unsigned proven_s;	     /* how long a proof lasts: 3600 */
+	unsigned nonce_lifetime_s;   /* 300 */
 	unsigned source_rate_pps, source_burst; /* unlisted sources: 10, 20 */
 	unsigned cpu_rate_pps, cpu_burst;	/* all unlisted sources on a CPU: 2000, 4000 */
 };
 int store_settings_get(struct store *store, struct store_settings *ret_settings, struct error *err);
-int store_settings_set(struct store *store, const struct store_settings *settings, struct error *err);
+int store_settings_set(struct store *store, const struct store_settings *settings,
+		       struct error *err);
 
 /* A secret of the given purpose ("nonce", "branch", "dialog"), made at first use. */
 int store_secret(struct store *store, const char *purpose, uint8_t ret_key[16], struct error *err);
@@ -225,8 +236,8 @@ int store_sync(struct store *store, struct filter *filter, bool full,
 
 /* ---- change notification (notify.c) ---- */
 
-/* Tells a running daemon (datagram socket STATE_DIR/notify) that the store has changed; no daemon is
- * no error. Every changing function above calls it after its commit. */
+/* Tells a running daemon (datagram socket STATE_DIR/notify) that the store has changed; no daemon
+ * is no error. Every changing function above calls it after its commit. */
 void store_notify(struct store *store);
 /* The daemon's end: a non-blocking descriptor to poll, readable after changes. 0 or a negative
  * errno. */
