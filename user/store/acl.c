@@ -240,13 +240,16 @@ out:
 	return rc;
 }
 
-static int delete_entries(struct store *store, const char *name, int64_t id,
-			  const struct prefix *prefixes, size_t n, struct error *err)
+static int delete_entries(struct store *store, const char *name, const struct prefix *prefixes,
+			  size_t n, struct error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc =
-	    db_prepare(store, &stmt, err, "DELETE FROM acl_entry WHERE acl_id = ? AND prefix = ?");
+	int64_t id;
+	int rc = acl_id(store, name, &id, err);
 
+	if (rc == 0)
+		rc = db_prepare(store, &stmt, err,
+				"DELETE FROM acl_entry WHERE acl_id = ? AND prefix = ?");
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		struct prefix_key key = prefix_key(&prefixes[i]);
 
