@@ -28,11 +28,14 @@ static void init_osip(void)
 	parser_init();
 }
 
-/* The user without its escapes, and whether osip2 reads what our scan read. */
+/* The user without its escapes, and whether osip2 reads what our scan read. It is shown no more than
+ * user, host and port: it loses memory over parameters when there is none left. */
 static int read_by_osip(struct owned_uri *owned, struct sip_uri *uri)
 {
+	char *at = strchr(owned->text, '@'), *host = at ? at : owned->text;
 	int err = osip_uri_init(&owned->osip);
 
+	host[strcspn(host, ";?")] = '\0';
 	if (err)
 		return -ENOMEM;
 	err = osip_uri_parse(owned->osip, owned->text);

@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <osipparser2/osip_parser.h>
+#include <osipparser2/osip_port.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "sip/sip_grammar.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void assert_slice(struct slice actual, const char *expected)
+{
+	if (!slice_eq(actual, slice_from(expected)))
+		fail_msg("'%.*s' is not '%s'", (int)actual.n, actual.p, expected);
+}
+
+static void uris_are_read(void **state)
+{
+	static const struct {
+		const char *text, *scheme, *user, *host;
+		uint16_t port;
+		const char *params;
+	} rows[] = {
+	    {"sip:example.com", "sip", "", "example.com", 0, ""},
+	    {"SIPS:bob@example.com:5061;transport=tls;lr", "SIPS", "bob", "example.com", 5061,
+	     "transport=tls;lr"},
+	    {"sip:bob:secret@example.com", "sip", "bob", "example.com", 0, ""},
+	    {"sip:b%6fb%40x@example.com;a=b?Subject=x;y", "sip", "bob@x", "example.com", 0, "a=b"},
+	    {"sip:example.com?Subject=x;y", "sip", "", "example.com", 0, ""},
+	    {"sip:a;b=c?d@example.com;e", "sip", "a;b=c?d", "example.com", 0, "e"},
+	    {"sip:[2001:db8::1]", "sip", "", "2001:db8::1", 0, ""},
+	    {"sip:u@[2001:db8::192.0.2.1]:5070;x", "sip", "u", "2001:db8::192.0.2.1", 5070, "x"},
+	    {"sip:[2001:db8::10:5070]", "sip", "", "2001:db8::10:5070", 0, ""},
+	    {"sip:+1(2)-3@192.0.2.1", "sip", "+1(2)-3", "192.0.2.1", 0, ""},
+	    {"sip:#31#*12@h", "sip", "#31#*12", "h", 0, ""},
+	    {"tel:+1-234;phone-context=x", "tel", "+1-234", "", 0, "phone-context=x"},
+	    {"http://example.com/x", "http", "", "", 0, ""},
+	    {"urn:service:sos", "urn", "", "", 0, ""},
+	};
+	struct sip_uri uri;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(sip_uri_parse(slice_from(rows[i].text), &uri), 0);
+		assert_slice(uri.scheme, rows[i].scheme);
+		assert_slice(uri.user, rows[i].user);
+		assert_slice(uri.host, rows[i].host);
+		assert_int_equal(uri.port, rows[i].port);
+		assert_slice(uri.params, rows[i].params);
+		sip_uri_free(&uri);
+	}
+}
+
+static void malformed_uris_are_refused(void **state)
+{
+	static const char *const rows[] = {
+	    "",
+	    "sip",
+	    "sip:",
+	    ":",
+	    "example.com",
+	    "sip:@example.com",
+	    "sip:bob@",
+	    "sip:a@b@c",
+	    "sip:2001:db8::10",
+	    "sip:[2001:db8::10",
+	    "sip:[xyz]",
+	    "sip:[]",
+	    "sip:[::1]x",
+	    "sip:h:",
+	    "sip:h:0",
+	    "sip:h:65536",
+	    "sip:h:5060x",
+	    "sip:h:-1",
+	    "sip:h h",
+	    " sip:h",
+	    "sip:h ",
+	    "<sip:h>",
+	    "sip:\"h\"",
+	    "sip:h\\",
+	    "sip:a%zz@h",
+	    "sip:a%4@h",
+	    "sip:a%@h",
+	    "sip:a%00b@h",
+	    "sip:h?",
+	    "sip:h\xff",
+	    "sip:h/x",
+	    "sip::pw@h",
+	    "sip:a:@h",
+	    "1 sip:h",
+	};
+	struct sip_uri uri = {.port = 77};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (sip_uri_parse(slice_from(rows[i]), &uri) != -EINVAL)
+			fail_msg("'%s' is taken", rows[i]);
+	}
+	assert_int_equal(sip_uri_parse((struct slice){"sip:a\0b@h", 9}, &uri), -EINVAL);
+	assert_int_equal(sip_uri_parse((struct slice){NULL, 0}, &uri), -EINVAL);
+	assert_int_equal(uri.port, 77);
+}
+
+static void params_are_found(void **state)
+{
+	struct slice params = SLICE("a=1;LR;b = \"x;y\" ;c=;;d"), value = SLICE("before");
+
+	(void)state;
+	assert_true(sip_param_find(params, "A", &value));
+	assert_slice(value, "1");
+	assert_true(sip_param_find(params, "lr", &value));
+	assert_int_equal(value.n, 0);
+	assert_true(sip_param_find(params, "b", &value));
+	assert_slice(value, "x;y");
+	assert_true(sip_param_find(params, "c", &value));
+	assert_int_equal(value.n, 0);
+	assert_true(sip_param_find(params, "d", &value));
+	assert_false(sip_param_find(params, "y\"", &value));
+	assert_false(sip_param_find(SLICE(""), "a", &value));
+	assert_false(sip_param_find(SLICE("lrx;xlr"), "lr", &value));
+}
+
+static void vias_are_read(void **state)
+{
+	struct sip_via via;
+
+	(void)state;
+	assert_int_equal(sip_via_parse(SLICE("SIP/2.0/UDP a.example:5070;branch=z9hG4bK1=;rport;"
+					     "received=192.0.2.1;x=\"a;rport=1\""),
+				       &via),
+			 0);
+	assert_slice(via.transport, "UDP");
+	assert_slice(via.host, "a.example");
+	assert_int_equal(via.port, 5070);
+	assert_slice(via.branch, "z9hG4bK1=");
+	assert_slice(via.received, "192.0.2.1");
+	assert_true(via.has_rport);
+	assert_int_equal(via.rport, 0);
+	sip_via_free(&via);
+	assert_int_equal(
+	    sip_via_parse(SLICE(" sip / 2.0\r\n / tls  [2001:db8::1] : 5061 ; rport = 7 ;"
+				" received=[2001:db8::9]"),
+			  &via),
+	    0);
+	assert_slice(via.transport, "tls");
+	assert_slice(via.host, "2001:db8::1");
+	assert_int_equal(via.port, 5061);
+	assert_slice(via.received, "2001:db8::9");
+	assert_int_equal(via.rport, 7);
+	assert_int_equal(via.branch.n, 0);
+	sip_via_free(&via);
+}
+
+static void malformed_vias_are_refused(void **state)
+{
+	static const char *const rows[] = {
+	    "",
+	    "SIP/2.0/UDP",
+	    "SIP/2.0/UDP ",
+	    "SIP/2.0 a",
+	    "SIP/2.0/UDPa",
+	    "HTTP/2.0/UDP a",
+	    "SIP/3.0/UDP a",
+	    "SIP/2.0/UDP a;",
+	    "SIP/2.0/UDP a;;x",
+	    "SIP/2.0/UDP a b",
+	    "SIP/2.0/UDP a:",
+	    "SIP/2.0/UDP a:0",
+	    "SIP/2.0/UDP a:99999",
+	    "SIP/2.0/UDP [::1",
+	    "SIP/2.0/UDP [x]",
+	    "SIP/2.0/UDP ::1",
+	    "SIP/2.0/UDP a;branch",
+	    "SIP/2.0/UDP a;branch=",
+	    "SIP/2.0/UDP a;branch=1;Branch=2",
+	    "SIP/2.0/UDP a;rport;rport=1",
+	    "SIP/2.0/UDP a;received=1;received=2",
+	    "SIP/2.0/UDP a;rport=x",
+	    "SIP/2.0/UDP a;rport=0",
+	    "SIP/2.0/UDP a;received=",
+	    "SIP/2.0/UDP a;x=\"y",
+	    "SIP/2.0/UDP a;x=",
+	    "SIP/2.0/UDP a, SIP/2.0/UDP b",
+	    "SIP/2.0/UDP a;x y",
+	    "SIP/2.0/UDP <a>",
+	    "SIP/2.0/UDP a;branch=<1>",
+	};
+	struct sip_via via = {.port = 77};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (sip_via_parse(slice_from(rows[i]), &via) != -EINVAL)
+			fail_msg("'%s' is taken", rows[i]);
+	}
+	assert_int_equal(via.port, 77);
+}
+
+static void name_addrs_are_read(void **state)
+{
+	static const struct {
+		const char *text, *display, *uri, *params, *tag;
+	} rows[] = {
+	    {"sip:a@h", "", "sip:a@h", "", ""},
+	    {"sip:a@h;tag=1;x", "", "sip:a@h", "tag=1;x", "1"},
+	    {" sip:a@h\r\n ; tag  = 1", "", "sip:a@h", "tag  = 1", "1"},
+	    {"<sip:a@h;tag=no>", "", "sip:a@h;tag=no", "", ""},
+	    {"<sip:a@h;lr>;x;TAG=1", "", "sip:a@h;lr", "x;TAG=1", "1"},
+	    {"\"A \\\" <x>; B\" <sip:a@h>;tag=1", "A \\\" <x>; B", "sip:a@h", "tag=1", "1"},
+	    {"\"\"<sip:a@h>", "", "sip:a@h", "", ""},
+	    {"Alice B <sip:a@h>", "Alice B", "sip:a@h", "", ""},
+	    {"8..123<sip:a@h>", "8..123", "sip:a@h", "", ""},
+	    {"<sip:a,b;c?d@h?Route=%3Cx%3E>;q=0.5", "", "sip:a,b;c?d@h?Route=%3Cx%3E", "q=0.5", ""},
+	    {"<sip:a@h>;+sip.instance=\"<urn:uuid:1;2>\";expires=60", "", "sip:a@h",
+	     "+sip.instance=\"<urn:uuid:1;2>\";expires=60", ""},
+	    {"<tel:+1-2>", "", "tel:+1-2", "", ""},
+	};
+	struct sip_name_addr addr;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(sip_name_addr_parse(slice_from(rows[i].text), &addr), 0);
+		assert_slice(addr.display, rows[i].display);
+		assert_slice(addr.uri, rows[i].uri);
+		assert_slice(addr.params, rows[i].params);
+		assert_slice(addr.tag, rows[i].tag);
+		assert_slice(sip_tag(slice_from(rows[i].text)), rows[i].tag);
+		sip_name_addr_free(&addr);
+	}
+}
+
+static void malformed_name_addrs_are_refused(void **state)
+{
+	static const char *const rows[] = {
+	    "",
+	    "*",
+	    "<>",
+	    "a@h",
+	    "<a@h>",
+	    "<sip:a@h",
+	    "\"a <sip:a@h>",
+	    "\"a\" sip:a@h",
+	    "a \"b\" <sip:a@h>",
+	    "a, b <sip:a@h>",
+	    "< sip:a@h>",
+	    "<sip:a@h >",
+	    "<sip:a h>",
+	    "<sip:a@h>x",
+	    "<sip:a@h>;",
+	    "<sip:a@h>;;x",
+	    "<sip:a@h>;tag",
+	    "<sip:a@h>;tag=",
+	    "<sip:a@h>;tag=1;tag=1",
+	    "<sip:a@h>;x=\"y",
+	    "<sip:a@h>;x=a,b",
+	    "sip:a@h?x=y",
+	    "sip:a@h, sip:b@h",
+	    "<sip:a@h>, <sip:b@h>",
+	    "<<sip:a@h>>",
+	    "sip:a@h;tag=<1>",
+	};
+	struct sip_name_addr addr = {.tag = SLICE("before")};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (sip_name_addr_parse(slice_from(rows[i]), &addr) != -EINVAL)
+			fail_msg("'%s' is taken", rows[i]);
+	}
+	assert_slice(addr.tag, "before");
+}
+
+static void tag_of_a_broken_value_is_empty(void **state)
+{
+	(void)state;
+	assert_slice(sip_tag(SLICE("\"a <sip:a@h>;tag=1")), "");
+	assert_slice(sip_tag(SLICE("<sip:a@h;tag=1")), "");
+	assert_slice(sip_tag(SLICE("")), "");
+}
+
+#define PLAIN                                                                                      \
+	"Digest username=\"alice\", realm=\"r\", nonce=\"n\", uri=\"sip:b@h\", "                   \
+	"response=\"0123\", algorithm=SHA-256, cnonce=\"c\", opaque=\"\", qop=auth, nc=00000001"
+
+static void credentials_are_read(void **state)
+{
+	struct sip_credentials got;
+
+	(void)state;
+	assert_int_equal(sip_credentials_parse(SLICE(PLAIN), &got), 0);
+	assert_slice(got.scheme, "Digest");
+	assert_slice(got.username, "alice");
+	assert_slice(got.realm, "r");
+	assert_slice(got.nonce, "n");
+	assert_slice(got.uri, "sip:b@h");
+	assert_slice(got.response, "0123");
+	assert_slice(got.algorithm, "SHA-256");
+	assert_slice(got.cnonce, "c");
+	assert_slice(got.qop, "auth");
+	assert_slice(got.nc, "00000001");
+	assert_false(got.duplicate);
+	assert_int_equal(got.opaque.n, 0);
+	assert_non_null(got.opaque.p);
+	sip_credentials_free(&got);
+	assert_null(got.owned);
+	sip_credentials_free(&got);
+}
+
+static void absent_parameters_differ_from_empty_ones(void **state)
+{
+	struct sip_credentials got;
+
+	(void)state;
+	assert_int_equal(sip_credentials_parse(SLICE("Digest qop=\"\""), &got), 0);
+	assert_non_null(got.qop.p);
+	assert_int_equal(got.qop.n, 0);
+	assert_null(got.cnonce.p);
+	assert_null(got.username.p);
+	sip_credentials_free(&got);
+}
+
+static void quotes_and_order_and_spaces_do_not_matter(void **state)
+{
+	struct sip_credentials got;
+
+	(void)state;
+	assert_int_equal(
+	    sip_credentials_parse(SLICE("dIGEST\r\n NC=\"00000001\"\t,QOP = \"auth\" ,\r\n"
+					"\talgorithm=\"MD5\",x=y,Username=\"a\""),
+				  &got),
+	    0);
+	assert_slice(got.nc, "00000001");
+	assert_slice(got.qop, "auth");
+	assert_slice(got.algorithm, "MD5");
+	assert_slice(got.username, "a");
+	sip_credentials_free(&got);
+}
+
+static void quoted_pairs_are_unescaped(void **state)
+{
+	struct sip_credentials got;
+
+	(void)state;
+	assert_int_equal(
+	    sip_credentials_parse(
+		SLICE("Digest username=\"a\\\"b\\\\c, realm=x\", realm=\"\\r\\\"\""), &got),
+	    0);
+	assert_slice(got.username, "a\"b\\c, realm=x");
+	assert_slice(got.realm, "r\"");
+	sip_credentials_free(&got);
+}
+
+static void user_names_with_realms_and_utf8_stay_whole(void **state)
+{
+	struct sip_credentials got;
+
+	(void)state;
+	assert_int_equal(
+	    sip_credentials_parse(
+		SLICE("Digest username=\"alice@r.example\", realm=\"\xd1\x80<,=;>\""), &got),
+	    0);
+	assert_slice(got.username, "alice@r.example");
+	assert_slice(got.realm, "\xd1\x80<,=;>");
+	sip_credentials_free(&got);
+}
+
+static void parameter_that_stands_twice_is_told(void **state)
+{
+	static const char *const rows[] = {
+	    "Digest username=\"a\", username=\"b\"",
+	    "Digest realm=\"\", REALM=\"\"",
+	    "Digest nc=1, nc=1",
+	    "Digest username=\"a\", x=y, nonce=\"1\", nonce=\"2\"",
+	};
+	struct sip_credentials got;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(sip_credentials_parse(slice_from(rows[i]), &got), 0);
+		assert_true(got.duplicate);
+		sip_credentials_free(&got);
+	}
+}
+
+static void foreign_schemes_are_named_only(void **state)
+{
+	struct sip_credentials got;
+
+	(void)state;
+	assert_int_equal(sip_credentials_parse(SLICE("NoOneKnows opaque-data=here"), &got), 0);
+	assert_slice(got.scheme, "NoOneKnows");
+	assert_null(got.username.p);
+	sip_credentials_free(&got);
+	assert_int_equal(sip_credentials_parse(SLICE("Basic dXNlcjpwYXNz=="), &got), 0);
+	assert_slice(got.scheme, "Basic");
+	sip_credentials_free(&got);
+}
+
+static void malformed_credentials_are_refused(void **state)
+{
+	static const char *const rows[] = {
+	    "",
+	    " ",
+	    "Digest",
+	    "Digest ",
+	    "Digest,",
+	    "Digest username",
+	    "Digest username=",
+	    "Digest username=\"a",
+	    "Digest username=\"a\\",
+	    "Digest username=\"a\\\"",
+	    "Digest username=\"a\"x",
+	    "Digest username=\"a\" realm=\"b\"",
+	    "Digest username=a b",
+	    "Digest username=\"a\",",
+	    "Digest ,username=\"a\"",
+	    "Digest username=\"a\",,realm=\"b\"",
+	    "Digest username=\"a\"; realm=\"b\"",
+	    "Digest =\"a\"",
+	    "Digest user name=\"a\"",
+	    "Digest uri=sip:a@h",
+	    "Digest username=\"a\r\n b\"",
+	    "Digest username=\"a\\\r\"",
+	    "Digest username=\"a\", Digest username=\"b\"",
+	    "=",
+	    "\"Digest\" a=b",
+	    "Digest=a",
+	};
+	struct sip_credentials got = {.duplicate = true};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (sip_credentials_parse(slice_from(rows[i]), &got) != -EINVAL)
+			fail_msg("'%s' is taken", rows[i]);
+	}
+	assert_int_equal(sip_credentials_parse((struct slice){"Digest realm=\"a\0b\"", 18}, &got),
+			 -EINVAL);
+	assert_int_equal(sip_credentials_parse((struct slice){"Digest realm=\"\\\0\"", 17}, &got),
+			 -EINVAL);
+	assert_true(got.duplicate);
+}
+
+/* osip2 keeps the quotes. */
+static void assert_like_osip(struct slice ours, const char *theirs)
+{
+	struct slice text = slice_from(theirs);
+
+	if (text.n >= 2 && text.p[0] == '"') {
+		text.p++;
+		text.n -= 2;
+	}
+	assert_int_equal(!ours.p, !theirs);
+	assert_true(slice_eq(ours, text));
+}
+
+static void osip_reads_the_same_credentials(void **state)
+{
+	static const char *const rows[] = {
+	    PLAIN,
+	    "Digest username=\"a@b\",realm=\"x y\",nonce=\"1\",uri=\"sip:h\",response=\"2\"",
+	    "Digest  response=\"2\" , qop=\"auth\" ,nc=00000002,  cnonce=\"z\",uri=\"sip:h\", "
+	    "nonce=\"1\", realm=\"x\", username=\"a\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		osip_authorization_t *theirs;
+		struct sip_credentials ours;
+
+		assert_int_equal(osip_authorization_init(&theirs), 0);
+		assert_int_equal(osip_authorization_parse(theirs, rows[i]), 0);
+		assert_int_equal(sip_credentials_parse(slice_from(rows[i]), &ours), 0);
+		assert_like_osip(ours.username, theirs->username);
+		assert_like_osip(ours.realm, theirs->realm);
+		assert_like_osip(ours.nonce, theirs->nonce);
+		assert_like_osip(ours.uri, theirs->uri);
+		assert_like_osip(ours.response, theirs->response);
+		assert_like_osip(ours.cnonce, theirs->cnonce);
+		assert_like_osip(ours.qop, theirs->message_qop);
+		assert_like_osip(ours.nc, theirs->nonce_count);
+		assert_like_osip(ours.algorithm, theirs->algorithm);
+		sip_credentials_free(&ours);
+		osip_authorization_free(theirs);
+	}
+}
+
+static unsigned allocations_left;
+
+static void *scarce_malloc(size_t size)
+{
+	if (allocations_left == 0)
+		return NULL;
+	allocations_left--;
+	return malloc(size);
+}
+
+static void *scarce_realloc(void *p, size_t size)
+{
+	if (allocations_left == 0)
+		return NULL;
+	allocations_left--;
+	return realloc(p, size);
+}
+
+static int read_uri(void)
+{
+	struct sip_uri uri;
+	int err = sip_uri_parse(SLICE("sips:b%6f:pw@h:5060;a=b;c?d=e&f=g"), &uri);
+
+	if (!err)
+		sip_uri_free(&uri);
+	return err;
+}
+
+static int read_via(void)
+{
+	struct sip_via via;
+	int err = sip_via_parse(SLICE("SIP/2.0/UDP a;branch=1"), &via);
+
+	if (!err)
+		sip_via_free(&via);
+	return err;
+}
+
+static int read_name_addr(void)
+{
+	struct sip_name_addr addr;
+	int err = sip_name_addr_parse(SLICE("<sip:a>;tag=1"), &addr);
+
+	if (!err)
+		sip_name_addr_free(&addr);
+	return err;
+}
+
+static int read_credentials(void)
+{
+	struct sip_credentials credentials;
+	int err = sip_credentials_parse(SLICE(PLAIN), &credentials);
+
+	if (!err)
+		sip_credentials_free(&credentials);
+	return err;
+}
+
+static void every_failed_allocation_is_told(void **state)
+{
+	static int (*const readers[])(void) = {read_uri, read_via, read_name_addr,
+					       read_credentials};
+
+	(void)state;
+	assert_int_equal(read_uri(), 0); /* osip2 sets itself up */
+	osip_set_allocators(scarce_malloc, scarce_realloc, free);
+	for (size_t i = 0; i < COUNT(readers); i++) {
+		unsigned allowed = 0;
+		int err = -ENOMEM;
+
+		for (; err && allowed < 100; allowed++) {
+			allocations_left = allowed;
+			err = readers[i]();
+			assert_true(err == 0 || err == -ENOMEM);
+		}
+		assert_int_equal(err, 0);
+		assert_true(allowed > 1);
+	}
+	osip_set_allocators(NULL, NULL, NULL);
+}
+
+static void zeroed_values_may_be_freed(void **state)
+{
+	struct sip_uri uri = {0};
+	struct sip_via via = {0};
+	struct sip_name_addr addr = {0};
+	struct sip_credentials credentials = {0};
+
+	(void)state;
+	sip_uri_free(&uri);
+	sip_via_free(&via);
+	sip_name_addr_free(&addr);
+	sip_credentials_free(&credentials);
+	sip_uri_free(NULL);
+	sip_via_free(NULL);
+	sip_name_addr_free(NULL);
+	sip_credentials_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(uris_are_read),
+	    cmocka_unit_test(malformed_uris_are_refused),
+	    cmocka_unit_test(params_are_found),
+	    cmocka_unit_test(vias_are_read),
+	    cmocka_unit_test(malformed_vias_are_refused),
+	    cmocka_unit_test(name_addrs_are_read),
+	    cmocka_unit_test(malformed_name_addrs_are_refused),
+	    cmocka_unit_test(tag_of_a_broken_value_is_empty),
+	    cmocka_unit_test(credentials_are_read),
+	    cmocka_unit_test(absent_parameters_differ_from_empty_ones),
+	    cmocka_unit_test(quotes_and_order_and_spaces_do_not_matter),
+	    cmocka_unit_test(quoted_pairs_are_unescaped),
+	    cmocka_unit_test(user_names_with_realms_and_utf8_stay_whole),
+	    cmocka_unit_test(parameter_that_stands_twice_is_told),
+	    cmocka_unit_test(foreign_schemes_are_named_only),
+	    cmocka_unit_test(malformed_credentials_are_refused),
+	    cmocka_unit_test(osip_reads_the_same_credentials),
+	    cmocka_unit_test(every_failed_allocation_is_told),
+	    cmocka_unit_test(zeroed_values_may_be_freed),
+	};
+
+	return cmocka_run_group_tests_name("sip_grammar", tests, NULL, NULL);
+}
