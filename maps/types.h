@@ -30,21 +30,27 @@
 
 /* Why a packet passed or was dropped; the key of the map `counters`. Append only. */
 enum sipward_reason {
-	SIPWARD_OTHER = 0,	 /* pass: not SIP, none of our business */
-	SIPWARD_FRAGMENT,	 /* pass: later fragment whose first fragment passed or is unknown */
-	SIPWARD_FRAGMENT_DROP,	 /* drop: later fragment whose first fragment was dropped */
-	SIPWARD_MALFORMED,	 /* drop: header lengths disagree with the packet */
-	SIPWARD_LOCKED_OUT,	 /* drop: the source failed too often */
-	SIPWARD_DENIED,		 /* drop: the longest ACL match denies the source */
-	SIPWARD_LISTED,		 /* pass: an ACL allows the source, or it is an upstream */
-	SIPWARD_PROVEN,		 /* pass: the source passed digest authentication lately */
-	SIPWARD_UNLISTED,	 /* drop: nobody vouches for the source */
-	SIPWARD_NOT_SIP,	 /* drop: unlisted, and the first bytes are not SIP (UDP) */
-	SIPWARD_RATE_LIMITED,	 /* drop: unlisted, and its budget or the CPU's is spent */
-	SIPWARD_UNLISTED_PASS,	 /* pass: unlisted, left to the daemon */
-	SIPWARD_EVENT_LOST,	 /* no verdict: a sampled drop event found the ring buffer full */
+	SIPWARD_OTHER = 0,     /* pass: not SIP, none of our business */
+	SIPWARD_FRAGMENT,      /* pass: later fragment whose first fragment passed or is unknown */
+	SIPWARD_FRAGMENT_DROP, /* drop: later fragment whose first fragment was dropped */
+	SIPWARD_MALFORMED,     /* drop: header lengths disagree with the packet */
+	SIPWARD_LOCKED_OUT,    /* drop: the source failed too often */
+	SIPWARD_DENIED,	       /* drop: the longest ACL match denies the source */
+	SIPWARD_LISTED,	       /* pass: an ACL allows the source, or it is an upstream */
+	SIPWARD_PROVEN,	       /* pass: the source passed digest authentication lately */
+	SIPWARD_UNLISTED,      /* drop: nobody vouches for the source */
+	SIPWARD_NOT_SIP,       /* drop: unlisted, and the first bytes are not SIP (UDP) */
+	SIPWARD_RATE_LIMITED,  /* drop: unlisted, and its budget or the CPU's is spent */
+	SIPWARD_UNLISTED_PASS, /* pass: unlisted, left to the daemon */
+	SIPWARD_EVENT_LOST,    /* no verdict: a sampled drop event found the ring buffer full */
 	SIPWARD_REASON_COUNT
 };
+
+/* A bit for each reason whose packets are dropped in mode `enforce`. */
+#define SIPWARD_DROP_REASONS                                                                       \
+	(1U << SIPWARD_FRAGMENT_DROP | 1U << SIPWARD_MALFORMED | 1U << SIPWARD_LOCKED_OUT |        \
+	 1U << SIPWARD_DENIED | 1U << SIPWARD_UNLISTED | 1U << SIPWARD_NOT_SIP |                   \
+	 1U << SIPWARD_RATE_LIMITED)
 
 /* settings.mode. Zero counts what would be dropped and drops nothing. */
 enum sipward_mode {
@@ -61,7 +67,7 @@ enum sipward_unlisted {
 
 /* settings.flags */
 enum sipward_settings_flag {
-	SIPWARD_ACL_INDEXED = 1 << 0,	   /* the index maps in front of the tries are complete */
+	SIPWARD_ACL_INDEXED = 1 << 0,	 /* the index maps in front of the tries are complete */
 	SIPWARD_LOCKOUT_REJECT = 1 << 1, /* locked-out sources pass to the daemon, which says 403 */
 };
 
@@ -76,7 +82,7 @@ enum sipward_acl_flag {
 enum sipward_lockout_reason {
 	SIPWARD_LOCKOUT_MANUAL = 0,
 	SIPWARD_LOCKOUT_CREDENTIAL = 1, /* wrong digests */
-	SIPWARD_LOCKOUT_ADDRESS = 2,	 /* refused addresses */
+	SIPWARD_LOCKOUT_ADDRESS = 2,	/* refused addresses */
 };
 
 struct sipward_port {
@@ -87,11 +93,11 @@ struct sipward_port {
 
 /* The one value of the map `settings`. */
 struct sipward_settings {
-	__u64 generation; /* of the store, when the maps were last reconciled; 0 = never */
-	__u32 layout;	  /* SIPWARD_LAYOUT; 0 until user space has written */
-	__u32 mode;	  /* enum sipward_mode */
-	__u32 unlisted;	  /* enum sipward_unlisted */
-	__u32 flags;	  /* enum sipward_settings_flag */
+	__u64 generation;      /* of the store, when the maps were last reconciled; 0 = never */
+	__u32 layout;	       /* SIPWARD_LAYOUT; 0 until user space has written */
+	__u32 mode;	       /* enum sipward_mode */
+	__u32 unlisted;	       /* enum sipward_unlisted */
+	__u32 flags;	       /* enum sipward_settings_flag */
 	__u32 source_rate_pps; /* token bucket of one unlisted source; 0 = no limit */
 	__u32 source_burst;
 	__u32 cpu_rate_pps; /* token bucket of all unlisted sources on one CPU; 0 = no limit */
@@ -126,32 +132,65 @@ struct sipward_lockout {
 	__u64 until_ns;
 	__u64 since_ns;
 	__u32 failures;
-	__u32 reason; /* enum sipward_lockout_reason */
+	enum sipward_lockout_reason reason;
 };
 
 struct sipward_proof {
 	__u64 until_ns;
 };
 
+/* A token bucket: it gains a token each 1/rate of a second and holds `burst`. */
+struct sipward_bucket {
+	__u64 full_at_ns; /* when it will be full again; the past: it is full */
+};
+
+/* The datagram that a fragment belongs to. */
+struct sipward_fragment_key {
+	__u8 family;   /* 4 or 6 */
+	__u8 protocol; /* IPv4 only: in IPv6 the first fragment alone knows it */
+	__u16 pad;
+	__be32 id_be;
+	__be32 src_be[4]; /* IPv4: the address, 0, 0, 0 */
+	__be32 dst_be[4];
+};
+
+/* A first fragment that was dropped. */
+struct sipward_fragment {
+	__u64 until_ns; /* after that the id may be in use again */
+};
+
+/* What one CPU keeps for itself; the one value of the map `cpu_state`. */
+struct sipward_cpu_state {
+	struct sipward_bucket budget; /* of all unlisted sources on this CPU */
+	__u64 window;		      /* number of the present accounting window */
+	__u32 accounted;	      /* drops put down under their source in this window */
+	__u32 pending;		      /* drops since the last one put down */
+	__u32 gap;		      /* how many drops the next entry will stand for */
+	__u32 events;		      /* events sent in this window */
+	__u32 fragments;	      /* first fragments remembered in this window */
+	__u32 pad;
+};
+
 struct sipward_counter {
 	__u64 packets;
 	__u64 bytes;
-	__u64 monitored; /* of the packets, those that only the mode `monitor` let through */
+	__u64 monitored; /* of the packets, those let through all the same: by the mode `monitor`,
+			    or locked out but left to the daemon (SIPWARD_LOCKOUT_REJECT) */
 };
 
 struct sipward_drop {
 	__u64 packets; /* exact while drops are few, sampled and scaled under a flood */
 	__u64 last_seen_ns;
-	__u32 last_reason; /* enum sipward_reason */
+	enum sipward_reason last_reason;
 	__u32 pad;
 };
 
 struct sipward_event {
 	__u64 time_ns;
 	struct sipward_source source;
-	__u32 reason; /* enum sipward_reason */
+	enum sipward_reason reason;
 	__u32 packet_bytes;
-	__u32 snap_bytes; /* how many of the following are filled */
+	__u32 snap_bytes;	       /* how many of the following are filled */
 	__u8 snap[SIPWARD_EVENT_SNAP]; /* from the Ethernet header on */
 };
 
@@ -162,6 +201,10 @@ _Static_assert(sizeof(struct sipward_acl_v6_key) == 20, "acl_v6 key");
 _Static_assert(sizeof(struct sipward_acl_value) == 8, "acl value");
 _Static_assert(sizeof(struct sipward_lockout) == 24, "lockout");
 _Static_assert(sizeof(struct sipward_proof) == 8, "proof");
+_Static_assert(sizeof(struct sipward_bucket) == 8, "bucket");
+_Static_assert(sizeof(struct sipward_fragment_key) == 40, "fragment key");
+_Static_assert(sizeof(struct sipward_fragment) == 8, "fragment");
+_Static_assert(sizeof(struct sipward_cpu_state) == 40, "cpu state");
 _Static_assert(sizeof(struct sipward_counter) == 24, "counter");
 _Static_assert(sizeof(struct sipward_drop) == 24, "drop");
 _Static_assert(sizeof(struct sipward_event) == 96, "event");

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The filter: drops SIP packets from sources that are refused, before the kernel has built a socket
+ * buffer for them. Only packets to a SIP port are ever judged; everything else passes, always.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+#include "maps/defs.bpf.h"
+#include "bpf/env.h"
+#include "bpf/parse.h"
+#include "bpf/stats.h"
+#include "bpf/fragments.h"
+#include "bpf/policy.h"
+
+/* One reason for each packet. A stage that answers what is about to pass would stand in the place
+ * of the passing returns. */
+static __always_inline enum sipward_reason decide(struct packet *p, struct env *env)
+{
+	struct cursor cursor = {(void *)(long)env->ctx->data, (void *)(long)env->ctx->data_end};
+	enum parsed parsed;
+	__u32 acl;
+
+	p->bytes = bpf_xdp_get_buff_len(env->ctx);
+	p->unread_bytes = p->bytes - (cursor.end - cursor.pos);
+	parsed = parse_packet(&cursor, p);
+	if (parsed == PARSED_OTHER)
+		return SIPWARD_OTHER;
+	if (parsed == PARSED_LATER_FRAGMENT)
+		return fragment_inherit(p, env);
+	if (parsed == PARSED_TINY_FRAGMENT)
+		return SIPWARD_MALFORMED;
+	if (!is_sip_port(p, env))
+		return SIPWARD_OTHER;
+	if (p->malformed)
+		return SIPWARD_MALFORMED;
+	if (is_locked_out(p, env))
+		return SIPWARD_LOCKED_OUT;
+	acl = acl_match(p, env);
+	if (acl & SIPWARD_ACL_DENY)
+		return SIPWARD_DENIED;
+	if (acl & (SIPWARD_ACL_ALLOW | SIPWARD_ACL_UPSTREAM))
+		return SIPWARD_LISTED;
+	if (is_proven(p, env))
+		return SIPWARD_PROVEN;
+	return decide_unlisted(p, env);
+}
+
+/* The one way out: every packet is counted here, under one reason. */
+static __always_inline int leave(const struct packet *p, struct env *env,
+				 enum sipward_reason reason)
+{
+	struct sipward_counter *counter = counter_of(reason);
+
+	if (!counter)
+		return XDP_PASS;
+	counter->packets++;
+	counter->bytes += p->bytes;
+	if (p->first_fragment)
+		fragment_note(p, env, reason);
+	if (!reason_drops(reason))
+		return XDP_PASS;
+	drop_record(p, env, reason);
+	if (!is_let_through(env, reason))
+		return XDP_DROP;
+	counter->monitored++;
+	return XDP_PASS;
+}
+
+/* now_ns: 0 to read the clock when it is needed. */
+static __always_inline int filter(struct xdp_md *ctx, __u64 now_ns)
+{
+	struct packet p = {};
+	struct env env = {.ctx = ctx, .now_ns = now_ns};
+
+	if (!env_open(&env))
+		return XDP_PASS;
+	return leave(&p, &env, decide(&p, &env));
+}
+
+SEC("xdp")
+int sipward(struct xdp_md *ctx)
+{
+	return filter(ctx, 0);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
