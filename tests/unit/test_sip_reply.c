@@ -87,7 +87,7 @@ static void given_reason_is_used(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(sip_reply_write(with_vias(VIA), &reply, written, sizeof(written), &n), 0);
+	assert_int_equal(sip_reply_write(with_vias(VIA_LINE), &reply, written, sizeof(written), &n), 0);
 	assert_memory_equal(written, "SIP/2.0 400 Missing Via\r\n", 25);
 }
 
@@ -226,7 +226,7 @@ static void every_short_buffer_is_told(void **state)
 	size_t n, whole;
 
 	(void)state;
-	with_vias(VIA);
+	with_vias(VIA_LINE);
 	assert_int_equal(sip_reply_write(&msg, &reply, written, sizeof(written), &whole), 0);
 	for (size_t size = 0; size < whole; size++) {
 		buf = malloc(size + 1);

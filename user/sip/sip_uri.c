@@ -23,13 +23,25 @@ static void free_owned(struct owned_uri *owned)
 	osip_free(owned);
 }
 
+/* By itself osip2 writes what it dislikes to standard output. */
+static void trace_nothing(const char *file, int line, osip_trace_level_t level, const char *format,
+			  va_list args)
+{
+	(void)file;
+	(void)line;
+	(void)level;
+	(void)format;
+	(void)args;
+}
+
 static void init_osip(void)
 {
+	osip_trace_initialize_func(TRACE_LEVEL0, trace_nothing);
 	parser_init();
 }
 
-/* The user without its escapes, and whether osip2 reads what our scan read. It is shown no more than
- * user, host and port: it loses memory over parameters when there is none left. */
+/* The user without its escapes, and whether osip2 reads what our scan read. It is shown no more
+ * than user, host and port: it loses memory over parameters when there is none left. */
 static int read_by_osip(struct owned_uri *owned, struct sip_uri *uri)
 {
 	char *at = strchr(owned->text, '@'), *host = at ? at : owned->text;

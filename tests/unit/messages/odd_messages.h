@@ -15,13 +15,13 @@ struct odd_message {
 	unsigned body_size; /* of accepted ones */
 };
 
-#define VIA "Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKodd\r\n"
-#define FROM "From: <sip:alice@example.net>;tag=1\r\n"
-#define TO "To: <sip:bob@example.com>\r\n"
-#define CALL_ID "Call-ID: odd@192.0.2.10\r\n"
-#define CSEQ(method) "CSeq: 7 " method "\r\n"
-#define ADDRESSES FROM TO CALL_ID
-#define FIVE(method) VIA ADDRESSES CSEQ(method)
+#define VIA_LINE "Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKodd\r\n"
+#define FROM_LINE "From: <sip:alice@example.net>;tag=1\r\n"
+#define TO_LINE "To: <sip:bob@example.com>\r\n"
+#define CALL_ID_LINE "Call-ID: odd@192.0.2.10\r\n"
+#define CSEQ_LINE(method) "CSeq: 7 " method "\r\n"
+#define ADDRESSES FROM_LINE TO_LINE CALL_ID_LINE
+#define FIVE(method) VIA_LINE ADDRESSES CSEQ_LINE(method)
 #define REQUEST(method, uri) method " " uri " SIP/2.0\r\n"
 #define INVITE_LINE REQUEST("INVITE", "sip:bob@example.com")
 #define EMPTY "Content-Length: 0\r\n\r\n"
@@ -61,10 +61,10 @@ static const struct odd_message odd_messages[] = {
 	      "method_may_be_any_token", 6, 0),
 	TAKEN(REQUEST("invite", "sip:bob@example.com") FIVE("invite") EMPTY,
 	      "method_in_small_letters_is_another_method", 6, 0),
-	TAKEN(INVITE_LINE VIA "From: \"a\\\0b\\\"<\" <sip:a@a.example>;tag=1\r\n" TO CALL_ID CSEQ(
+	TAKEN(INVITE_LINE VIA_LINE "From: \"a\\\0b\\\"<\" <sip:a@a.example>;tag=1\r\n" TO_LINE CALL_ID_LINE CSEQ_LINE(
 		      "INVITE") EMPTY,
 	      "quoted_pair_may_hold_a_zero_byte", 6, 0),
-	TAKEN(INVITE_LINE VIA "From: caller<sip:a@a.example>;tag=1\r\n" TO CALL_ID CSEQ("INVITE")
+	TAKEN(INVITE_LINE VIA_LINE "From: caller<sip:a@a.example>;tag=1\r\n" TO_LINE CALL_ID_LINE CSEQ_LINE("INVITE")
 		      EMPTY,
 	      "display_name_may_touch_the_bracket", 6, 0),
 	TAKEN(REQUEST("INVITE", "sip:a?b;c=d:pass@[2001:db8::1]:5070;lr;x=%41")
@@ -74,11 +74,11 @@ static const struct odd_message odd_messages[] = {
 	      "tel_uri_is_taken", 6, 0),
 	TAKEN(REQUEST("OPTIONS", "soap.beep://192.0.2.1:99") FIVE("OPTIONS") EMPTY,
 	      "foreign_scheme_is_taken", 6, 0),
-	TAKEN(REQUEST("REGISTER", "sip:example.com") VIA
-	      "From: <sip:null-%00-null@example.com>;tag=1\r\n" TO CALL_ID CSEQ("REGISTER") EMPTY,
+	TAKEN(REQUEST("REGISTER", "sip:example.com") VIA_LINE
+	      "From: <sip:null-%00-null@example.com>;tag=1\r\n" TO_LINE CALL_ID_LINE CSEQ_LINE("REGISTER") EMPTY,
 	      "escaped_zero_byte_does_not_end_a_header", 6, 0),
 	TAKEN(INVITE_LINE "Via: SIP/2.0/WEIRD [2001:db8::2]:5060;received=[2001:db8::3];rport\r\n"
-		      ADDRESSES CSEQ("INVITE") EMPTY,
+		      ADDRESSES CSEQ_LINE("INVITE") EMPTY,
 	      "via_may_name_ipv6_and_unknown_transports", 6, 0),
 	TAKEN(INVITE_LINE FIVE("INVITE") "Date: Fri, 41 Bla 2010\r\nX: ;;,,\"\r\n\r\n",
 	      "headers_of_no_concern_are_not_judged", 7, 0),
@@ -167,13 +167,13 @@ static const struct odd_message odd_messages[] = {
 		"list_of_lengths_is_refused", BAD_REQUEST, "Malformed Content-Length"),
 	REFUSED(INVITE_LINE FIVE("INVITE") "Content-Length: 5\r\nl: 4\r\n\r\nhello",
 		"differing_lengths_are_refused", BAD_REQUEST, "Content-Length Differs"),
-	REFUSED(INVITE_LINE VIA ADDRESSES CSEQ("BYE") EMPTY, "cseq_method_must_match", BAD_REQUEST,
+	REFUSED(INVITE_LINE VIA_LINE ADDRESSES CSEQ_LINE("BYE") EMPTY, "cseq_method_must_match", BAD_REQUEST,
 		"CSeq Method Does Not Match"),
-	REFUSED(INVITE_LINE VIA ADDRESSES "CSeq: 4294967296 INVITE\r\n" EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE ADDRESSES "CSeq: 4294967296 INVITE\r\n" EMPTY,
 		"cseq_above_32_bits_is_refused", BAD_REQUEST, "Malformed CSeq"),
-	REFUSED(INVITE_LINE VIA ADDRESSES "CSeq: 7INVITE\r\n" EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE ADDRESSES "CSeq: 7INVITE\r\n" EMPTY,
 		"cseq_without_space_is_refused", BAD_REQUEST, "Malformed CSeq"),
-	REFUSED(INVITE_LINE VIA ADDRESSES "CSeq: 7\r\n" EMPTY, "cseq_without_method_is_refused",
+	REFUSED(INVITE_LINE VIA_LINE ADDRESSES "CSeq: 7\r\n" EMPTY, "cseq_without_method_is_refused",
 		BAD_REQUEST, "Malformed CSeq"),
 	REFUSED(INVITE_LINE FIVE("INVITE") "Max-Forwards: 256\r\n\r\n",
 		"max_forwards_above_255_is_refused", BAD_REQUEST, "Malformed Max-Forwards"),
@@ -181,50 +181,50 @@ static const struct odd_message odd_messages[] = {
 		"max_forwards_must_be_a_number", BAD_REQUEST, "Malformed Max-Forwards"),
 	REFUSED(INVITE_LINE FIVE("INVITE") "Max-Forwards: 7\r\nMax-Forwards: 7\r\n\r\n",
 		"second_max_forwards_is_refused", BAD_REQUEST, "Max-Forwards Stands Twice"),
-	REFUSED(INVITE_LINE FIVE("INVITE") FROM "\r\n", "second_from_is_refused", BAD_REQUEST,
+	REFUSED(INVITE_LINE FIVE("INVITE") FROM_LINE "\r\n", "second_from_is_refused", BAD_REQUEST,
 		"From Stands Twice"),
 	REFUSED(INVITE_LINE FIVE("INVITE") "t: <sip:c@example.com>\r\n\r\n",
 		"second_to_in_compact_form_is_refused", BAD_REQUEST, "To Stands Twice"),
 	REFUSED(INVITE_LINE FIVE("INVITE") "i: other\r\n\r\n", "second_call_id_is_refused",
 		BAD_REQUEST, "Call-ID Stands Twice"),
-	REFUSED(INVITE_LINE FIVE("INVITE") CSEQ("INVITE") "\r\n", "second_cseq_is_refused",
+	REFUSED(INVITE_LINE FIVE("INVITE") CSEQ_LINE("INVITE") "\r\n", "second_cseq_is_refused",
 		BAD_REQUEST, "CSeq Stands Twice"),
-	REFUSED(INVITE_LINE VIA FROM TO "Call-ID: a\r\n b\r\n" CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE FROM_LINE TO_LINE "Call-ID: a\r\n b\r\n" CSEQ_LINE("INVITE") EMPTY,
 		"white_space_in_call_id_is_refused", BAD_REQUEST, "Malformed Call-ID"),
-	REFUSED(INVITE_LINE "Via: SIP/2.0/UDP 192.0.2.15;;,;,,\r\n" ADDRESSES CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE "Via: SIP/2.0/UDP 192.0.2.15;;,;,,\r\n" ADDRESSES CSEQ_LINE("INVITE") EMPTY,
 		"empty_parts_of_via_are_refused", BAD_REQUEST, "Malformed Via"),
-	REFUSED(INVITE_LINE VIA "Via: SIP/2.0/UDP\r\n" ADDRESSES CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE "Via: SIP/2.0/UDP\r\n" ADDRESSES CSEQ_LINE("INVITE") EMPTY,
 		"via_without_sent_by_is_refused", BAD_REQUEST, "Malformed Via"),
-	REFUSED(INVITE_LINE "Via: SIP/2.0/UDP a;branch=1;branch=2\r\n" ADDRESSES CSEQ("INVITE")
+	REFUSED(INVITE_LINE "Via: SIP/2.0/UDP a;branch=1;branch=2\r\n" ADDRESSES CSEQ_LINE("INVITE")
 			EMPTY,
 		"via_with_two_branches_is_refused", BAD_REQUEST, "Malformed Via"),
-	REFUSED(INVITE_LINE "Via: SIP/3.0/UDP a;branch=1\r\n" ADDRESSES CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE "Via: SIP/3.0/UDP a;branch=1\r\n" ADDRESSES CSEQ_LINE("INVITE") EMPTY,
 		"via_of_another_version_is_refused", BAD_REQUEST, "Malformed Via"),
-	REFUSED(INVITE_LINE VIA FROM "To: \"Mr. J. User <sip:j@example.com>\r\n" CALL_ID CSEQ(
+	REFUSED(INVITE_LINE VIA_LINE FROM_LINE "To: \"Mr. J. User <sip:j@example.com>\r\n" CALL_ID_LINE CSEQ_LINE(
 			"INVITE") EMPTY,
 		"unended_quoted_string_is_refused", BAD_REQUEST, "Malformed To"),
-	REFUSED(INVITE_LINE VIA FROM "To: < sip:j@example.com >\r\n" CALL_ID CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE FROM_LINE "To: < sip:j@example.com >\r\n" CALL_ID_LINE CSEQ_LINE("INVITE") EMPTY,
 		"spaces_inside_the_brackets_are_refused", BAD_REQUEST, "Malformed To"),
-	REFUSED(INVITE_LINE VIA "From: Bell, Alexander <sip:a@example.com>;tag=43\r\n" TO CALL_ID
-			CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE "From: Bell, Alexander <sip:a@example.com>;tag=43\r\n" TO_LINE CALL_ID_LINE
+			CSEQ_LINE("INVITE") EMPTY,
 		"comma_in_an_unquoted_display_name_is_refused", BAD_REQUEST, "Malformed From"),
-	REFUSED(INVITE_LINE VIA "From: sip:a@example.com;tag=1, sip:b@example.com\r\n" TO CALL_ID
-			CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE "From: sip:a@example.com;tag=1, sip:b@example.com\r\n" TO_LINE CALL_ID_LINE
+			CSEQ_LINE("INVITE") EMPTY,
 		"two_addresses_in_from_are_refused", BAD_REQUEST, "Malformed From"),
-	REFUSED(INVITE_LINE VIA "From: <sip:a@example.com>;tag=1;tag=2\r\n" TO CALL_ID CSEQ(
+	REFUSED(INVITE_LINE VIA_LINE "From: <sip:a@example.com>;tag=1;tag=2\r\n" TO_LINE CALL_ID_LINE CSEQ_LINE(
 			"INVITE") EMPTY,
 		"two_tags_are_refused", BAD_REQUEST, "Malformed From"),
-	REFUSED(INVITE_LINE ADDRESSES CSEQ("INVITE") EMPTY, "missing_via_can_not_be_answered",
+	REFUSED(INVITE_LINE ADDRESSES CSEQ_LINE("INVITE") EMPTY, "missing_via_can_not_be_answered",
 		UNANSWERABLE, "Missing Via"),
-	REFUSED(INVITE_LINE VIA TO CALL_ID CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE TO_LINE CALL_ID_LINE CSEQ_LINE("INVITE") EMPTY,
 		"missing_from_can_not_be_answered", UNANSWERABLE, "Missing From"),
-	REFUSED(INVITE_LINE VIA FROM CALL_ID CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE FROM_LINE CALL_ID_LINE CSEQ_LINE("INVITE") EMPTY,
 		"missing_to_can_not_be_answered", UNANSWERABLE, "Missing To"),
-	REFUSED(INVITE_LINE VIA FROM TO CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE FROM_LINE TO_LINE CSEQ_LINE("INVITE") EMPTY,
 		"missing_call_id_can_not_be_answered", UNANSWERABLE, "Missing Call-ID"),
-	REFUSED(INVITE_LINE VIA ADDRESSES EMPTY, "missing_cseq_can_not_be_answered", UNANSWERABLE,
+	REFUSED(INVITE_LINE VIA_LINE ADDRESSES EMPTY, "missing_cseq_can_not_be_answered", UNANSWERABLE,
 		"Missing CSeq"),
-	REFUSED(INVITE_LINE VIA FROM TO "Call-ID:\r\n" CSEQ("INVITE") EMPTY,
+	REFUSED(INVITE_LINE VIA_LINE FROM_LINE TO_LINE "Call-ID:\r\n" CSEQ_LINE("INVITE") EMPTY,
 		"empty_call_id_can_not_be_answered", UNANSWERABLE, "Missing Call-ID"),
 	REFUSED("SIP/2.0 4294967301 OK\r\n" FIVE("INVITE") EMPTY, "status_above_699_is_dropped",
 		UNANSWERABLE, "Malformed Status"),
