@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the proxy is made of: branches, dialog tokens, deadlines, transactions, budgets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "proxy/branch.h"
+#include "proxy/mac.h"
+#include "proxy/source.h"
+#include "proxy/token.h"
+#include "proxy/txn.h"
+
+static const uint8_t key[16] = "0123456789abcdef";
+static const uint8_t other_key[16] = "0123456789abcdeg";
+
+static struct ip ip(const char *text)
+{
+	struct ip parsed;
+
+	assert_int_equal(ip_parse(slice_from(text), &parsed), 0);
+	return parsed;
+}
+
+static struct endpoint endpoint(const char *text, uint16_t port)
+{
+	return (struct endpoint){ip(text), port};
+}
+
+/* ---- branches ---- */
+
+static const char invite[] =
+    "INVITE sip:100@gate.example SIP/2.0\r\n"
+    "Via: SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bKabc;rport\r\n"
+    "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKin, SIP/2.0/UDP h;branch=z9hG4bKh\r\n"
+    "From: <sip:a@b>;tag=f1\r\n"
+    "To: <sip:100@gate.example>\r\n"
+    "Call-ID: c1\r\n"
+    "CSeq: 7 INVITE\r\n"
+    "Content-Length: 0\r\n\r\n";
+
+/* The message with one piece of text changed, and its branch. */
+static struct branch branch_of(const char *from, const char *to, const char *source)
+{
+	static struct sip_msg msg;
+	char text[1024];
+	const char *at = from ? strstr(invite, from) : NULL, *why;
+	struct slice element;
+	struct sip_via via;
+	struct branch branch;
+	struct ip source_ip = ip(source);
+
+	assert_true(!from || at);
+	snprintf(text, sizeof(text), "%.*s%s%s", from ? (int)(at - invite) : 0, invite,
+		 from ? to : "", from ? at + strlen(from) : invite);
+	assert_int_equal(sip_msg_parse(slice_from(text), &msg, &why), SIP_PARSE_OK);
+	assert_true(via_element(&msg, 0, &element));
+	assert_int_equal(sip_via_parse(element, &via), 0);
+	branch = (struct branch){branch_id(key, &msg, &via, &source_ip), branch_loop(key, &msg)};
+	sip_via_free(&via);
+	return branch;
+}
+
+static void branch_is_the_same_for_a_retransmission_and_the_ack_and_cancel(void **state)
+{
+	struct branch first = branch_of(NULL, NULL, "198.51.100.7");
+
+	(void)state;
+	assert_int_equal(first.id, branch_of(NULL, NULL, "198.51.100.7").id);
+	assert_int_equal(first.id, branch_of("7 INVITE", "7 INVITE", "198.51.100.7").id);
+	assert_int_equal(first.loop, branch_of("10.0.0.1", "10.0.0.9", "198.51.100.7").loop);
+}
+
+static void branch_changes_with_each_of_its_inputs(void **state)
+{
+	static const char *const changes[][2] = {
+	    {"z9hG4bKabc", "z9hG4bKabd"},
+	    {"198.51.100.7:5062", "198.51.100.7:5063"},
+	    {"198.51.100.7:5062", "198.51.100.8:5062"},
+	    {"tag=f1", "tag=f2"},
+	    {"Call-ID: c1", "Call-ID: c2"},
+	    {"7 INVITE", "8 INVITE"},
+	};
+	uint64_t first = branch_of(NULL, NULL, "198.51.100.7").id;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		assert_int_not_equal(first,
+				     branch_of(changes[i][0], changes[i][1], "198.51.100.7").id);
+	assert_int_not_equal(first, branch_of(NULL, NULL, "198.51.100.8").id);
+}
+
+static void branch_loop_changes_when_the_request_uri_does(void **state)
+{
+	struct branch first = branch_of(NULL, NULL, "198.51.100.7");
+	struct branch other = branch_of("sip:100@gate", "sip:101@gate", "198.51.100.7");
+
+	(void)state;
+	assert_int_equal(first.id, other.id);
+	assert_int_not_equal(first.loop, other.loop);
+}
+
+static void branch_text_is_recognised_and_any_changed_character_is_not(void **state)
+{
+	struct branch branch = {0x0123456789abcdef, 0xfedcba9876543210};
+	char text[BRANCH_TEXT_SIZE];
+
+	(void)state;
+	branch_format(&branch, text);
+	assert_string_equal(text, "z9hG4bKefcdab89674523011032547698badcfe");
+	assert_true(branch_has_id(slice_from(text), branch.id));
+	assert_true(branch_has_loop(slice_from(text), branch.loop));
+	assert_false(branch_has_loop(slice_from(text), branch.id));
+	for (size_t i = 0; i < 7 + 16; i++) {
+		text[i] ^= 1;
+		assert_false(branch_has_id(slice_from(text), branch.id));
+		text[i] ^= 1;
+	}
+	assert_false(branch_has_id((struct slice){text, sizeof(text) - 2}, branch.id));
+	assert_false(branch_has_id(SLICE(""), branch.id));
+}
+
+static void via_elements_are_counted_over_fields_and_commas(void **state)
+{
+	static struct sip_msg msg;
+	struct slice element;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(sip_msg_parse(SLICE(invite), &msg, &why), SIP_PARSE_OK);
+	assert_true(via_element(&msg, 1, &element));
+	assert_true(slice_eq(element, SLICE("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKin")));
+	assert_true(via_element(&msg, 2, &element));
+	assert_true(slice_eq(element, SLICE("SIP/2.0/UDP h;branch=z9hG4bKh")));
+	assert_false(via_element(&msg, 3, &element));
+}
+
+/* ---- dialog tokens ---- */
+
+static const struct token_call call = {{"c1", 2}, {"tag-a", 5}};
+
+static struct token token_v4(void)
+{
+	return (struct token){42, endpoint("198.51.100.7", 5062), endpoint("10.0.0.5", 5060)};
+}
+
+static void token_round_trip(const struct token *token)
+{
+	char text[TOKEN_TEXT_SIZE];
+	struct token back;
+
+	token_write(key, token, &call, text);
+	assert_int_equal(token_read(key, slice_from(text), &call, &back), 0);
+	assert_int_equal(back.trunk_id, token->trunk_id);
+	assert_true(endpoint_eq(&back.caller, &token->caller));
+	assert_true(endpoint_eq(&back.upstream, &token->upstream));
+}
+
+static void token_says_what_was_written(void **state)
+{
+	struct token v4 = token_v4();
+	struct token v6 = {INT64_MAX, endpoint("2001:db8::1", 1), endpoint("2001:db8::2", 65535)};
+	struct token mixed = {1, endpoint("2001:db8::1", 5060), endpoint("192.0.2.1", 5060)};
+
+	(void)state;
+	token_round_trip(&v4);
+	token_round_trip(&v6);
+	token_round_trip(&mixed);
+}
+
+static void token_of_another_call_party_or_key_is_refused(void **state)
+{
+	struct token token = token_v4(), back;
+	struct token_call other_id = {SLICE("c2"), SLICE("tag-a")};
+	struct token_call other_tag = {SLICE("c1"), SLICE("tag-b")};
+	struct token_call shifted = {SLICE("c1t"), SLICE("ag-a")};
+	char text[TOKEN_TEXT_SIZE];
+
+	(void)state;
+	token_write(key, &token, &call, text);
+	assert_int_equal(token_read(key, slice_from(text), &other_id, &back), -EINVAL);
+	assert_int_equal(token_read(key, slice_from(text), &other_tag, &back), -EINVAL);
+	assert_int_equal(token_read(key, slice_from(text), &shifted, &back), -EINVAL);
+	assert_int_equal(token_read(other_key, slice_from(text), &call, &back), -EINVAL);
+}
+
+static void token_with_any_digit_changed_or_any_length_is_refused(void **state)
+{
+	struct token token = token_v4(), back;
+	char text[TOKEN_TEXT_SIZE];
+
+	(void)state;
+	token_write(key, &token, &call, text);
+	for (size_t i = 0; text[i]; i++) {
+		char was = text[i];
+
+		text[i] = was == '0' ? '1' : '0';
+		assert_int_equal(token_read(key, slice_from(text), &call, &back), -EINVAL);
+		text[i] = was;
+		assert_int_equal(token_read(key, (struct slice){text, i}, &call, &back), -EINVAL);
+	}
+	text[strlen(text) - 1] = 'A';
+	assert_int_equal(token_read(key, slice_from(text), &call, &back), -EINVAL);
+}
+
+/* ---- deadlines ---- */
+
+static void deadlines_come_in_order_whatever_is_set_moved_and_cleared(void **state)
+{
+	enum { N = 500 };
+	static struct deadline nodes[N];
+	struct deadlines deadlines = {0};
+	uint64_t last = 0;
+	size_t left = 0;
+
+	(void)state;
+	srand(1);
+	for (int round = 0; round < 10 * N; round++) {
+		struct deadline *d = &nodes[rand() % N];
+
+		if (rand() % 4 == 0)
+			deadline_clear(&deadlines, d);
+		else
+			assert_int_equal(deadline_set(&deadlines, d, (uint64_t)rand() % 1000), 0);
+	}
+	for (int i = 0; i < N; i++)
+		left += nodes[i].place != 0;
+	assert_int_equal(deadlines.count, left);
+	for (struct deadline *d; (d = deadline_first(&deadlines)); left--) {
+		assert_true(d->at_ns >= last);
+		last = d->at_ns;
+		deadline_clear(&deadlines, d);
+	}
+	assert_int_equal(left, 0);
+	deadlines_free(&deadlines);
+}
+
+/* ---- transactions ---- */
+
+static void transactions_are_found_until_freed_and_never_exceed_the_limit(void **state)
+{
+	struct txns txns;
+	struct txn *txn, *more;
+
+	(void)state;
+	assert_int_equal(txns_init(&txns, 2), 0);
+	assert_int_equal(txn_create(&txns, 1, &txn), 0);
+	assert_int_equal(txn_create(&txns, 2, &more), 0);
+	assert_int_equal(txn_create(&txns, 3, &more), -ENOSPC);
+	assert_ptr_equal(txn_find(&txns, 1), txn);
+	txn_free(&txns, txn);
+	assert_null(txn_find(&txns, 1));
+	assert_int_equal(txn_create(&txns, 3, &more), 0);
+	txns_free(&txns);
+}
+
+static void transaction_is_due_at_the_earlier_of_its_times(void **state)
+{
+	struct txns txns;
+	struct txn *txn;
+
+	(void)state;
+	assert_int_equal(txns_init(&txns, 2), 0);
+	assert_int_equal(txn_create(&txns, 1, &txn), 0);
+	assert_null(txn_due(&txns, 1000));
+	txn_schedule(&txns, txn, 10, 20);
+	assert_null(txn_due(&txns, 9));
+	assert_ptr_equal(txn_due(&txns, 10), txn);
+	txn_schedule(&txns, txn, 0, 20);
+	assert_null(txn_due(&txns, 19));
+	assert_ptr_equal(txn_due(&txns, 20), txn);
+	txn_schedule(&txns, txn, 30, 20);
+	assert_ptr_equal(txn_due(&txns, 20), txn);
+	txns_free(&txns);
+}
+
+/* ---- sources ---- */
+
+static void proof_lasts_until_its_time_and_covers_a_64(void **state)
+{
+	struct sources *sources = malloc(sizeof(*sources));
+	struct ip v4 = ip("192.0.2.1"), v6 = ip("2001:db8::1"), same = ip("2001:db8::ffff:1");
+
+	(void)state;
+	sources_init(sources);
+	source_prove(sources, &v4, 100);
+	source_prove(sources, &v6, 100);
+	assert_true(source_is_proven(sources, &v4, 99));
+	assert_false(source_is_proven(sources, &v4, 100));
+	assert_true(source_is_proven(sources, &same, 99));
+	v4 = ip("192.0.2.2");
+	assert_false(source_is_proven(sources, &v4, 99));
+	free(sources);
+}
+
+static unsigned answers(struct sources *sources, const struct store_settings *settings,
+			const char *text, uint64_t now_ns)
+{
+	struct ip source = ip(text);
+	unsigned n = 0;
+
+	while (n < 1000 && source_take_answer(sources, settings, &source, now_ns))
+		n++;
+	return n;
+}
+
+static void answers_are_a_burst_and_then_a_rate_for_each_and_for_all(void **state)
+{
+	struct sources *sources = malloc(sizeof(*sources));
+	struct store_settings settings = {
+	    .source_rate_pps = 10, .source_burst = 20, .cpu_rate_pps = 100, .cpu_burst = 50};
+	struct store_settings unlimited = {0};
+	uint64_t now = 7 * NS_PER_S;
+
+	(void)state;
+	sources_init(sources);
+	assert_int_equal(answers(sources, &settings, "192.0.2.1", now), 20);
+	assert_int_equal(answers(sources, &settings, "192.0.2.1", now + NS_PER_S / 2), 5);
+	assert_int_equal(answers(sources, &settings, "192.0.2.1", now + 100 * NS_PER_S), 20);
+	now += 100 * NS_PER_S;
+	assert_int_equal(answers(sources, &settings, "192.0.2.2", now), 20);
+	/* Ten are left of fifty for everybody. */
+	assert_int_equal(answers(sources, &settings, "192.0.2.3", now), 10);
+	assert_int_equal(answers(sources, &unlimited, "192.0.2.3", now), 1000);
+	free(sources);
+}
+
+static void mac_keeps_fields_and_purposes_apart(void **state)
+{
+	struct mac a, b;
+
+	(void)state;
+	mac_begin(&a, key, MAC_BRANCH);
+	mac_slice(&a, SLICE("ab"));
+	mac_slice(&a, SLICE("c"));
+	mac_begin(&b, key, MAC_BRANCH);
+	mac_slice(&b, SLICE("a"));
+	mac_slice(&b, SLICE("bc"));
+	assert_int_not_equal(mac_end(&a), mac_end(&b));
+	mac_begin(&b, key, MAC_LOOP);
+	mac_slice(&b, SLICE("ab"));
+	mac_slice(&b, SLICE("c"));
+	assert_int_not_equal(mac_end(&a), mac_end(&b));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(branch_is_the_same_for_a_retransmission_and_the_ack_and_cancel),
+	    cmocka_unit_test(branch_changes_with_each_of_its_inputs),
+	    cmocka_unit_test(branch_loop_changes_when_the_request_uri_does),
+	    cmocka_unit_test(branch_text_is_recognised_and_any_changed_character_is_not),
+	    cmocka_unit_test(via_elements_are_counted_over_fields_and_commas),
+	    cmocka_unit_test(token_says_what_was_written),
+	    cmocka_unit_test(token_of_another_call_party_or_key_is_refused),
+	    cmocka_unit_test(token_with_any_digit_changed_or_any_length_is_refused),
+	    cmocka_unit_test(deadlines_come_in_order_whatever_is_set_moved_and_cleared),
+	    cmocka_unit_test(transactions_are_found_until_freed_and_never_exceed_the_limit),
+	    cmocka_unit_test(transaction_is_due_at_the_earlier_of_its_times),
+	    cmocka_unit_test(proof_lasts_until_its_time_and_covers_a_64),
+	    cmocka_unit_test(answers_are_a_burst_and_then_a_rate_for_each_and_for_all),
+	    cmocka_unit_test(mac_keeps_fields_and_purposes_apart),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
