@@ -149,6 +149,18 @@ static void removing_is_all_or_nothing_and_names_what_is_missing(void **state)
 	assert_int_equal(acl.entries, 0);
 }
 
+static void adding_or_removing_nothing_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	assert_ok(f, store_acl_create(f->store, "a", "", &f->err));
+	before = generation(f);
+	assert_ok(f, store_acl_add(f->store, "a", NULL, 0, NULL, &f->err));
+	assert_ok(f, store_acl_remove(f->store, "a", NULL, 0, &f->err));
+	assert_int_equal(generation(f), before);
+}
+
 /* ---- credentials ---- */
 
 static void user_names_and_passwords_follow_the_hosted_rules(void **state)
@@ -499,7 +511,7 @@ static void audit_tells_who_did_what_latest_first(void **state)
 	assert_ok(f, store_audit_each(f->store, 1, keep_audit, rows, &f->err));
 	snprintf(expected, sizeof(expected), "uid %u, ", (unsigned)getuid());
 	assert_non_null(strstr(rows, expected));
-	assert_non_null(strstr(rows, "ACL \"a\": added 10.0.0.0/8"));
+	assert_non_null(strstr(rows, "ACL \"a\": allows 10.0.0.0/8"));
 	assert_null(strstr(rows, "created"));
 }
 
@@ -533,6 +545,24 @@ static void second_listener_is_refused_and_a_dead_one_replaced(void **state)
 	store_notify(f->store);
 	assert_ok(f, store_notify_listen(f->store, &fd, &f->err));
 	close(fd);
+}
+
+static void listener_works_under_a_path_too_long_for_a_socket(void **state)
+{
+	struct fixture *f = *state;
+	struct pollfd listener = {.events = POLLIN};
+	struct store *store = NULL;
+	char dir[256], command[300];
+
+	snprintf(dir, sizeof(dir), "%s/%0150d", f->dir, 0);
+	assert_ok(f, store_open(dir, &store, &f->err));
+	assert_ok(f, store_notify_listen(store, &listener.fd, &f->err));
+	assert_ok(f, store_acl_create(store, "a", "", &f->err));
+	assert_int_equal(poll(&listener, 1, 1000), 1);
+	close(listener.fd);
+	store_close(store);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
 }
 
 static void read_transaction_sees_one_state(void **state)
@@ -584,7 +614,9 @@ int main(void)
 	    STORE_TEST(audit_tells_who_did_what_latest_first),
 	    STORE_TEST(change_wakes_the_listener),
 	    STORE_TEST(second_listener_is_refused_and_a_dead_one_replaced),
+	    STORE_TEST(listener_works_under_a_path_too_long_for_a_socket),
 	    STORE_TEST(read_transaction_sees_one_state),
+	    STORE_TEST(adding_or_removing_nothing_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

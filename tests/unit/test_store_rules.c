@@ -222,25 +222,59 @@ static void what_the_journal_does_not_reach_asks_for_everything(void **state)
 	assert_int_equal(store_filter_changes(f->store, before, &changes, NULL), -E2BIG);
 }
 
+static struct store_acl_entry *many_entries(size_t n)
+{
+	struct store_acl_entry *entries = calloc(n, sizeof(*entries));
+
+	assert_non_null(entries);
+	for (size_t i = 0; i < n; i++) {
+		entries[i].prefix = prefix("10.0.0.0");
+		entries[i].prefix.ip.bytes[2] = (uint8_t)(i >> 8);
+		entries[i].prefix.ip.bytes[3] = (uint8_t)i;
+	}
+	return entries;
+}
+
 static void bulk_import_asks_for_everything(void **state)
 {
 	enum { BULK = 6000 };
-	struct store_acl_entry *entries = calloc(BULK, sizeof(*entries));
+	struct store_acl_entry *entries = many_entries(BULK);
 	struct fixture *f = *state;
 	struct filter_rules changes;
 	uint64_t before;
 	size_t added;
 
-	for (int i = 0; i < BULK; i++) {
-		entries[i].prefix = prefix("10.0.0.0");
-		entries[i].prefix.ip.bytes[2] = (uint8_t)(i >> 8);
-		entries[i].prefix.ip.bytes[3] = (uint8_t)i;
-	}
 	two_trunks(f);
 	before = generation(f);
 	assert_ok(f, store_acl_add(f->store, "a", entries, BULK, &added, &f->err));
 	assert_int_equal(added, BULK);
 	assert_int_equal(store_filter_changes(f->store, before, &changes, NULL), -E2BIG);
+	free(entries);
+}
+
+static void journal_stays_bounded_and_knows_how_far_it_reaches(void **state)
+{
+	enum { EACH = 5000, CHANGES = 22 };
+	struct store_acl_entry *entries = many_entries(EACH);
+	struct fixture *f = *state;
+	struct filter_rules changes;
+	uint64_t before, last = 0;
+	int64_t rows;
+
+	two_trunks(f);
+	before = generation(f);
+	for (int i = 0; i < CHANGES; i++) {
+		for (size_t j = 0; j < EACH; j++)
+			entries[j].deny = i % 2;
+		last = generation(f);
+		assert_ok(f, store_acl_add(f->store, "a", entries, EACH, NULL, &f->err));
+	}
+	assert_ok(f, db_int(f->store, &rows, &f->err, "SELECT count(*) FROM journal"));
+	assert_int_equal(rows, 100000);
+	assert_int_equal(store_filter_changes(f->store, before, &changes, NULL), -E2BIG);
+	assert_ok(f, store_filter_changes(f->store, last, &changes, &f->err));
+	assert_int_equal(changes.count, EACH);
+	free(changes.rules);
 	free(entries);
 }
 
@@ -469,6 +503,7 @@ int main(void)
 	    STORE_TEST(entry_change_is_told_by_its_prefix_alone),
 	    STORE_TEST(what_the_journal_does_not_reach_asks_for_everything),
 	    STORE_TEST(bulk_import_asks_for_everything),
+	    STORE_TEST(journal_stays_bounded_and_knows_how_far_it_reaches),
 	    STORE_TEST(changes_add_up_to_the_whole),
 	    STORE_TEST(longest_match_agrees_with_every_acl),
 	};

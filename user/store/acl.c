@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "store/internal.h"
@@ -212,11 +213,23 @@ static int insert_entries(struct store *store, int64_t id, const struct ordered 
 	return rc < 0 ? rc : changed;
 }
 
+/* For the audit: the one prefix, or how many there were and which was first. */
+static void describe(const struct prefix *first, size_t n, char *ret_text, size_t size)
+{
+	char prefix[PREFIX_TEXT_SIZE];
+
+	prefix_format(first, prefix);
+	if (n == 1)
+		snprintf(ret_text, size, "%s", prefix);
+	else
+		snprintf(ret_text, size, "%zu entries, %s the first", n, prefix);
+}
+
 int store_acl_add(struct store *store, const char *name, const struct store_acl_entry *entries,
 		  size_t n, size_t *ret_added, struct error *err)
 {
 	struct ordered *ordered = NULL;
-	char prefix[PREFIX_TEXT_SIZE] = "nothing";
+	char text[100] = "";
 	int64_t id;
 	int added = 0;
 	int rc = order_entries(entries, n, &ordered, err);
@@ -230,9 +243,12 @@ int store_acl_add(struct store *store, const char *name, const struct store_acl_
 	if (rc == 0)
 		rc = added = insert_entries(store, id, ordered, n, err);
 	if (n)
-		prefix_format(&entries[0].prefix, prefix);
-	rc = change_end(store, rc, err, "ACL \"%s\": added %s%s, %d entries", name, prefix,
-			n > 1 ? " and others" : "", added);
+		describe(&entries->prefix, n, text, sizeof(text));
+	rc = change_end(store, rc, err, "ACL \"%s\": %s %s", name,
+			n != 1		? "set"
+			: entries->deny ? "denies"
+					: "allows",
+			text);
 	if (rc == 0 && ret_added)
 		*ret_added = (size_t)added;
 out:
@@ -273,7 +289,7 @@ static int delete_entries(struct store *store, const char *name, const struct pr
 int store_acl_remove(struct store *store, const char *name, const struct prefix *prefixes, size_t n,
 		     struct error *err)
 {
-	char prefix[PREFIX_TEXT_SIZE] = "nothing";
+	char text[100] = "";
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++)
@@ -284,7 +300,6 @@ int store_acl_remove(struct store *store, const char *name, const struct prefix 
 		return rc;
 	rc = delete_entries(store, name, prefixes, n, err);
 	if (n)
-		prefix_format(&prefixes[0], prefix);
-	return change_end(store, rc, err, "ACL \"%s\": removed %s%s, %zu entries", name, prefix,
-			  n > 1 ? " and others" : "", n);
+		describe(prefixes, n, text, sizeof(text));
+	return change_end(store, rc, err, "ACL \"%s\": removed %s", name, text);
 }
