@@ -20,9 +20,16 @@
 
 #define FILTER_PIN_DIR_DEFAULT "/sys/fs/bpf/sipward"
 
-/* ---- attach (attach.c) ---- */
+struct filter;
 
-enum filter_xdp_mode { FILTER_XDP_NONE, FILTER_XDP_NATIVE, FILTER_XDP_GENERIC, FILTER_XDP_OFFLOADED };
+/* ---- attach (attach.c, detach.c) ---- */
+
+enum filter_xdp_mode {
+	FILTER_XDP_NONE,
+	FILTER_XDP_NATIVE,
+	FILTER_XDP_GENERIC,
+	FILTER_XDP_OFFLOADED
+};
 enum filter_attach_request { FILTER_ATTACH_AUTO, FILTER_ATTACH_NATIVE, FILTER_ATTACH_GENERIC };
 
 /* How the program came to the interface. */
@@ -46,7 +53,12 @@ struct filter_attach_options {
 	const char *ifname;
 	enum filter_attach_request mode; /* auto: native, and generic only where the driver has no
 					    native XDP; the result says which */
-	bool replace;			 /* replace our own program or a foreign layout, atomically */
+	bool replace; /* replace our own program or a foreign layout, atomically */
+
+	/* If not NULL: called with the maps, fresh or kept, before the program that uses them meets
+	 * its first packet; brings them to what the store says. A failure ends the attach. */
+	int (*prepare)(struct filter *filter, void *arg, struct error *err);
+	void *prepare_arg;
 };
 
 /* Loads the embedded program, pins its maps and link under pin_dir, attaches it. Maps that are
@@ -54,8 +66,8 @@ struct filter_attach_options {
  * a foreign program holds the interface (the sentence names it); -EPROTO: pinned maps of another
  * layout; -EPERM, -ENOENT (no bpffs, it is mounted if possible), -ENODEV, -EOPNOTSUPP (no native
  * XDP where native was asked). On failure nothing is left behind. */
-int filter_attach(const struct filter_attach_options *options, struct filter_attachment *ret_attachment,
-		  struct error *err);
+int filter_attach(const struct filter_attach_options *options,
+		  struct filter_attachment *ret_attachment, struct error *err);
 
 /* Detaches our program from the interface (NULL: from the one that pin_dir's link belongs to) and
  * removes link and maps from pin_dir. -ENOENT if it is not attached. */
@@ -67,13 +79,12 @@ int filter_detach(const char *pin_dir, const char *ifname, struct error *err);
 int filter_attachments(const char *pin_dir, struct filter_attachment *attachments, size_t max,
 		       size_t *ret_n);
 
-/* ---- maps (maps.c) ---- */
-
-struct filter;
+/* ---- maps (maps.c, access.c, events.c, explain.c) ---- */
 
 /* Opens the maps: those pinned under pin_dir, else those of the program attached to ifname (NULL:
  * to any interface), directly or inside a libxdp dispatcher. -ENOENT: neither is there. */
-int filter_open(const char *pin_dir, const char *ifname, struct filter **ret_filter, struct error *err);
+int filter_open(const char *pin_dir, const char *ifname, struct filter **ret_filter,
+		struct error *err);
 void filter_close(struct filter *filter);
 
 /* Whether the maps came from the pin directory (else from an attached program). */
@@ -94,7 +105,8 @@ bool filter_reason_is_drop(uint32_t reason);
 int filter_settings_read(struct filter *filter, struct sipward_settings *ret_settings);
 
 /* Sums over the CPUs. */
-int filter_counters_read(struct filter *filter, struct sipward_counter ret_counters[SIPWARD_REASON_COUNT]);
+int filter_counters_read(struct filter *filter,
+			 struct sipward_counter ret_counters[SIPWARD_REASON_COUNT]);
 
 struct filter_drop {
 	struct sipward_source source;
@@ -108,7 +120,8 @@ struct filter_lockout {
 	struct sipward_lockout lockout;
 };
 /* Entries whose deadline is in the future, latest deadline first; the caller free()s. */
-int filter_lockouts_read(struct filter *filter, struct filter_lockout **ret_lockouts, size_t *ret_n);
+int filter_lockouts_read(struct filter *filter, struct filter_lockout **ret_lockouts,
+			 size_t *ret_n);
 int filter_lockout_set(struct filter *filter, const struct sipward_source *source,
 		       const struct sipward_lockout *lockout);
 /* -ENOENT if there is none, or it has ended. */
@@ -117,12 +130,15 @@ int filter_lockout_get(struct filter *filter, const struct sipward_source *sourc
 int filter_lockout_clear(struct filter *filter, const struct sipward_source *source);
 int filter_lockout_clear_all(struct filter *filter, size_t *ret_n);
 
-int filter_proven_set(struct filter *filter, const struct sipward_source *source, uint64_t until_ns);
+int filter_proven_set(struct filter *filter, const struct sipward_source *source,
+		      uint64_t until_ns);
 /* -ENOENT if not proven now. */
-int filter_proven_get(struct filter *filter, const struct sipward_source *source, uint64_t *ret_until_ns);
+int filter_proven_get(struct filter *filter, const struct sipward_source *source,
+		      uint64_t *ret_until_ns);
 
 /* The longest ACL match in the maps. -ENOENT if there is none. */
-int filter_acl_lookup(struct filter *filter, const struct ip *ip, struct sipward_acl_value *ret_value);
+int filter_acl_lookup(struct filter *filter, const struct ip *ip,
+		      struct sipward_acl_value *ret_value);
 
 /* Waits up to timeout_ms for sampled drop events and hands each to the callback. Returns how many
  * there were or a negative errno. */
@@ -169,12 +185,13 @@ int filter_apply(struct filter *filter, const struct filter_rules *changes,
 enum filter_finding_level { FILTER_FINDING_OK, FILTER_FINDING_WARNING, FILTER_FINDING_PROBLEM };
 struct filter_finding {
 	enum filter_finding_level level;
-	char check[32];	  /* what was looked at: bpffs, capability, btf, jit, native_xdp, mtu, lro, … */
-	char text[256];	  /* what was found */
-	char mend[256];	  /* the exact command that mends it, or empty */
+	char check[32]; /* what was looked at: bpffs, capability, btf, jit, native_xdp, mtu, lro, …
+			 */
+	char text[256]; /* what was found */
+	char mend[256]; /* the exact command that mends it, or empty */
 };
 /* Looks at the machine, and at the interface if one is given. *ret_n findings, at most max. */
-int filter_doctor(const char *pin_dir, const char *ifname, struct filter_finding *findings, size_t max,
-		  size_t *ret_n);
+int filter_doctor(const char *pin_dir, const char *ifname, struct filter_finding *findings,
+		  size_t max, size_t *ret_n);
 
 #endif

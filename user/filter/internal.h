@@ -20,6 +20,14 @@ struct filter {
 	int lock; /* a descriptor of the pin directory, held with flock() while rules are written;
 		     -1 where the maps are not pinned */
 	bool pinned;
+	struct ring_buffer *ring; /* over events, made at the first poll */
+	void (*on_event)(const struct sipward_event *event, void *arg);
+	void *on_event_arg;
 };
+
+struct bpf_object;
+
+/* The maps of a loaded object, for as long as the result is open. */
+int filter_of_object(struct bpf_object *object, struct filter **ret_filter, struct error *err);
 
 #endif
