@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+
+#include "store_fixture.h"
+
+/* The snapshot's own code, with allocations that fail when told to: -1 never, 0 the next one … */
+static int allocations_left = -1;
+static const void *watched;
+static size_t watched_size;
+static bool watched_was_wiped;
+
+static bool refuse(void)
+{
+	if (allocations_left > 0)
+		allocations_left--;
+	else if (allocations_left == 0)
+		return true;
+	return false;
+}
+
+static void *failing_calloc(size_t n, size_t size)
+{
+	return refuse() ? NULL : calloc(n, size);
+}
+
+static void *failing_realloc(void *p, size_t n)
+{
+	return refuse() ? NULL : realloc(p, n);
+}
+
+static void watching_free(void *p)
+{
+	static const char zeroes[65536];
+
+	if (p && p == watched)
+		watched_was_wiped = memcmp(p, zeroes, watched_size) == 0;
+	free(p);
+}
+
+#define calloc failing_calloc
+#define realloc failing_realloc
+#define free watching_free
+#include "../../user/policy/acl_table.c"
+#include "../../user/policy/policy_build.c"
+#undef calloc
+#undef realloc
+#undef free
+
+#include "policy/explain.h"
+
+static const uint8_t ha1s[STORE_ALGORITHMS][STORE_HA1_SIZE] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}};
+
+static struct ip ip(const char *text)
+{
+	struct ip value;
+
+	assert_int_equal(ip_parse(slice_from(text), &value), 0);
+	return value;
+}
+
+static struct policy *build(struct fixture *f)
+{
+	struct policy *policy = NULL;
+
+	assert_ok(f, policy_build(f->store, &policy, &f->err));
+	return policy;
+}
+
+static void create_app_trunk(struct fixture *f, const char *name, const char *user,
+			     const char *domain)
+{
+	struct store_trunk trunk;
+
+	store_trunk_defaults(&trunk);
+	snprintf(trunk.name, sizeof(trunk.name), "%s", name);
+	snprintf(trunk.user, sizeof(trunk.user), "%s", user);
+	snprintf(trunk.domain, sizeof(trunk.domain), "%s", domain);
+	snprintf(trunk.upstream, sizeof(trunk.upstream), "sip:198.51.100.9");
+	assert_ok(f, store_trunk_create(f->store, &trunk, &f->err));
+}
+
+static void set_enabled(struct fixture *f, const char *name, bool enabled)
+{
+	struct store_trunk trunk;
+
+	assert_ok(f, store_trunk_get(f->store, name, &trunk, &f->err));
+	trunk.enabled = enabled;
+	assert_ok(f, store_trunk_set(f->store, &trunk, &f->err));
+}
+
+static void attach_acl_with(struct fixture *f, const char *trunk, const char *acl,
+			    const char *prefix_text)
+{
+	assert_ok(f, store_acl_create(f->store, acl, "", &f->err));
+	assert_ok(f, allow(f, acl, prefix_text));
+	assert_ok(f, store_trunk_attach_acl(f->store, trunk, acl, &f->err));
+}
+
+static void attach_list_with(struct fixture *f, const char *trunk, const char *list,
+			     const char *realm, const char *user)
+{
+	assert_ok(f, store_credentials_create(f->store, list, realm, &f->err));
+	assert_ok(f, store_user_add(f->store, list, user, ha1s, &f->err));
+	assert_ok(f, store_trunk_attach_credentials(f->store, trunk, list, &f->err));
+}
+
+static const char *found(const struct policy *policy, const char *user, const char *host)
+{
+	const struct policy_trunk *trunk =
+	    policy_trunk_find(policy, slice_from(user), slice_from(host));
+
+	return trunk ? trunk->config.name : "none";
+}
+
+static void a_trunk_is_found_by_user_and_domain_then_domain_then_default(void **state)
+{
+	static const struct {
+		const char *user, *host, *trunk;
+	} rows[] = {
+	    {"app42", "a.example", "app"},
+	    {"app43", "a.example", "domain"},
+	    {"APP42", "a.example", "domain"}, /* users differ by case, RFC 3261 §19.1.4 */
+	    {"", "a.example", "domain"},
+	    {"app42", "A.Example", "app"},
+	    {"anybody", "A.EXAMPLE", "domain"},
+	    {"anybody", "b.example", "default"},
+	    {"anyuser", "203.0.113.1", "any-domain"},
+	    {"anyuser", "a.example", "domain"},
+	    {"", "", "default"},
+	    {"x", "a.example.", "default"},
+	    {"x", "a.exampl", "default"},
+	};
+	struct fixture *f = *state;
+	struct policy *policy;
+
+	create_app_trunk(f, "app", "app42", "a.example");
+	create_app_trunk(f, "domain", "", "a.example");
+	create_app_trunk(f, "any-domain", "anyuser", "*");
+	create_app_trunk(f, "default", "", "*");
+	policy = build(f);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(found(policy, rows[i].user, rows[i].host), rows[i].trunk);
+	policy_unref(policy);
+}
+
+static void without_a_default_trunk_a_foreign_domain_finds_none(void **state)
+{
+	struct fixture *f = *state;
+	struct policy *policy = build(f);
+
+	assert_string_equal(found(policy, "a", "a.example"), "none");
+	policy_unref(policy);
+	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
+	policy = build(f);
+	assert_string_equal(found(policy, "a", "a.example"), "t");
+	assert_string_equal(found(policy, "a", "b.example"), "none");
+	policy_unref(policy);
+}
+
+static void a_disabled_trunk_does_not_exist(void **state)
+{
+	struct fixture *f = *state;
+	struct ip customer = ip("192.0.2.1"), upstream = ip("198.51.100.1");
+	struct store_trunk trunk;
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
+	attach_acl_with(f, "t", "office", "192.0.2.0/24");
+	assert_ok(f, store_trunk_get(f->store, "t", &trunk, &f->err));
+	for (int enabled = 0; enabled <= 1; enabled++) {
+		set_enabled(f, "t", enabled);
+		policy = build(f);
+		assert_string_equal(found(policy, "a", "a.example"), enabled ? "t" : "none");
+		assert_int_equal(policy_trunk_by_id(policy, trunk.id) != NULL, enabled);
+		assert_int_equal(policy_is_upstream(policy, &upstream), enabled);
+		assert_int_equal(policy_is_listed(policy, &upstream), enabled);
+		assert_int_equal(policy_is_listed(policy, &customer), enabled);
+		policy_unref(policy);
+	}
+}
+
+static void an_upstream_belongs_to_the_first_trunk_by_name(void **state)
+{
+	struct fixture *f = *state;
+	struct ip shared = ip("198.51.100.1"), six = ip("2001:db8::1"), none = ip("198.51.100.2");
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "zeta", "z.example", "sip:198.51.100.1"));
+	assert_ok(f, create_trunk(f, "beta", "b.example", "sip:198.51.100.1:5080"));
+	assert_ok(f, create_trunk(f, "six", "s.example", "sip:[2001:db8::1]"));
+	policy = build(f);
+	assert_string_equal(policy_trunk_of_upstream(policy, &shared)->config.name, "beta");
+	assert_string_equal(policy_trunk_of_upstream(policy, &six)->config.name, "six");
+	assert_null(policy_trunk_of_upstream(policy, &none));
+	policy_unref(policy);
+}
+
+static void the_longest_match_decides_within_an_acl_and_any_acl_may_allow(void **state)
+{
+	static const struct {
+		const char *address;
+		bool allowed;
+	} rows[] = {
+	    {"192.0.2.1", true},   {"192.0.2.129", false},   {"192.0.2.130", true},
+	    {"192.0.3.1", false},  {"10.9.8.7", true},	     {"192.0.2.200", true},
+	    {"2001:db8::1", true}, {"2001:db8:1::1", false}, {"2001:db8:1::2", true},
+	    {"c000:201::", false}, /* the bytes of 192.0.2.1, the other family */
+	};
+	struct fixture *f = *state;
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
+	attach_acl_with(f, "t", "first", "192.0.2.0/24");
+	assert_ok(f, deny(f, "first", "192.0.2.128/25"));
+	assert_ok(f, allow(f, "first", "192.0.2.130"));
+	assert_ok(f, allow(f, "first", "2001:db8::/32"));
+	assert_ok(f, deny(f, "first", "2001:db8:1::/48"));
+	assert_ok(f, allow(f, "first", "2001:db8:1::2"));
+	attach_acl_with(f, "t", "second", "10.0.0.0/8");
+	assert_ok(f, allow(f, "second", "192.0.2.200"));
+	policy = build(f);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct policy_trunk *trunk =
+		    policy_trunk_find(policy, SLICE(""), SLICE("a.example"));
+		struct ip address = ip(rows[i].address);
+
+		if (policy_acl_allows(trunk, &address) != rows[i].allowed)
+			fail_msg("%s", rows[i].address);
+		assert_int_equal(policy_is_listed(policy, &address), rows[i].allowed);
+	}
+	policy_unref(policy);
+}
+
+static void another_trunks_acl_lists_a_source_but_does_not_allow_it_here(void **state)
+{
+	struct fixture *f = *state;
+	struct ip address = ip("192.0.2.1");
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "here", "here.example", "sip:198.51.100.1"));
+	assert_ok(f, create_trunk(f, "there", "there.example", "sip:198.51.100.1"));
+	attach_acl_with(f, "here", "here", "10.0.0.0/8");
+	attach_acl_with(f, "there", "there", "192.0.2.0/24");
+	policy = build(f);
+	assert_false(policy_acl_allows(policy_trunk_find(policy, SLICE(""), SLICE("here.example")),
+				       &address));
+	assert_true(policy_is_listed(policy, &address));
+	policy_unref(policy);
+}
+
+/* The slow and obvious way. */
+static enum acl_match naive_match(const struct prefix *prefixes, const bool *denies, size_t n,
+				  const struct ip *address)
+{
+	enum acl_match match = ACL_NO_MATCH;
+	int longest = -1;
+
+	for (size_t i = 0; i < n; i++) {
+		if (prefixes[i].len < longest || !prefix_contains(&prefixes[i], address))
+			continue;
+		longest = prefixes[i].len;
+		match = denies[i] ? ACL_DENY : ACL_ALLOW;
+	}
+	return match;
+}
+
+/* Few different bits, so that prefixes nest and addresses hit. */
+static struct ip random_ip(void)
+{
+	struct ip value = {.family = rand() % 2 ? 4 : 6};
+
+	for (size_t i = 0; i < ip_bits(&value) / 8; i++)
+		value.bytes[i] = rand() % 3 ? 0 : (uint8_t)(0x80 >> rand() % 8);
+	return value;
+}
+
+static void longest_match_agrees_with_a_naive_search(void **state)
+{
+	enum { N = 200 };
+	struct prefix prefixes[N];
+	bool denies[N];
+	struct acl_table table;
+
+	(void)state;
+	srand(1);
+	for (int round = 0; round < 20; round++) {
+		assert_int_equal(acl_table_init(&table, N), 0);
+		for (size_t i = 0; i < N; i++) {
+			struct ip address = random_ip();
+
+			prefixes[i].len = (uint8_t)((unsigned)rand() % (ip_bits(&address) + 1));
+			prefixes[i].ip = ip_masked(&address, prefixes[i].len);
+			denies[i] = rand() % 2;
+			assert_int_equal(acl_table_add(&table, &prefixes[i], denies[i]), 0);
+		}
+		for (int i = 0; i < 2000; i++) {
+			struct ip address = random_ip();
+
+			assert_int_equal(acl_table_match(&table, &address),
+					 naive_match(prefixes, denies, N, &address));
+		}
+		acl_table_free(&table);
+	}
+}
+
+static void a_full_table_says_so_and_an_empty_one_matches_nothing(void **state)
+{
+	struct prefix one = prefix("192.0.2.1"), two = prefix("192.0.2.2");
+	struct acl_table table;
+
+	(void)state;
+	assert_int_equal(acl_table_init(&table, 0), 0);
+	assert_int_equal(acl_table_match(&table, &one.ip), ACL_NO_MATCH);
+	acl_table_free(&table);
+	assert_int_equal(acl_table_init(&table, 1), 0);
+	assert_int_equal(acl_table_add(&table, &one, false), 0);
+	assert_int_equal(acl_table_add(&table, &one, true), 0);
+	assert_int_equal(acl_table_match(&table, &one.ip), ACL_DENY);
+	assert_int_equal(acl_table_add(&table, &two, false), -ENOSPC);
+	assert_int_equal(acl_table_match(&table, &two.ip), ACL_NO_MATCH);
+	acl_table_free(&table);
+	assert_int_equal(acl_table_init(&table, UINT64_MAX), -EOVERFLOW);
+}
+
+static void users_are_found_by_name_and_realm(void **state)
+{
+	struct fixture *f = *state;
+	const struct policy_trunk *trunk;
+	struct policy_user *user;
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
+	attach_list_with(f, "t", "one", "one.example", "alice");
+	attach_list_with(f, "t", "two", "two.example", "bob");
+	attach_list_with(f, "t", "three", "one.example", "carol");
+	assert_ok(f, store_user_add(f->store, "one", "zoe", ha1s, &f->err));
+	policy = build(f);
+	trunk = policy_trunk_find(policy, SLICE(""), SLICE("a.example"));
+	assert_int_equal(trunk->realm_count, 2);
+	user = policy_user_find(trunk, SLICE("alice"), SLICE("one.example"));
+	assert_non_null(user);
+	assert_true(slice_eq(user->name, SLICE("alice")));
+	assert_true(slice_eq(user->realm, SLICE("one.example")));
+	assert_memory_equal(user->ha1, ha1s, sizeof(ha1s));
+	assert_non_null(policy_user_find(trunk, SLICE("zoe"), SLICE("one.example")));
+	assert_non_null(policy_user_find(trunk, SLICE("carol"), SLICE("one.example")));
+	assert_non_null(policy_user_find(trunk, SLICE("bob"), SLICE("two.example")));
+	assert_null(policy_user_find(trunk, SLICE("bob"), SLICE("one.example")));
+	assert_null(policy_user_find(trunk, SLICE("alic"), SLICE("one.example")));
+	assert_null(policy_user_find(trunk, SLICE("alice@one"), SLICE("one.example")));
+	assert_null(policy_user_find(trunk, SLICE("Alice"), SLICE("one.example")));
+	assert_null(policy_user_find(trunk, SLICE("alice"), SLICE("ONE.example")));
+	assert_null(policy_user_find(trunk, SLICE(""), SLICE("")));
+	policy_unref(policy);
+}
+
+static void a_list_shared_by_two_trunks_has_one_user(void **state)
+{
+	struct fixture *f = *state;
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
+	assert_ok(f, create_trunk(f, "u", "b.example", "sip:198.51.100.1"));
+	attach_list_with(f, "t", "one", "one.example", "alice");
+	assert_ok(f, store_trunk_attach_credentials(f->store, "u", "one", &f->err));
+	policy = build(f);
+	assert_ptr_equal(policy_user_find(policy_trunk_find(policy, SLICE(""), SLICE("a.example")),
+					  SLICE("alice"), SLICE("one.example")),
+			 policy_user_find(policy_trunk_find(policy, SLICE(""), SLICE("b.example")),
+					  SLICE("alice"), SLICE("one.example")));
+	policy_unref(policy);
+}
+
+static void a_snapshot_does_not_change_with_the_store(void **state)
+{
+	struct fixture *f = *state;
+	struct policy *before, *after;
+
+	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
+	before = policy_ref(build(f));
+	assert_ok(f, store_trunk_delete(f->store, "t", &f->err));
+	after = build(f);
+	assert_true(policy_generation(after) > policy_generation(before));
+	assert_int_equal(policy_generation(after), generation(f));
+	policy_unref(before);
+	assert_string_equal(found(before, "a", "a.example"), "t");
+	assert_string_equal(found(after, "a", "a.example"), "none");
+	assert_int_equal(policy_settings(after)->lockout_failures, 10);
+	policy_unref(before);
+	policy_unref(after);
+	policy_unref(NULL);
+}
+
+static void secrets_are_wiped_when_the_snapshot_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
+	attach_list_with(f, "t", "one", "one.example", "alice");
+	policy = build(f);
+	watched = policy->lists[0]->entries;
+	watched_size = policy->lists[0]->count * sizeof(*policy->lists[0]->entries);
+	watched_was_wiped = false;
+	policy_unref(policy);
+	watched = NULL;
+	assert_true(watched_was_wiped);
+}
+
+/* What a build left behind the leak checker would report. */
+static void a_build_survives_each_failing_allocation(void **state)
+{
+	struct fixture *f = *state;
+	struct policy *policy = NULL;
+	int n = 0, rc;
+
+	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
+	assert_ok(f, create_trunk(f, "u", "b.example", "sip:198.51.100.1"));
+	attach_acl_with(f, "t", "one", "192.0.2.0/24");
+	attach_acl_with(f, "t", "two", "10.0.0.0/8");
+	attach_list_with(f, "t", "one", "one.example", "alice");
+	attach_list_with(f, "u", "two", "two.example", "alice");
+	do {
+		allocations_left = n++;
+		rc = policy_build(f->store, &policy, &f->err);
+		allocations_left = -1;
+		if (rc) {
+			assert_int_equal(rc, -ENOMEM);
+			assert_null(policy);
+		}
+	} while (rc);
+	assert_true(n > 15);
+	policy_unref(policy);
+	/* The read transaction is over: a change can be written. */
+	assert_ok(f, store_trunk_delete(f->store, "u", &f->err));
+}
+
+struct explained {
+	unsigned rows;
+	char text[4096];
+};
+
+static void note_row(const struct policy_explain_row *row, void *arg)
+{
+	struct explained *explained = arg;
+	size_t used = strlen(explained->text);
+
+	explained->rows++;
+	snprintf(explained->text + used, sizeof(explained->text) - used, "%s|%s|%s|%s|%s\n",
+		 row->name, row->target, store_auth_type_name(row->auth),
+		 row->acl_allows ? "yes" : "no", row->next);
+}
+
+static void explain_says_for_each_trunk_what_comes_next(void **state)
+{
+	struct fixture *f = *state;
+	struct explained in = {0}, out = {0};
+	struct ip office = ip("192.0.2.1"), street = ip("203.0.113.1");
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "a-addr", "a.example", "sip:198.51.100.1"));
+	attach_acl_with(f, "a-addr", "office", "192.0.2.0/24");
+	create_app_trunk(f, "b-app", "app42", "b.example");
+	attach_list_with(f, "b-app", "one", "one.example", "alice");
+	assert_ok(f, create_trunk(f, "c-both", "c.example", "sip:198.51.100.1"));
+	assert_ok(f, store_trunk_attach_acl(f->store, "c-both", "office", &f->err));
+	assert_ok(f, store_trunk_attach_credentials(f->store, "c-both", "one", &f->err));
+	assert_ok(f, create_trunk(f, "d-none", "d.example", "sip:198.51.100.1"));
+	policy = build(f);
+	policy_explain(policy, &office, note_row, &in);
+	policy_explain(policy, &street, note_row, &out);
+	policy_unref(policy);
+	assert_int_equal(in.rows, 4);
+	assert_string_equal(
+	    in.text,
+	    "a-addr|a.example|ip_acl|yes|forwarded: its ACLs allow the address\n"
+	    "b-app|app42@b.example|credential|no|asked for credentials (407; REGISTER 401), realm "
+	    "\"one.example\", with MD5; forwarded when right (only if the Request-URI says "
+	    "app42@b.example)\n"
+	    "c-both|c.example|ip_acl_and_credential|yes|asked for credentials (407; REGISTER 401), "
+	    "realm \"one.example\", with MD5; forwarded when right\n"
+	    "d-none|d.example|none|no|486: neither ACL nor credentials are attached, and the "
+	    "caller "
+	    "is not registered\n");
+	assert_non_null(strstr(out.text, "a-addr|a.example|ip_acl|no|403: none of its ACLs"));
+	assert_non_null(strstr(out.text, "c-both|c.example|ip_acl_and_credential|no|403 before"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    STORE_TEST(a_trunk_is_found_by_user_and_domain_then_domain_then_default),
+	    STORE_TEST(without_a_default_trunk_a_foreign_domain_finds_none),
+	    STORE_TEST(a_disabled_trunk_does_not_exist),
+	    STORE_TEST(an_upstream_belongs_to_the_first_trunk_by_name),
+	    STORE_TEST(the_longest_match_decides_within_an_acl_and_any_acl_may_allow),
+	    STORE_TEST(another_trunks_acl_lists_a_source_but_does_not_allow_it_here),
+	    cmocka_unit_test(longest_match_agrees_with_a_naive_search),
+	    cmocka_unit_test(a_full_table_says_so_and_an_empty_one_matches_nothing),
+	    STORE_TEST(users_are_found_by_name_and_realm),
+	    STORE_TEST(a_list_shared_by_two_trunks_has_one_user),
+	    STORE_TEST(a_snapshot_does_not_change_with_the_store),
+	    STORE_TEST(secrets_are_wiped_when_the_snapshot_goes),
+	    STORE_TEST(a_build_survives_each_failing_allocation),
+	    STORE_TEST(explain_says_for_each_trunk_what_comes_next),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
