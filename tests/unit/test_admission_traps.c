@@ -101,6 +101,24 @@ static void an_expired_nonce_with_a_wrong_digest_is_refused(void **state)
 	assert_int_equal(failures_counted(gate), 1); /* hard: it counts for a listed source */
 }
 
+static void the_lifetime_of_nonces_is_the_settings(void **state)
+{
+	struct gate *gate = *state;
+	struct client client = client_new(TARGET);
+	struct store_settings settings;
+
+	assert_ok(gate->f, store_settings_get(gate->f->store, &settings, &gate->f->err));
+	settings.nonce_lifetime_s = 30;
+	assert_ok(gate->f, store_settings_set(gate->f->store, &settings, &gate->f->err));
+	gate_build(gate);
+	client_ask(gate, UNLISTED, &client);
+	gate->now_s += 30;
+	assert_int_equal(client_send(gate, UNLISTED, &client), ADMISSION_BY_CREDENTIAL);
+	client.nc = "00000002";
+	gate->now_s += 1;
+	assert_int_equal(client_send(gate, UNLISTED, &client), ADMISSION_EXPIRED_NONCE);
+}
+
 static void a_nonce_older_than_what_was_forgotten_is_stale(void **state)
 {
 	struct gate *gate = *state;
@@ -265,6 +283,21 @@ static void many_guesses_in_one_request_are_as_many_failures(void **state)
 		client_header(gate, &client, headers + strlen(headers), 1024);
 	assert_int_equal(gate_send(gate, LISTED, &client, headers), ADMISSION_BAD_CREDENTIALS);
 	assert_true(gate->result.locked_out);
+}
+
+static void a_right_guess_after_the_lockout_comes_too_late(void **state)
+{
+	struct gate *gate = *state;
+	struct client client = client_new(TARGET);
+	char headers[16384] = "";
+
+	client_ask(gate, LISTED, &client);
+	for (int i = 0; i < 11; i++) {
+		client.spoil = i < 10;
+		client_header(gate, &client, headers + strlen(headers), 1024);
+	}
+	assert_int_equal(gate_send(gate, LISTED, &client, headers), ADMISSION_BAD_CREDENTIALS);
+	assert_int_equal(gate->result.verdict, ADMISSION_REFUSE);
 }
 
 static void more_credentials_than_can_be_removed_are_refused(void **state)
@@ -471,6 +504,10 @@ static void the_ratchet_can_be_off_and_never_locks_a_trunk_without_the_algorithm
 	gate_offer(gate, "cred", 3, strong_first);
 	set_trunk(gate, no_ratchet);
 	assert_int_equal(client_call(gate, UNLISTED, &weak), ADMISSION_BY_CREDENTIAL);
+	strong.username = "bob";
+	strong.password = "Passw0rd-of-bob";
+	assert_int_equal(client_call(gate, UNLISTED, &strong), ADMISSION_BY_CREDENTIAL);
+	assert_int_equal(gate->result.user->strongest, DIGEST_MD5); /* nothing noted */
 }
 
 static void strict_uri(struct store_trunk *trunk)
@@ -581,6 +618,7 @@ int main(void)
 	    GATE_TEST(a_nonce_serves_again_with_the_next_count),
 	    GATE_TEST(an_expired_nonce_with_the_right_digest_is_stale_and_no_failure),
 	    GATE_TEST(an_expired_nonce_with_a_wrong_digest_is_refused),
+	    GATE_TEST(the_lifetime_of_nonces_is_the_settings),
 	    GATE_TEST(a_nonce_older_than_what_was_forgotten_is_stale),
 	    GATE_TEST(malformed_credentials_are_400),
 	    GATE_TEST(credentials_without_a_required_parameter_are_400),
@@ -589,6 +627,7 @@ int main(void)
 	    GATE_TEST(credentials_for_other_realms_alone_are_none_and_no_failure),
 	    GATE_TEST(old_credentials_beside_the_right_ones_do_no_harm),
 	    GATE_TEST(many_guesses_in_one_request_are_as_many_failures),
+	    GATE_TEST(a_right_guess_after_the_lockout_comes_too_late),
 	    GATE_TEST(more_credentials_than_can_be_removed_are_refused),
 	    GATE_TEST(quoted_pairs_are_unescaped_before_hashing),
 	    GATE_TEST(an_unknown_user_is_answered_like_a_wrong_password),

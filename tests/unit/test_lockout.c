@@ -339,6 +339,17 @@ static void a_source_that_turns_hard_moves_to_the_other_half(void **state)
 	assert_true(fails_hard(3, 3));
 }
 
+static void a_source_can_not_turn_hard_where_there_is_no_room(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < LIMIT / 2; i++)
+		assert_true(fails_often(i, 10, LOCKOUT_HARD, 0));
+	assert_false(fails_often(50, 9, LOCKOUT_SOFT, 0));
+	assert_false(fails_hard(50, 0));
+	assert_int_equal(stats().full, 1);
+	assert_true(fails_softly(50, 0));
+}
+
 static void what_is_long_over_is_forgotten(void **state)
 {
 	(void)state;
@@ -390,6 +401,7 @@ int main(void)
 	    LOCKOUT_TEST(the_longest_silent_source_that_is_not_locked_out_makes_room),
 	    LOCKOUT_TEST(a_table_full_of_lockouts_counts_what_it_can_not_take),
 	    LOCKOUT_TEST(a_source_that_turns_hard_moves_to_the_other_half),
+	    LOCKOUT_TEST(a_source_can_not_turn_hard_where_there_is_no_room),
 	    LOCKOUT_TEST(what_is_long_over_is_forgotten),
 	    LOCKOUT_TEST(a_failing_allocation_counts_as_full),
 	};
