@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "store/internal.h"
 
 #define APPLICATION_ID 0x53495057 /* "SIPW" */
@@ -89,13 +89,18 @@ static int exec(struct store *store, const char *sql, struct error *err)
 	return db_error(store, sqlite3_exec(store->db, sql, NULL, NULL, NULL), err);
 }
 
-/* Generations start at the clock, so that maps written from an older store that stood in this place
- * are never taken for ones that this store's journal could bring up to date. */
+/* Generations start at the clock, and changes are slower than it: maps written from an older store
+ * that stood in this place are never taken for ones that this store's journal could bring up to
+ * date. */
 static int first_generation(struct store *store, struct error *err)
 {
-	uint64_t now = clock_wall_s();
-	int rc = db_run(store, err, "INSERT INTO state VALUES (1, ?, ?)", INT(now), INT(now));
+	struct timespec now;
+	int64_t us;
+	int rc;
 
+	clock_gettime(CLOCK_REALTIME, &now);
+	us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	rc = db_run(store, err, "INSERT INTO state VALUES (1, ?, ?)", INT(us), INT(us));
 	return rc < 0 ? rc : 0;
 }
 

@@ -240,10 +240,14 @@ int store_secret(struct store *store, const char *purpose, uint8_t ret_key[16], 
 	sqlite3_stmt *stmt = NULL;
 	int rc;
 
-	/* Whoever comes first decides, also among processes. */
-	random_bytes(key, sizeof(key));
 	rc = db_int(store, &(int64_t){0}, err, "SELECT 1 FROM secret WHERE purpose = ?",
 		    TEXT(purpose));
+	if (rc == -ENOENT && store->read_depth)
+		return error_set(err, -EBUSY,
+				 "secret %s: can not be made within a read transaction",
+				 QUOTED(purpose));
+	/* Whoever comes first decides, also among processes. */
+	random_bytes(key, sizeof(key));
 	if (rc == -ENOENT)
 		rc = db_run(store, err, "INSERT OR IGNORE INTO secret (purpose, key) VALUES (?, ?)",
 			    TEXT(purpose), BLOB(key, sizeof(key)));

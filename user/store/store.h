@@ -39,8 +39,8 @@ struct store;
 int store_open(const char *state_dir, struct store **ret_store, struct error *err);
 void store_close(struct store *store);
 
-/* Raised by every change. Starts at the Unix time of the store's making, so that generations of an
- * older store that stood in the same place are not taken for its own. */
+/* Raised by every change. Starts at the time of the store's making (Unix time in microseconds), so
+ * that generations of an older store that stood in the same place are not taken for its own. */
 int store_generation(struct store *store, uint64_t *ret_generation);
 
 /* Read transactions: between them all reads see one state. */
