@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the process itself is told: where to listen, what to guard, where its state lives. */
+#ifndef SIPWARD_DAEMON_CONFIG_H
+#define SIPWARD_DAEMON_CONFIG_H
+
+#include "base/addr.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "store/store.h"
+
+#define CONFIG_FILE_DEFAULT "/etc/sipward/sipward.conf"
+#define CONFIG_LISTEN_MAX 16
+#define CONFIG_PATH_SIZE 256
+
+struct config {
+	char interface[16]; /* empty: none */
+	char upstream[STORE_URI_SIZE];
+	char state_dir[CONFIG_PATH_SIZE];
+	char pin_dir[CONFIG_PATH_SIZE];
+	struct endpoint listen[CONFIG_LISTEN_MAX];
+	unsigned listen_count;
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+void config_defaults(struct config *ret_config);
+/* Sets one field by its name in the file; listen adds an address. -EINVAL says field, value and
+ * rule. */
+int config_set(struct config *config, const char *key, const char *value, struct error *err);
+/* Reads the file over what config says already. -EINVAL names file and line too; -ENOENT and the
+ * like if it can not be read. */
+int config_read(const char *path, struct config *config, struct error *err);
+/* Fills in what must not be empty (listen). */
+void config_complete(struct config *config);
+
+#endif

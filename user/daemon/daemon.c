@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
+#include "daemon/guard.h"
+#include "daemon/watch.h"
+#include "net/net.h"
+#include "proxy/proxy.h"
+
+#define LOCKOUT_SOURCES 65536
+#define REPLAY_NONCES 65536
+#define BATCHES_A_TURN 4 /* then timers and signals get theirs */
+#define TICK_MOST_NS NS_PER_S
+#define TICK_LEAST_NS (4 * NS_PER_MS) /* the coarse clock's own step */
+#define EVENTS_MAX 32
+
+struct daemon {
+	const struct config *config;
+	struct store *store;
+	struct filter *filter;
+	struct policy *policy;
+	struct digest_context *digest;
+	struct nonce_keys nonce_keys;
+	struct replay *replay;
+	struct lockouts *lockouts;
+	struct proxy *proxy;
+	struct net *net;
+	struct watch *watch;
+	struct event_base *base;
+	struct event *timer;
+	struct event *events[EVENTS_MAX];
+	unsigned event_count;
+};
+
+/* ---- traffic ---- */
+
+static int output_send(void *arg, const struct net_path *path, const struct iovec *iov,
+		       unsigned count)
+{
+	return net_send(arg, path, iov, count);
+}
+
+static int output_local_for(void *arg, const struct endpoint *remote, struct endpoint *ret_local)
+{
+	return net_local_for(arg, remote, ret_local);
+}
+
+static bool output_is_local(void *arg, const struct endpoint *endpoint)
+{
+	return net_is_local(arg, endpoint);
+}
+
+static void arm_timer(struct daemon *d)
+{
+	uint64_t now = clock_coarse_ns(), at = proxy_deadline(d->proxy), wait = TICK_MOST_NS;
+
+	if (at < now + TICK_MOST_NS)
+		wait = at > now + TICK_LEAST_NS ? at - now : TICK_LEAST_NS;
+	event_add(d->timer, &(struct timeval){(time_t)(wait / NS_PER_S),
+					      (suseconds_t)(wait % NS_PER_S / 1000)});
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	proxy_tick(d->proxy, clock_coarse_ns());
+	net_flush(d->net);
+	arm_timer(d);
+}
+
+static unsigned socket_of(const struct daemon *d, evutil_socket_t fd)
+{
+	unsigned i = 0;
+
+	while (net_socket_fd(d->net, i) != fd)
+		i++;
+	return i;
+}
+
+static void on_packets(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct net_packet packets[NET_BATCH];
+	unsigned socket = socket_of(d, fd);
+
+	(void)what;
+	for (int turn = 0; turn < BATCHES_A_TURN; turn++) {
+		int n = net_receive(d->net, socket, packets);
+
+		if (n <= 0)
+			break;
+		proxy_receive(d->proxy, packets, (unsigned)n, clock_coarse_ns());
+		net_flush(d->net);
+		if (n < NET_BATCH)
+			break;
+	}
+	arm_timer(d);
+}
+
+/* ---- changes ---- */
+
+/* A new filter comes with its own lockouts: those that the old one knew are in its map no more. */
+static void use_filter(struct daemon *d, struct filter *filter)
+{
+	struct lockouts *lockouts;
+
+	if (lockouts_create(filter, LOCKOUT_SOURCES, &lockouts)) {
+		filter_close(filter);
+		return;
+	}
+	proxy_set_filter(d->proxy, filter, lockouts);
+	lockouts_free(d->lockouts);
+	filter_close(d->filter);
+	d->lockouts = lockouts;
+	d->filter = filter;
+}
+
+static void on_news(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct watch_news news;
+
+	(void)fd;
+	(void)what;
+	watch_take(d->watch, &news);
+	if (news.filter)
+		use_filter(d, news.filter);
+	if (news.policy) {
+		proxy_set_policy(d->proxy, news.policy);
+		policy_unref(d->policy);
+		d->policy = news.policy;
+	}
+	if (news.reloaded) {
+		log_info("reloaded", LOG_INT("generation", (int64_t)policy_generation(d->policy)));
+		sd_notify(0, "READY=1");
+	}
+}
+
+/* ---- signals ---- */
+
+static void on_stop(evutil_socket_t signal_number, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)what;
+	log_info("stopping", LOG_STR("signal", signal_number == SIGTERM ? "TERM" : "INT"));
+	sd_notify(0, "STOPPING=1");
+	event_base_loopbreak(d->base);
+}
+
+static void on_reload(evutil_socket_t signal_number, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)signal_number;
+	(void)what;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)(clock_coarse_ns() / 1000));
+	watch_reload(d->watch);
+}
+
+static void on_stats(evutil_socket_t signal_number, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct log_field fields[PROXY_COUNTERS + 4];
+	struct proxy_stats proxy;
+	struct net_stats net;
+	size_t n = 0;
+
+	(void)signal_number;
+	(void)what;
+	proxy_stats(d->proxy, &proxy);
+	net_stats(d->net, &net);
+	for (int i = 0; i < PROXY_COUNTERS; i++)
+		fields[n++] =
+		    LOG_INT(proxy_counter_name((enum proxy_counter)i), (int64_t)proxy.counters[i]);
+	fields[n++] = LOG_INT("transactions", (int64_t)proxy.transactions);
+	fields[n++] = LOG_INT("truncated", (int64_t)net.truncated);
+	fields[n++] = LOG_INT("send_dropped", (int64_t)net.send_dropped);
+	fields[n++] = LOG_INT("send_errors", (int64_t)net.send_errors);
+	log_write(LOG_LEVEL_INFO, "stats", fields, n);
+}
+
+/* ---- start ---- */
+
+static int listen_all(struct daemon *d, struct error *err)
+{
+	int rc = net_create(&d->net);
+
+	for (unsigned i = 0; !rc && i < d->config->listen_count; i++) {
+		rc = net_listen_udp(d->net, &d->config->listen[i], err);
+		if (!rc)
+			log_info("listening", LOG_STR("transport", "udp"),
+				 LOG_ENDPOINT("address", &d->config->listen[i]));
+	}
+	return rc;
+}
+
+static int make_admission(struct daemon *d, struct error *err)
+{
+	int rc = store_secret(d->store, "nonce", d->nonce_keys.key[0], err);
+
+	if (rc)
+		return rc;
+	d->nonce_keys.present[0] = true;
+	rc = policy_build(d->store, &d->policy, err);
+	if (rc)
+		return rc;
+	if (digest_context_create(&d->digest) ||
+	    replay_create(REPLAY_NONCES, policy_settings(d->policy)->nonce_lifetime_s,
+			  &d->replay) ||
+	    lockouts_create(d->filter, LOCKOUT_SOURCES, &d->lockouts))
+		return error_set(err, -ENOMEM, "can not set up digest authentication");
+	return 0;
+}
+
+static int make_proxy(struct daemon *d, struct error *err)
+{
+	struct proxy_options options = {
+	    .output = {output_send, output_local_for, output_is_local, d->net},
+	    .admission =
+		{
+		    .policy = d->policy,
+		    .digest = d->digest,
+		    .nonce_keys = &d->nonce_keys,
+		    .replay = d->replay,
+		    .lockouts = d->lockouts,
+		    .filter = d->filter,
+		    .store = d->store,
+		},
+	};
+	int rc = store_secret(d->store, "branch", options.branch_key, err);
+
+	if (!rc)
+		rc = store_secret(d->store, "dialog", options.dialog_key, err);
+	if (!rc && proxy_create(&options, &d->proxy))
+		rc = error_set(err, -ENOMEM, "out of memory");
+	explicit_bzero(options.branch_key, sizeof(options.branch_key));
+	explicit_bzero(options.dialog_key, sizeof(options.dialog_key));
+	return rc;
+}
+
+static int start_watch(struct daemon *d, struct error *err)
+{
+	struct watch_options options = {
+	    .state_dir = d->config->state_dir,
+	    .pin_dir = d->config->pin_dir,
+	    .interface = d->config->interface[0] ? d->config->interface : NULL,
+	    .generation = policy_generation(d->policy),
+	    .filter_identity = d->filter ? filter_identity(d->filter) : 0,
+	};
+
+	return watch_start(&options, &d->watch, err);
+}
+
+static int prepare(struct daemon *d, struct error *err)
+{
+	int rc = guard_store(d->config, &d->store, err);
+
+	if (!rc)
+		rc = guard_default_trunk(d->config, d->store, err);
+	if (!rc)
+		rc = listen_all(d, err);
+	if (!rc)
+		rc = guard_filter(d->config, d->store, &d->filter, err);
+	if (!rc)
+		rc = make_admission(d, err);
+	if (!rc)
+		rc = make_proxy(d, err);
+	if (!rc)
+		rc = start_watch(d, err);
+	return rc;
+}
+
+static int add_event(struct daemon *d, int fd, short what, event_callback_fn callback)
+{
+	struct event *event = event_new(d->base, fd, what, callback, d);
+
+	if (!event)
+		return -ENOMEM;
+	d->events[d->event_count++] = event;
+	return event_add(event, NULL) ? -EIO : 0;
+}
+
+static int add_events(struct daemon *d)
+{
+	static const struct {
+		int number;
+		event_callback_fn callback;
+	} signals[] = {
+	    {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGUSR1, on_stats}};
+	int rc = 0;
+
+	d->base = event_base_new();
+	if (!d->base)
+		return -ENOMEM;
+	d->timer = evtimer_new(d->base, on_timer, d);
+	if (!d->timer)
+		return -ENOMEM;
+	for (size_t i = 0; !rc && i < sizeof(signals) / sizeof(signals[0]); i++)
+		rc = add_event(d, signals[i].number, EV_SIGNAL | EV_PERSIST, signals[i].callback);
+	for (unsigned i = 0; !rc && i < net_socket_count(d->net); i++)
+		rc = add_event(d, net_socket_fd(d->net, i), EV_READ | EV_PERSIST, on_packets);
+	if (!rc)
+		rc = add_event(d, watch_fd(d->watch), EV_READ | EV_PERSIST, on_news);
+	return rc;
+}
+
+static void dismantle(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->event_count; i++)
+		event_free(d->events[i]);
+	if (d->timer)
+		event_free(d->timer);
+	if (d->base)
+		event_base_free(d->base);
+	watch_stop(d->watch);
+	proxy_free(d->proxy);
+	net_free(d->net);
+	lockouts_free(d->lockouts);
+	replay_free(d->replay);
+	digest_context_free(d->digest);
+	policy_unref(d->policy);
+	filter_close(d->filter);
+	store_close(d->store);
+	explicit_bzero(&d->nonce_keys, sizeof(d->nonce_keys));
+}
+
+int daemon_run(const struct config *config, struct error *err)
+{
+	struct daemon d = {.config = config};
+	int rc = prepare(&d, err);
+
+	if (!rc && add_events(&d))
+		rc = error_set(err, -EIO, "can not set up the event loop");
+	if (!rc) {
+		arm_timer(&d);
+		sd_notify(0, "READY=1");
+		log_info("ready", LOG_INT("generation", (int64_t)policy_generation(d.policy)));
+		event_base_dispatch(d.base);
+	}
+	dismantle(&d);
+	return rc;
+}

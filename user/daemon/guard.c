@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define ATTACHMENTS_MAX 16
+
+static int lock_state(const char *state_dir, struct error *err)
+{
+	char path[CONFIG_PATH_SIZE + 32];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/sipwardd.lock", state_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0; /* left open on purpose */
+	close(fd);
+	return error_set(err, -EBUSY,
+			 "state '%s' is in use by another sipwardd: stop it, or give each its own "
+			 "with --state",
+			 state_dir);
+}
+
+int guard_store(const struct config *config, struct store **ret_store, struct error *err)
+{
+	struct store *store;
+	int rc = store_open(config->state_dir, &store, err);
+
+	if (rc)
+		return rc;
+	rc = lock_state(config->state_dir, err);
+	if (rc) {
+		store_close(store);
+		return rc;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+static int find_default(const struct store_trunk *trunk, void *arg)
+{
+	bool *found = arg;
+
+	if (strcmp(trunk->domain, "*") == 0 && !trunk->user[0])
+		*found = true;
+	return 0;
+}
+
+int guard_default_trunk(const struct config *config, struct store *store, struct error *err)
+{
+	struct store_trunk trunk;
+	bool found = false;
+	int rc;
+
+	if (!config->upstream[0])
+		return 0;
+	rc = store_trunk_each(store, find_default, &found, err);
+	if (rc || found)
+		return rc;
+	store_trunk_defaults(&trunk);
+	snprintf(trunk.name, sizeof(trunk.name), "default");
+	snprintf(trunk.domain, sizeof(trunk.domain), "*");
+	snprintf(trunk.upstream, sizeof(trunk.upstream), "%s", config->upstream);
+	rc = store_trunk_create(store, &trunk, err);
+	if (!rc)
+		log_info("trunk_created", LOG_STR("trunk", trunk.name),
+			 LOG_STR("upstream", trunk.upstream));
+	return rc;
+}
+
+static bool is_attached(const struct config *config, struct filter_attachment *ret_attachment)
+{
+	struct filter_attachment found[ATTACHMENTS_MAX];
+	size_t n = 0;
+
+	if (filter_attachments(config->pin_dir, found, ATTACHMENTS_MAX, &n))
+		return false;
+	for (size_t i = 0; i < n && i < ATTACHMENTS_MAX; i++)
+		if (strcmp(found[i].ifname, config->interface) == 0) {
+			*ret_attachment = found[i];
+			return true;
+		}
+	return false;
+}
+
+static const char *xdp_mode_name(enum filter_xdp_mode mode)
+{
+	static const char *const names[] = {"none", "native", "generic", "offloaded"};
+
+	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "unknown";
+}
+
+/* Fills fresh maps before the program sees its first packet. */
+static int prepare(struct filter *filter, void *arg, struct error *err)
+{
+	struct filter_reconciled done;
+
+	return store_sync(arg, filter, true, &done, err);
+}
+
+static int attach(const struct config *config, struct store *store, struct error *err)
+{
+	struct filter_attach_options options = {
+	    .pin_dir = config->pin_dir,
+	    .ifname = config->interface,
+	    .prepare = prepare,
+	    .prepare_arg = store,
+	};
+	struct filter_attachment attachment;
+	int rc = 0;
+
+	if (!is_attached(config, &attachment))
+		rc = filter_attach(&options, &attachment, err);
+	if (!rc)
+		log_info("filter", LOG_STR("interface", attachment.ifname),
+			 LOG_STR("xdp", xdp_mode_name(attachment.mode)));
+	return rc;
+}
+
+int guard_filter(const struct config *config, struct store *store, struct filter **ret_filter,
+		 struct error *err)
+{
+	const char *interface = config->interface[0] ? config->interface : NULL;
+	struct filter_reconciled done;
+	struct filter *filter;
+	int rc;
+
+	if (interface) {
+		rc = attach(config, store, err);
+		if (rc)
+			return rc;
+	}
+	rc = filter_open(config->pin_dir, interface, &filter, err);
+	if (rc && !interface) {
+		log_warning("no_filter", LOG_STR("why", err->text),
+			    LOG_STR("effect", "admission and lockout by the daemon alone"));
+		return 0;
+	}
+	if (rc)
+		return rc;
+	rc = store_sync(store, filter, true, &done, err);
+	if (rc) {
+		filter_close(filter);
+		return rc;
+	}
+	*ret_filter = filter;
+	return 0;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* How often is looked without being told: the notification may be lost, the filter replaced. */
+#define POLL_MS 1000
+
+struct watch {
+	pthread_t thread;
+	bool started;
+	struct watch_options options;
+	struct store *store;
+	struct filter *filter; /* the thread's own handle */
+	int notify_fd;
+	int wake_fd; /* to the thread */
+	int news_fd; /* to the worker */
+	uint64_t generation;
+	bool stale; /* the maps or the snapshot did not follow the store; try again */
+
+	pthread_mutex_t lock; /* over what follows */
+	bool stop, reload;
+	struct watch_news news;
+};
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		log_error("eventfd", LOG_STR("error", "write failed"));
+}
+
+static void drain_fd(int fd)
+{
+	uint64_t count;
+
+	while (read(fd, &count, sizeof(count)) > 0)
+		continue;
+}
+
+static void drain_notifications(int fd)
+{
+	char bytes[64];
+
+	while (read(fd, bytes, sizeof(bytes)) >= 0)
+		continue;
+}
+
+/* Hands over whatever of the news is set. What the worker has not taken yet is replaced. */
+static void publish(struct watch *watch, const struct watch_news *news)
+{
+	pthread_mutex_lock(&watch->lock);
+	if (news->policy) {
+		policy_unref(watch->news.policy);
+		watch->news.policy = news->policy;
+	}
+	if (news->filter) {
+		filter_close(watch->news.filter);
+		watch->news.filter = news->filter;
+	}
+	watch->news.reloaded |= news->reloaded;
+	pthread_mutex_unlock(&watch->lock);
+	signal_fd(watch->news_fd);
+}
+
+/* ---- the filter ---- */
+
+/* Finds the filter that is in force now. True if it is another one than before. */
+static bool find_filter(struct watch *watch)
+{
+	struct filter *found;
+
+	if (filter_open(watch->options.pin_dir, watch->options.interface, &found, NULL))
+		return false;
+	if (watch->filter && filter_identity(found) == filter_identity(watch->filter)) {
+		filter_close(found);
+		return false;
+	}
+	filter_close(watch->filter);
+	watch->filter = found;
+	return true;
+}
+
+static void follow_filter(struct watch *watch, struct watch_news *news)
+{
+	if (!find_filter(watch))
+		return;
+	watch->stale = true;
+	if (watch->options.filter_identity == filter_identity(watch->filter))
+		return;
+	watch->options.filter_identity = filter_identity(watch->filter);
+	if (filter_open(watch->options.pin_dir, watch->options.interface, &news->filter, NULL) == 0)
+		log_info("filter_found", LOG_STR("pin_dir", watch->options.pin_dir));
+}
+
+/* ---- the store ---- */
+
+static void resolve_upstreams(struct watch *watch)
+{
+	struct error err;
+	size_t changed = 0;
+
+	if (store_trunk_resolve(watch->store, &changed, &err))
+		log_warning("resolve_failed", LOG_STR("error", err.text));
+	else if (changed)
+		log_info("upstreams_changed", LOG_INT("trunks", (int64_t)changed));
+}
+
+static int sync_filter(struct watch *watch, bool full)
+{
+	struct filter_reconciled done;
+	struct error err;
+	int rc;
+
+	if (!watch->filter)
+		return 0;
+	rc = store_sync(watch->store, watch->filter, full, &done, &err);
+	if (rc)
+		log_error("filter_sync_failed", LOG_STR("error", err.text));
+	else if (done.added + done.changed + done.removed)
+		log_info("filter_synced", LOG_INT("added", (int64_t)done.added),
+			 LOG_INT("changed", (int64_t)done.changed),
+			 LOG_INT("removed", (int64_t)done.removed));
+	return rc;
+}
+
+/* The snapshot first: a customer just added must not be refused by the daemon once the filter lets
+ * it through. */
+static void follow_store(struct watch *watch, bool reload, struct watch_news *news)
+{
+	struct policy *policy;
+	struct error err;
+	uint64_t generation;
+
+	if (store_generation(watch->store, &generation))
+		return;
+	if (generation == watch->generation && !reload && !watch->stale)
+		return;
+	watch->stale = false;
+	if (generation != watch->generation || reload) {
+		if (policy_build(watch->store, &policy, &err)) {
+			log_error("policy_failed", LOG_STR("error", err.text));
+			watch->stale = true;
+			return;
+		}
+		watch->generation = policy_generation(policy);
+		news->policy = policy;
+		log_info("policy", LOG_INT("generation", (int64_t)watch->generation));
+	}
+	if (sync_filter(watch, reload))
+		watch->stale = true;
+}
+
+/* ---- the thread ---- */
+
+/* Waits for something to do. False: stop. */
+static bool wait_for_work(struct watch *watch, bool *ret_reload)
+{
+	struct pollfd fds[] = {
+	    {.fd = watch->wake_fd, .events = POLLIN},
+	    {.fd = watch->notify_fd, .events = POLLIN},
+	};
+	bool stop;
+
+	poll(fds, 2, POLL_MS);
+	drain_fd(watch->wake_fd);
+	drain_notifications(watch->notify_fd);
+	pthread_mutex_lock(&watch->lock);
+	stop = watch->stop;
+	*ret_reload = watch->reload;
+	watch->reload = false;
+	pthread_mutex_unlock(&watch->lock);
+	return !stop;
+}
+
+static void *watch_main(void *arg)
+{
+	struct watch *watch = arg;
+	bool reload = false;
+
+	while (wait_for_work(watch, &reload)) {
+		struct watch_news news = {.reloaded = reload};
+
+		if (reload)
+			resolve_upstreams(watch);
+		follow_filter(watch, &news);
+		follow_store(watch, reload, &news);
+		if (news.policy || news.filter || news.reloaded)
+			publish(watch, &news);
+	}
+	return NULL;
+}
+
+/* Signals are for the worker. */
+static int start_thread(struct watch *watch)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = -pthread_create(&watch->thread, NULL, watch_main, watch);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	watch->started = rc == 0;
+	return rc;
+}
+
+int watch_start(const struct watch_options *options, struct watch **ret_watch, struct error *err)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	int rc;
+
+	if (!watch)
+		return error_set(err, -ENOMEM, "out of memory");
+	watch->options = *options;
+	watch->generation = options->generation;
+	watch->notify_fd = -1;
+	pthread_mutex_init(&watch->lock, NULL);
+	watch->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	watch->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (watch->wake_fd < 0 || watch->news_fd < 0)
+		rc = error_set(err, -EMFILE, "too many open files");
+	else
+		rc = store_open(options->state_dir, &watch->store, err);
+	if (!rc)
+		rc = store_notify_listen(watch->store, &watch->notify_fd, err);
+	if (!rc && start_thread(watch))
+		rc = error_set(err, -EAGAIN, "can not start a thread");
+	if (rc) {
+		watch_stop(watch);
+		return rc;
+	}
+	*ret_watch = watch;
+	return 0;
+}
+
+void watch_stop(struct watch *watch)
+{
+	if (!watch)
+		return;
+	if (watch->started) {
+		pthread_mutex_lock(&watch->lock);
+		watch->stop = true;
+		pthread_mutex_unlock(&watch->lock);
+		signal_fd(watch->wake_fd);
+		pthread_join(watch->thread, NULL);
+	}
+	policy_unref(watch->news.policy);
+	filter_close(watch->news.filter);
+	filter_close(watch->filter);
+	store_close(watch->store);
+	if (watch->notify_fd >= 0)
+		close(watch->notify_fd);
+	if (watch->wake_fd >= 0)
+		close(watch->wake_fd);
+	if (watch->news_fd >= 0)
+		close(watch->news_fd);
+	pthread_mutex_destroy(&watch->lock);
+	free(watch);
+}
+
+int watch_fd(const struct watch *watch)
+{
+	return watch->news_fd;
+}
+
+void watch_take(struct watch *watch, struct watch_news *ret_news)
+{
+	drain_fd(watch->news_fd);
+	pthread_mutex_lock(&watch->lock);
+	*ret_news = watch->news;
+	watch->news = (struct watch_news){0};
+	pthread_mutex_unlock(&watch->lock);
+}
+
+void watch_reload(struct watch *watch)
+{
+	pthread_mutex_lock(&watch->lock);
+	watch->reload = true;
+	pthread_mutex_unlock(&watch->lock);
+	signal_fd(watch->wake_fd);
+}

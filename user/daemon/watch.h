@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The thread that follows the store: on a change it brings the filter's maps up to date, builds a
+ * policy snapshot and hands it to the worker, which goes on serving calls meanwhile. It also finds
+ * the filter when that is attached, or replaced, while the daemon runs.
+ */
+#ifndef SIPWARD_DAEMON_WATCH_H
+#define SIPWARD_DAEMON_WATCH_H
+
+#include "policy/policy.h"
+
+struct watch;
+
+struct watch_options {
+	const char *state_dir, *pin_dir;
+	const char *interface; /* NULL: any */
+	uint64_t generation;   /* of the snapshot that the worker has already */
+	uint64_t filter_identity; /* filter_identity of the worker's filter; 0 = it has none */
+};
+
+int watch_start(const struct watch_options *options, struct watch **ret_watch, struct error *err);
+void watch_stop(struct watch *watch);
+
+/* Readable when there is something to take. */
+int watch_fd(const struct watch *watch);
+
+/* What the worker is to use from now on; each pointer is NULL if it stays as it is. The taker owns
+ * them. */
+struct watch_news {
+	struct policy *policy;
+	struct filter *filter;
+	bool reloaded; /* the reload asked for has been done */
+};
+void watch_take(struct watch *watch, struct watch_news *ret_news);
+
+/* Resolves the upstreams' names again, and reads everything again. */
+void watch_reload(struct watch *watch);
+
+#endif
