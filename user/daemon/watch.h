@@ -15,7 +15,7 @@ struct watch_options {
 	const char *state_dir, *pin_dir;
 	const char *interface; /* NULL: any */
 	uint64_t generation;   /* of the snapshot that the worker has already */
-	uint64_t filter_identity; /* filter_identity of the worker's filter; 0 = it has none */
+	uint32_t filter_identity; /* filter_identity of the worker's filter; 0 = it has none */
 };
 
 int watch_start(const struct watch_options *options, struct watch **ret_watch, struct error *err);

@@ -90,6 +90,10 @@ void filter_close(struct filter *filter);
 /* Whether the maps came from the pin directory (else from an attached program). */
 bool filter_is_pinned(const struct filter *filter);
 
+/* Tells two sets of maps apart, also while both exist: after a replacement the number is another.
+ * Never 0. */
+uint32_t filter_identity(const struct filter *filter);
+
 /* IPv4: the address; IPv6: its /64. */
 struct sipward_source filter_source(const struct ip *ip);
 /* Reads an address or (IPv6) a /64 prefix as a source. 0 or -EINVAL. */

@@ -213,3 +213,8 @@ bool filter_is_pinned(const struct filter *filter)
 {
 	return filter->pinned;
 }
+
+uint32_t filter_identity(const struct filter *filter)
+{
+	return map_id(filter->settings);
+}
