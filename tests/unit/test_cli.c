@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The program $BUILD/sipward as a user meets it, without a filter: what it prints, what it says
+ * when something is wrong, and how it exits. With a filter: tests/net/test_cli.sh. */
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+static char dir[64];
+static char out[65536], err[16384];
+
+static void read_file(const char *name, char *text, size_t size)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	size_t n = fread(text, 1, size - 1, file);
+	text[n] = '\0';
+	fclose(file);
+}
+
+/* Runs `sipward ARGS` (words for a shell, redirections too); its exit code, and out and err. */
+static int sipward(const char *args)
+{
+	char command[2048];
+	const char *build = getenv("BUILD");
+	snprintf(command, sizeof(command),
+		 "SIPWARD_STATE=%s/state SIPWARD_PIN_DIR=%s/pins D=%s; export SIPWARD_STATE "
+		 "SIPWARD_PIN_DIR; exec 2>%s/err >%s/out </dev/null; sipward() { '%s/sipward' "
+		 "\"$@\"; }; "
+		 "%s%s",
+		 dir, dir, dir, dir, dir, build ? build : "build",
+		 strchr(args, '|') ? "" : "sipward ", args);
+	int status = system(command);
+	assert_true(WIFEXITED(status));
+	read_file("out", out, sizeof(out));
+	read_file("err", err, sizeof(err));
+	return WEXITSTATUS(status);
+}
+
+static void expect_failure(const char *args, int code, const char *error)
+{
+	int got = sipward(args);
+	if (got != code || !strstr(err, error) || out[0])
+		fail_msg("sipward %s: exit %d, want %d; stderr '%s', want '%s'; stdout '%s'", args,
+			 got, code, err, error, out);
+}
+
+static void expect_success(const char *args, const char *output)
+{
+	int got = sipward(args);
+	if (got != 0 || !strstr(out, output))
+		fail_msg("sipward %s: exit %d; stdout '%s', want '%s'; stderr '%s'", args, got, out,
+			 output, err);
+}
+
+/* Runs the command with --json and reads what it prints. The caller drops it. */
+static json_t *json_of(const char *args)
+{
+	char with[1024];
+	json_error_t why;
+	snprintf(with, sizeof(with), "--json %s", args);
+	int got = sipward(with);
+	json_t *value = json_loads(out, 0, &why);
+	if (got != 0 || !value)
+		fail_msg("sipward %s: exit %d, %s; stdout '%s'; stderr '%s'", with, got, why.text,
+			 out, err);
+	return value;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/sipward-cli-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	char command[128];
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	return system(command);
+}
+
+static void a_wrong_command_is_told_with_the_likeliest_one(void **state)
+{
+	(void)state;
+	expect_failure("staus", 2, "there is no command 'staus'; did you mean 'status'?");
+	expect_failure("acl lst", 2, "there is no command 'acl lst'; did you mean 'acl list'?");
+	expect_failure("credential list", 2, "did you mean 'credentials'?");
+	expect_failure("xyzzy", 2, "there is no command 'xyzzy'; see `sipward help`");
+	expect_failure("", 2, "no command is given");
+	expect_failure("acl", 2, "'acl' needs a second word");
+}
+
+static void wrong_options_are_named(void **state)
+{
+	(void)state;
+	expect_failure("--foo status", 2, "there is no option '--foo' before the command");
+	expect_failure("status --foo", 2, "there is no option '--foo'");
+	expect_failure("status --json=yes", 2, "--json takes no value");
+	expect_failure("status --state", 2, "--state needs a value: DIR");
+	expect_failure("acl create a --note x --note y", 2, "--note is given twice");
+	expect_failure("trunk set t --challenge 402", 2,
+		       "--challenge: '402' is not one of 401|407\nusage: sipward trunk set");
+	expect_failure("attach eth0 --mode fast", 2, "'fast' is not one of auto|native|generic");
+	expect_failure("mode fast", 2, "'fast' is not one of monitor|enforce");
+	expect_failure("mode", 2, "monitor|enforce is missing");
+	expect_failure("status now", 2, "'now' is one argument too many");
+	expect_failure("acl add office", 2, "acl add: PREFIX... is missing");
+}
+
+static void global_options_stand_anywhere(void **state)
+{
+	(void)state;
+	expect_success("acl create one", "created ACL one");
+	expect_success("--json acl list", "\"name\": \"one\"");
+	expect_success("acl --json list", "\"name\": \"one\"");
+	expect_success("acl list --json", "\"name\": \"one\"");
+	expect_failure("acl list --state=/nonexistent/dir", 3, "there is no store in /nonexistent");
+	expect_success("--state $D/other acl create two", "created ACL two");
+	expect_success("acl list --state $D/other", "two");
+	expect_success("acl create -- --odd", "created ACL --odd");
+}
+
+static void help_names_every_command_and_the_exit_codes(void **state)
+{
+	(void)state;
+	expect_success("help", "  lockout add SOURCE --for TIME");
+	expect_success("--help", "Exit codes: 0 done, 1 failed, 2 wrong command");
+	expect_success("acl --help", "acl import NAME FILE");
+	expect_success("acl add --help", "usage: sipward acl add NAME PREFIX... [--deny]");
+	expect_success("help trunk create", "[--challenge 401|407]");
+	expect_failure("help nothing", 2, "there is no command 'nothing'");
+}
+
+static void completion_offers_words_options_and_choices(void **state)
+{
+	(void)state;
+	expect_success("completion", "lockout\n");
+	expect_success("completion acl", "create\ndelete\nlist\nshow\nadd\nremove\nimport\n");
+	expect_success("completion -- --state x acl", "import\n");
+	expect_success("completion -- attach eth0", "--mode\n--replace\n");
+	expect_success("completion -- attach eth0 --mode", "auto\nnative\ngeneric\n");
+	expect_success("completion unlisted", "auto\ndrop\nlimit\nreject\n");
+	expect_success("completion nonsense", "");
+	assert_string_equal(out, "");
+}
+
+static void reading_makes_no_store(void **state)
+{
+	(void)state;
+	char path[128];
+	expect_failure("acl list", 3, "there is no store in");
+	expect_failure("trunk show x", 3, "there is no store in");
+	expect_success("status", "interface  none");
+	expect_success("explain 192.0.2.1", "no ACL holds it");
+	snprintf(path, sizeof(path), "%s/state", dir);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static void errors_come_as_json_on_request(void **state)
+{
+	(void)state;
+	json_error_t why;
+	assert_int_equal(sipward("--json acl list"), 3);
+	json_t *error = json_loads(err, 0, &why);
+	assert_non_null(error);
+	assert_int_equal(json_integer_value(json_object_get(error, "code")), 3);
+	assert_non_null(strstr(json_string_value(json_object_get(error, "error")), "no store"));
+	assert_string_equal(out, "");
+	json_decref(error);
+}
+
+static void an_acl_is_made_filled_shown_and_deleted(void **state)
+{
+	(void)state;
+	expect_success("acl create office --note 'the office'", "created ACL office");
+	expect_failure("acl create office", 4, "there is one already");
+	expect_success("acl add office 192.0.2.0/24 2001:db8::/32 --note hq",
+		       "ACL office: 2 added");
+	assert_non_null(strstr(err, "`sipward trunk attach TRUNK --acl office` attaches it"));
+	assert_non_null(strstr(err, "no filter is attached"));
+	expect_success("acl add office 192.0.2.0/24", "0 added, the others were there already");
+	expect_success("acl add office 192.0.2.66 --deny", "1 added");
+	expect_success("acl show office", "deny   192.0.2.66\n");
+	expect_success("acl remove office 192.0.2.0/24", "1 removed");
+	expect_failure("acl remove office 192.0.2.0/24", 3, "192.0.2.0/24");
+	expect_success("acl delete office", "deleted ACL office");
+	expect_failure("acl show office", 3, "office");
+	expect_success("acl list", "there are no ACLs");
+}
+
+static void wrong_prefixes_add_nothing(void **state)
+{
+	(void)state;
+	expect_success("acl create a", "");
+	expect_failure("acl add a 192.0.2.1 192.0.2.1/24", 2, "192.0.2.0/24 was probably meant");
+	expect_failure("acl add a 192.0.2.1 gate.example", 2, "gate.example");
+	expect_failure("acl add nobody 192.0.2.1", 3, "nobody");
+	expect_success("acl show a", "prefixes 0");
+}
+
+static void acl_show_is_valid_json(void **state)
+{
+	(void)state;
+	expect_success("acl create a --note 'say \"hi\"'", "");
+	json_t *empty = json_of("acl show a");
+	assert_int_equal(json_array_size(json_object_get(empty, "entries")), 0);
+	json_decref(empty);
+	expect_success("acl add a 192.0.2.1 192.0.2.2 --note \"it's \\\\\"", "");
+	json_t *acl = json_of("acl show a");
+	json_t *entries = json_object_get(acl, "entries");
+	assert_int_equal(json_array_size(entries), 2);
+	json_t *first = json_array_get(entries, 0);
+	assert_string_equal(json_string_value(json_object_get(first, "prefix")), "192.0.2.1");
+	assert_string_equal(json_string_value(json_object_get(first, "note")), "it's \\");
+	assert_string_equal(json_string_value(json_object_get(acl, "note")), "say \"hi\"");
+	json_decref(acl);
+}
+
+static void import_takes_all_or_nothing(void **state)
+{
+	(void)state;
+	expect_success("acl create a", "");
+	expect_success(
+	    "printf '# x\\n\\n10.0.0.0/8 deny # bad\\r\\n 192.0.2.1\\t#n\\n2001:db8::/32' | "
+	    "sipward acl import a -",
+	    "ACL a: 3 added");
+	expect_success("acl show a", "deny   10.0.0.0/8           bad\n");
+	expect_failure(
+	    "printf '198.51.100.0/24\\n300.1.1.1\\n' >$D/l | cat; sipward acl import a $D/l", 2,
+	    "/l line 2: prefix \"300.1.1.1\"");
+	expect_failure("printf '198.51.100.0/24 allow\\n' | sipward acl import a -", 2,
+		       "- line 1: 'allow' after the prefix is not 'deny'");
+	expect_failure("acl import a /nonexistent", 3, "can not open /nonexistent");
+	expect_failure("acl import a /tmp", 1, "can not read /tmp");
+	json_t *acl = json_of("acl show a");
+	assert_int_equal(json_integer_value(json_object_get(acl, "prefixes")), 3);
+	json_decref(acl);
+}
+
+static void passwords_come_by_standard_input_and_never_out(void **state)
+{
+	(void)state;
+	expect_success("credentials create phones --realm sip.example", "in realm sip.example");
+	expect_failure("credentials create other", 2, "--realm is missing");
+	expect_success("echo Passw0rdX | sipward user add phones alice --password-stdin",
+		       "added user alice of credential list phones");
+	expect_failure("echo Passw0rdX | sipward user add phones alice --password-stdin", 4,
+		       "alice");
+	expect_failure("echo Passw0rdX | sipward user add nolist bob --password-stdin", 3,
+		       "nolist");
+	expect_failure("echo short | sipward user add phones bob --password-stdin", 2,
+		       "password: must have 8 to 128 bytes");
+	expect_failure("printf 'Passw0\\0rdX' | sipward user add phones bob --password-stdin", 2,
+		       "holds a zero byte");
+	expect_failure("head -c 1000 /dev/zero | tr '\\0' x | sipward user add phones bob "
+		       "--password-stdin",
+		       2, "too long");
+	expect_failure("user add phones bob --password-stdin", 2, "no password was given");
+	expect_failure("user add phones bob", 2, "--password-stdin reads it from standard input");
+	expect_failure("echo Passw0rdX | sipward user add phones 'b b' --password-stdin", 2, "b b");
+	expect_success("credentials show phones", "users 1");
+	json_t *list = json_of("credentials show phones");
+	json_t *user = json_array_get(json_object_get(list, "entries"), 0);
+	assert_int_equal(json_object_size(user), 2);
+	json_decref(list);
+}
+
+/* Reads the terminal until the text has come. */
+static void await(int terminal, const char *text)
+{
+	char got[512];
+	size_t n = 0;
+	while (n + 1 < sizeof(got)) {
+		struct pollfd wait = {.fd = terminal, .events = POLLIN};
+		if (poll(&wait, 1, 5000) <= 0)
+			break;
+		ssize_t more = read(terminal, got + n, sizeof(got) - 1 - n);
+		if (more <= 0)
+			break;
+		n += (size_t)more;
+		got[n] = '\0';
+		assert_null(strstr(got, "Passw0rd"));
+		if (strstr(got, text))
+			return;
+	}
+	got[n] = '\0';
+	fail_msg("'%s' did not come; '%s' did", text, got);
+}
+
+/* Starts `sipward user add phones bob` on a terminal of its own. */
+static pid_t start_on_terminal(int *ret_terminal)
+{
+	char program[512], state_dir[128];
+	snprintf(program, sizeof(program), "%s/sipward",
+		 getenv("BUILD") ? getenv("BUILD") : "build");
+	snprintf(state_dir, sizeof(state_dir), "--state=%s/state", dir);
+	pid_t pid = forkpty(ret_terminal, NULL, NULL, NULL);
+	if (pid == 0) {
+		execl(program, "sipward", state_dir, "user", "add", "phones", "bob", NULL);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void write_text(int terminal, const char *text)
+{
+	assert_int_equal(write(terminal, text, strlen(text)), strlen(text));
+}
+
+static bool echoes(int terminal)
+{
+	struct termios settings;
+	assert_int_equal(tcgetattr(terminal, &settings), 0);
+	return settings.c_lflag & ECHO;
+}
+
+static void a_terminal_is_asked_twice_without_echo(void **state)
+{
+	(void)state;
+	int terminal, status;
+	expect_success("credentials create phones --realm r", "");
+	pid_t pid = start_on_terminal(&terminal);
+	await(terminal, "Password: ");
+	assert_false(echoes(terminal));
+	write_text(terminal, "Passw0rdX\n");
+	await(terminal, "The same again: ");
+	write_text(terminal, "Passw0rdX\n");
+	await(terminal, "added user bob");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(terminal);
+	pid = start_on_terminal(&terminal);
+	await(terminal, "Password: ");
+	write_text(terminal, "Passw0rdX\n");
+	await(terminal, "The same again: ");
+	write_text(terminal, "Passw0rdY\n");
+	await(terminal, "the two passwords differ");
+	waitpid(pid, &status, 0);
+	close(terminal);
+}
+
+static void an_interrupted_question_leaves_the_terminal_echoing(void **state)
+{
+	(void)state;
+	int terminal, status;
+	expect_success("credentials create phones --realm r", "");
+	pid_t pid = start_on_terminal(&terminal);
+	/* The master keeps the settings only while somebody has the terminal open. */
+	int slave = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+	await(terminal, "Password: ");
+	write_text(terminal, "Passw\003");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+	assert_true(echoes(terminal));
+	close(slave);
+	close(terminal);
+}
+
+static void users_are_changed_and_removed(void **state)
+{
+	(void)state;
+	expect_success("credentials create phones --realm sip.example", "");
+	expect_success("echo Passw0rdX | sipward user add phones alice --password-stdin", "");
+	expect_success("echo Passw0rdY | sipward user passwd phones alice --password-stdin",
+		       "changed the password of user alice");
+	expect_failure("echo Passw0rdY | sipward user passwd phones bob --password-stdin", 3,
+		       "bob");
+	expect_success("user remove phones alice", "removed user alice");
+	expect_failure("user remove phones alice", 3, "alice");
+	expect_success("credentials list", "phones  sip.example      0       0\n");
+	expect_success("credentials delete phones", "deleted credential list phones");
+	expect_success("credentials list", "there are no credential lists");
+}
+
+#define TRUNK "trunk create t --domain sip.example --upstream sip:192.0.2.10:5080"
+
+static void a_trunk_tells_all_its_options(void **state)
+{
+	(void)state;
+	expect_failure("trunk create t --domain sip.example", 2, "--upstream is missing");
+	expect_success(TRUNK " --user app --algorithms sha-512-256,MD5 --challenge 401 "
+			     "--allow-no-qop yes --ratchet no",
+		       "created trunk t");
+	expect_failure(TRUNK, 4, "\"t\"");
+	json_t *t = json_of("trunk show t");
+	assert_string_equal(json_string_value(json_object_get(t, "user")), "app");
+	assert_string_equal(json_string_value(json_object_get(t, "upstream_address")),
+			    "192.0.2.10:5080");
+	assert_int_equal(json_integer_value(json_object_get(t, "challenge")), 401);
+	assert_true(json_is_true(json_object_get(t, "allow_no_qop")));
+	assert_true(json_is_false(json_object_get(t, "ratchet")));
+	assert_true(json_is_true(json_object_get(t, "enabled")));
+	json_t *algorithms = json_object_get(t, "algorithms");
+	assert_int_equal(json_array_size(algorithms), 2);
+	assert_string_equal(json_string_value(json_array_get(algorithms, 0)), "SHA-512-256");
+	json_decref(t);
+}
+
+static void trunk_set_changes_only_what_is_named(void **state)
+{
+	(void)state;
+	expect_success(TRUNK " --user app", "");
+	expect_failure("trunk set t", 2, "say what to change");
+	expect_failure("trunk set nope --enabled no", 3, "nope");
+	expect_failure("trunk set t --algorithms sha-1", 2,
+		       "'sha-1' is not md5, sha-256 or sha-512-256");
+	expect_failure("trunk set t --algorithms md5,md5", 2, "MD5 is named twice");
+	expect_failure("trunk set t --algorithms ''", 2, "at least one algorithm");
+	expect_success("trunk set t --enabled no --user ''", "changed trunk t");
+	json_t *t = json_of("trunk show t");
+	assert_true(json_is_null(json_object_get(t, "user")));
+	assert_true(json_is_false(json_object_get(t, "enabled")));
+	assert_string_equal(json_string_value(json_object_get(t, "domain")), "sip.example");
+	assert_int_equal(json_integer_value(json_object_get(t, "challenge")), 407);
+	json_decref(t);
+	expect_success("trunk delete t", "deleted trunk t");
+	expect_success("trunk list", "there are no trunks");
+}
+
+static void attaching_derives_the_authentication(void **state)
+{
+	(void)state;
+	expect_success(TRUNK, "");
+	expect_success("acl create a", "");
+	expect_success("credentials create c --realm r", "");
+	expect_failure("trunk attach t", 2, "name one of --acl and --credentials");
+	expect_failure("trunk attach t --acl a --credentials c", 2, "name one of");
+	expect_failure("trunk attach t --acl nope", 3, "nope");
+	expect_success("trunk attach t --acl a", "authenticates by: ip_acl\n");
+	expect_failure("trunk attach t --acl a", 4, "\"a\"");
+	expect_success("acl add a 192.0.2.1", "");
+	assert_null(strstr(err, "no enabled trunk uses"));
+	expect_success("trunk attach t --credentials c", "by: ip_acl_and_credential\n");
+	expect_failure("acl delete a", 4, "trunk \"t\"");
+	expect_failure("credentials delete c", 4, "trunk \"t\"");
+	expect_success("trunk detach t --acl a", "by: credential\n");
+	expect_failure("trunk detach t --acl a", 3, "\"a\"");
+	expect_success("trunk list", "credential  -     c            yes\n");
+}
+
+static void settings_are_checked_and_kept(void **state)
+{
+	(void)state;
+	expect_success("mode enforce", "mode enforce");
+	expect_success("unlisted reject", "reject, which now means reject");
+	expect_success("ports set udp/5080 TCP/5080", "SIP ports: udp/5080 tcp/5080");
+	expect_failure("ports set udp/0", 2, "port 'udp/0' is not between 1 and 65535");
+	expect_failure("ports set udp/65536", 2, "'udp/65536'");
+	expect_failure("ports set sctp/5060", 2, "does not begin with udp/ or tcp/");
+	expect_failure("ports set 5060", 2, "does not begin with udp/ or tcp/");
+	expect_failure("ports set udp/1 udp/1", 2, "'udp/1' is named twice");
+	expect_failure("ports set udp/1 udp/2 udp/3 udp/4 udp/5 udp/6 udp/7 udp/8 udp/9", 2,
+		       "at most 8 ports");
+	json_t *status = json_of("status");
+	assert_string_equal(json_string_value(json_object_get(status, "mode")), "enforce");
+	assert_string_equal(json_string_value(json_object_get(status, "unlisted")), "reject");
+	assert_int_equal(json_array_size(json_object_get(status, "ports")), 2);
+	assert_true(json_is_false(json_object_get(status, "daemon")));
+	json_decref(status);
+}
+
+static void what_needs_a_filter_says_so(void **state)
+{
+	(void)state;
+	static const char *const commands[] = {"counters",
+					       "drops",
+					       "lockout list",
+					       "lockout clear --all",
+					       "lockout clear 192.0.2.1",
+					       "lockout add 192.0.2.1 --for 60s"};
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		expect_failure(commands[i], 3, "no filter is attached");
+	expect_failure("lockout add 192.0.2.1 --for 60x", 2,
+		       "'60x' is no time such as 60s, 5m, 2h or 1d");
+	expect_failure("lockout add 192.0.2.1 --for 0s", 2, "not between 1s and 365d");
+	expect_failure("lockout add 192.0.2.1 --for 400d", 2, "not between 1s and 365d");
+	expect_failure("lockout add 192.0.2.1", 2, "--for is missing");
+	expect_failure("lockout add gate --for 1m", 2, "gate");
+	expect_failure("lockout clear", 2, "name a source, or all of them with --all");
+	expect_failure("drops --top 0", 2, "--top: '0' is no number above 0");
+}
+
+static void explain_answers_the_usual_troubles(void **state)
+{
+	(void)state;
+	expect_failure("explain gate.example", 2, "'gate.example' is no IPv4 or IPv6 address");
+	expect_failure("explain 192.0.2.0/24", 2, "no IPv4 or IPv6 address");
+	expect_success("explain 2001:db8::/64", "source: 2001:db8::\n");
+	expect_success(TRUNK " --user app", "");
+	expect_success("acl create a", "");
+	expect_success("trunk attach t --acl a", "");
+	expect_success("acl create spare", "");
+	expect_success("acl add spare 192.0.2.0/24", "");
+	expect_success("explain 192.0.2.7", "403");
+	assert_non_null(strstr(out, "`sipward acl add a 192.0.2.7`"));
+	assert_non_null(strstr(out, "a phone number in the Request-URI"));
+	assert_non_null(strstr(out, "It is in ACL spare, which no trunk uses"));
+	assert_non_null(strstr(out, "sipwardd does not run"));
+	expect_success("acl add a 192.0.2.0/24", "");
+	expect_success("acl add a 192.0.2.7 --deny", "");
+	expect_success("explain 192.0.2.7",
+		       "ACL a denies 192.0.2.7: `sipward acl remove a 192.0.2.7`");
+	json_t *e = json_of("explain 192.0.2.8");
+	assert_true(json_is_true(json_object_get(e, "listed")));
+	assert_int_equal(json_array_size(json_object_get(e, "rules")), 2);
+	json_t *trunk = json_array_get(json_object_get(e, "trunks"), 0);
+	assert_true(json_is_true(json_object_get(trunk, "acl_allows")));
+	json_decref(e);
+}
+
+static void a_full_or_closed_output_is_an_error(void **state)
+{
+	(void)state;
+	expect_failure("help >/dev/full", 1, "can not write the output: No space left on device");
+	expect_failure("help >&-", 1, "can not write the output");
+	expect_success("sipward acl create a >/dev/full | cat; sipward acl list", "a");
+}
+
+static void every_command_stands_in_the_manual_page(void **state)
+{
+	(void)state;
+	char line[256];
+	static char page[65536];
+	FILE *man = fopen("man/sipward.8", "r");
+	assert_non_null(man);
+	page[fread(page, 1, sizeof(page) - 1, man)] = '\0';
+	fclose(man);
+	expect_success("help", "attach IF");
+	for (char *at = out; (at = strstr(at, "\n  ")) && at[3] != '-'; at++) {
+		if (at[3] == ' ')
+			continue;
+		/* The words of the command: lower-case ones before the arguments. */
+		size_t n = 0;
+		while ((at[3 + n] >= 'a' && at[3 + n] <= 'z') ||
+		       (at[3 + n] == ' ' && at[4 + n] >= 'a' && at[4 + n] <= 'z'))
+			n++;
+		if (at[3 + n] == '|')
+			while (at[3 + n] != ' ')
+				n--;
+		snprintf(line, sizeof(line), ".B %.*s", (int)n, at + 3);
+		if (!strstr(page, line))
+			fail_msg("no '%s' in man/sipward.8", line);
+	}
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+	/* No filter of another test is to be found: an empty network namespace, where allowed. */
+	if (unshare(CLONE_NEWNET) < 0)
+		perror("unshare");
+	const struct CMUnitTest tests[] = {
+	    TEST(a_wrong_command_is_told_with_the_likeliest_one),
+	    TEST(wrong_options_are_named),
+	    TEST(global_options_stand_anywhere),
+	    TEST(help_names_every_command_and_the_exit_codes),
+	    TEST(completion_offers_words_options_and_choices),
+	    TEST(reading_makes_no_store),
+	    TEST(errors_come_as_json_on_request),
+	    TEST(an_acl_is_made_filled_shown_and_deleted),
+	    TEST(wrong_prefixes_add_nothing),
+	    TEST(acl_show_is_valid_json),
+	    TEST(import_takes_all_or_nothing),
+	    TEST(passwords_come_by_standard_input_and_never_out),
+	    TEST(a_terminal_is_asked_twice_without_echo),
+	    TEST(an_interrupted_question_leaves_the_terminal_echoing),
+	    TEST(users_are_changed_and_removed),
+	    TEST(a_trunk_tells_all_its_options),
+	    TEST(trunk_set_changes_only_what_is_named),
+	    TEST(attaching_derives_the_authentication),
+	    TEST(settings_are_checked_and_kept),
+	    TEST(what_needs_a_filter_says_so),
+	    TEST(explain_answers_the_usual_troubles),
+	    TEST(a_full_or_closed_output_is_an_error),
+	    TEST(every_command_stands_in_the_manual_page),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

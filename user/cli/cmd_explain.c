@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What filter and daemon would do with an address now, in words for someone in a hurry. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/output.h"
+#include "cli/words.h"
+#include "policy/explain.h"
+
+/* The findings, as JSON, and what to do about them. The text is printed from it. */
+struct explanation {
+	struct cli *cli;
+	struct ip ip;
+	json_t *object;
+	json_t *rules; /* ACL entries that hold the address */
+	json_t *trunks;
+	json_t *advice;	 /* sentences */
+	const char *acl; /* the ACL being walked */
+	int acl_used;
+};
+
+static const char *const reason_texts[SIPWARD_REASON_COUNT] = {
+    [SIPWARD_LOCKED_OUT] = "it is locked out",
+    [SIPWARD_DENIED] = "the longest prefix that matches it denies it",
+    [SIPWARD_LISTED] = "an ACL of a trunk allows it, or it is an upstream",
+    [SIPWARD_PROVEN] = "it passed digest authentication lately",
+    [SIPWARD_UNLISTED] = "no ACL of a trunk allows it, and unlisted sources are dropped",
+    [SIPWARD_UNLISTED_PASS] = "no ACL of a trunk allows it; the daemon decides",
+};
+
+static void advise(struct explanation *e, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void advise(struct explanation *e, const char *format, ...)
+{
+	char text[480];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	json_array_append_new(e->advice, output_text(text));
+}
+
+static int explain_lockout(struct explanation *e, const struct sipward_source *source)
+{
+	struct sipward_lockout lockout;
+	uint64_t now_ns = clock_coarse_ns();
+	int rc = filter_lockout_get(e->cli->filter, source, &lockout);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0)
+		return rc;
+	char text[PREFIX_TEXT_SIZE];
+	uint64_t left_s = (lockout.until_ns - now_ns + NS_PER_S - 1) / NS_PER_S;
+	filter_source_format(source, text);
+	json_object_set_new(e->object, "lockout",
+			    json_pack("{s:s, s:I, s:I, s:I}", "reason",
+				      lockout_reason_name(lockout.reason), "failures",
+				      (json_int_t)lockout.failures, "until",
+				      (json_int_t)cli_wall_time(lockout.until_ns), "remaining_s",
+				      (json_int_t)left_s));
+	advise(e,
+	       "Everything from %s is refused for another %llu s. Adding it to an ACL does not end "
+	       "that: wait, or `sipward lockout clear %s`",
+	       text, (unsigned long long)left_s, text);
+	return 0;
+}
+
+static int explain_proof(struct explanation *e, const struct sipward_source *source)
+{
+	uint64_t until_ns;
+	int rc = filter_proven_get(e->cli->filter, source, &until_ns);
+	if (rc == 0)
+		json_object_set_new(e->object, "proven_until",
+				    json_integer((json_int_t)cli_wall_time(until_ns)));
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int explain_filter(struct explanation *e)
+{
+	struct sipward_settings settings = {0};
+	struct sipward_source source = filter_source(&e->ip);
+	enum sipward_reason reason;
+	int rc = filter_explain(e->cli->filter, &e->ip, &reason);
+	if (rc == 0)
+		rc = filter_settings_read(e->cli->filter, &settings);
+	if (rc == 0)
+		rc = explain_lockout(e, &source);
+	if (rc == 0)
+		rc = explain_proof(e, &source);
+	if (rc < 0)
+		return cli_error(e->cli, rc, "can not read the filter's maps: %s", strerror(-rc));
+	bool drop = filter_reason_is_drop(reason);
+	const char *why = reason_texts[reason] ? reason_texts[reason] : "";
+	json_object_set_new(e->object, "filter",
+			    json_pack("{s:s, s:s, s:s, s:s}", "verdict", drop ? "drop" : "pass",
+				      "reason", filter_reason_name(reason), "why", why, "mode",
+				      mode_name(settings.mode)));
+	if (drop && settings.mode == SIPWARD_MONITOR)
+		advise(e, "The filter is in mode monitor: it only counts this and lets the packet "
+			  "pass; `sipward mode enforce` changes that");
+	return 0;
+}
+
+static int explain_entry(const struct store_acl_entry *entry, void *arg)
+{
+	struct explanation *e = arg;
+	char prefix[PREFIX_TEXT_SIZE];
+	if (!prefix_contains(&entry->prefix, &e->ip))
+		return 0;
+	prefix_format(&entry->prefix, prefix);
+	if (entry->deny && e->acl_used)
+		advise(e, "ACL %s denies %s: `sipward acl remove %s %s` ends that", e->acl, prefix,
+		       e->acl, prefix);
+	return output_append(e->rules,
+			     json_pack("{s:o, s:s, s:s, s:b}", "acl", output_text(e->acl), "prefix",
+				       prefix, "action", entry->deny ? "deny" : "allow", "used",
+				       e->acl_used));
+}
+
+static int explain_acl(const struct store_acl *acl, void *arg)
+{
+	struct explanation *e = arg;
+	e->acl = acl->name;
+	e->acl_used = acl->trunks > 0;
+	size_t before = json_array_size(e->rules);
+	int rc = store_acl_entry_each(e->cli->store, acl->name, explain_entry, e, &e->cli->err);
+	if (rc == 0 && json_array_size(e->rules) > before && !e->acl_used)
+		advise(
+		    e,
+		    "It is in ACL %s, which no trunk uses: `sipward trunk attach TRUNK --acl %s`",
+		    acl->name, acl->name);
+	return rc;
+}
+
+/* Takes the name of the first ACL, for the command that the advice names. */
+static int take_name(int64_t id, const char *name, void *ret_name)
+{
+	(void)id;
+	snprintf(ret_name, STORE_NAME_SIZE, "%s", name);
+	return 1;
+}
+
+static void advise_on_address(struct explanation *e, const struct policy_explain_row *row)
+{
+	char acl[STORE_NAME_SIZE] = "ACL", address[IP_TEXT_SIZE];
+	store_trunk_acl_each(e->cli->store, row->trunk->config.id, take_name, acl, NULL);
+	ip_format(&e->ip, address);
+	advise(e,
+	       "Calls to trunk %s get 403 because none of its ACLs allows the address: "
+	       "`sipward acl add %s %s`",
+	       row->name, acl, address);
+}
+
+static void advise_on_trunk(struct explanation *e, const struct policy_explain_row *row)
+{
+	bool by_address =
+	    row->auth == STORE_AUTH_IP_ACL || row->auth == STORE_AUTH_IP_ACL_AND_CREDENTIAL;
+	const struct policy_trunk *trunk = row->trunk;
+	if (trunk->config.user[0])
+		advise(e,
+		       "Trunk %s is found by sip:%s only: a phone number in the Request-URI finds "
+		       "another trunk or none, and then no authentication happens",
+		       row->name, row->target);
+	if (by_address && !row->acl_allows)
+		advise_on_address(e, row);
+	else if (trunk->realm_count)
+		advise(e,
+		       "If digests for trunk %s fail with the right password, the client's realm "
+		       "differs from '%.*s': it must take the realm of the challenge",
+		       row->name, (int)trunk->realms[0].n, trunk->realms[0].p);
+}
+
+static void explain_trunk(const struct policy_explain_row *row, void *arg)
+{
+	struct explanation *e = arg;
+	json_array_append_new(e->trunks,
+			      json_pack("{s:o, s:o, s:s, s:b, s:o}", "trunk",
+					output_text(row->name), "target", output_text(row->target),
+					"auth", store_auth_type_name(row->auth), "acl_allows",
+					row->acl_allows, "next", output_text(row->next)));
+	advise_on_trunk(e, row);
+}
+
+static int explain_store(struct explanation *e)
+{
+	struct cli *cli = e->cli;
+	struct policy *policy;
+	int rc = store_acl_each(cli->store, explain_acl, e, &cli->err);
+	if (rc == 0)
+		rc = policy_build(cli->store, &policy, &cli->err);
+	if (rc < 0)
+		return rc;
+	json_object_set_new(e->object, "listed", json_boolean(policy_is_listed(policy, &e->ip)));
+	json_object_set_new(e->object, "upstream",
+			    json_boolean(policy_is_upstream(policy, &e->ip)));
+	policy_explain(policy, &e->ip, explain_trunk, e);
+	policy_unref(policy);
+	if (!json_array_size(e->trunks))
+		advise(e, "There is no enabled trunk: every call gets 404; `sipward trunk create` "
+			  "makes one");
+	return 0;
+}
+
+static const struct column rule_columns[] = {
+    {"ACL", "acl", COLUMN_TEXT},
+    {"PREFIX", "prefix", COLUMN_TEXT},
+    {"ACTION", "action", COLUMN_TEXT},
+    {"USED BY A TRUNK", "used", COLUMN_YES},
+};
+
+static const struct column trunk_columns[] = {
+    {"TRUNK", "trunk", COLUMN_TEXT},
+    {"CALLED AS", "target", COLUMN_TEXT},
+    {"AUTH", "auth", COLUMN_TEXT},
+    {"A CALL FROM THERE", "next", COLUMN_TEXT},
+};
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+static void print_filter(const struct explanation *e)
+{
+	const json_t *filter = json_object_get(e->object, "filter");
+	if (!filter) {
+		puts("filter: none is attached; every packet passes to the daemon");
+		return;
+	}
+	bool drop = strcmp(text_of(filter, "verdict"), "drop") == 0;
+	bool monitor = strcmp(text_of(filter, "mode"), "monitor") == 0;
+	const char *verb = !drop ? "passes" : monitor ? "would drop" : "drops";
+	printf("filter: %s its SIP packets (%s): %s\n", verb, text_of(filter, "reason"),
+	       text_of(filter, "why"));
+}
+
+static const struct column lockout_fields[] = {
+    {"locked out until", "until", COLUMN_TIME},
+    {"remaining", "remaining_s", COLUMN_SECONDS},
+    {"failures", "failures", COLUMN_NUMBER},
+    {"reason", "reason", COLUMN_TEXT},
+};
+
+static const struct column proof_fields[] = {
+    {"proven until", "proven_until", COLUMN_TIME},
+};
+
+static int print_text(struct explanation *e)
+{
+	struct cli *cli = e->cli;
+	json_t *lockout = json_object_get(e->object, "lockout"), *sentence;
+	size_t i;
+	printf("source: %s\n", text_of(e->object, "source"));
+	print_filter(e);
+	if (lockout)
+		output_object(cli, VIEW(lockout_fields, NULL), json_incref(lockout));
+	output_object(cli, VIEW(proof_fields, NULL), json_incref(e->object));
+	putchar('\n');
+	output_table(cli, VIEW(rule_columns, "no ACL holds it"), json_incref(e->rules));
+	putchar('\n');
+	output_table(cli, VIEW(trunk_columns, "no trunk is enabled"), json_incref(e->trunks));
+	if (json_array_size(e->advice))
+		putchar('\n');
+	json_array_foreach(e->advice, i, sentence) printf("- %s.\n", json_string_value(sentence));
+	return 0;
+}
+
+static int explain(struct explanation *e)
+{
+	struct cli *cli = e->cli;
+	int rc = cli_filter(cli);
+	if (rc == 0)
+		rc = explain_filter(e);
+	else if (rc == -ENOENT)
+		rc = 0;
+	if (rc == 0 && cli_store_exists(cli))
+		rc = cli_store(cli);
+	if (rc == 0 && cli->store)
+		rc = explain_store(e);
+	bool runs = cli_daemon_runs(cli);
+	json_object_set_new(e->object, "daemon", json_boolean(runs));
+	if (!runs)
+		advise(e, "sipwardd does not run on %s: nothing answers calls", cli->state_dir);
+	return rc;
+}
+
+/* An address, or an IPv6 /64 as lockouts and drops name their sources. */
+static int parse_source(const char *text, struct ip *ret_ip)
+{
+	struct slice length, address = slice_cut(slice_from(text), '/', &length);
+	int rc = ip_parse(address, ret_ip);
+	if (rc == 0 && strchr(text, '/'))
+		return ret_ip->family == 6 && slice_eq(length, SLICE("64")) ? 0 : -EINVAL;
+	return rc;
+}
+
+int cmd_explain(struct cli *cli)
+{
+	struct explanation e = {.cli = cli};
+	char text[IP_TEXT_SIZE];
+	if (parse_source(cli->args[0], &e.ip) < 0)
+		return cli_error(cli, -EINVAL, "SOURCE '%s' is no IPv4 or IPv6 address",
+				 cli->args[0]);
+	ip_format(&e.ip, text);
+	e.rules = json_array();
+	e.trunks = json_array();
+	e.advice = json_array();
+	e.object = json_pack("{s:s, s:o, s:o, s:o}", "source", text, "rules", e.rules, "trunks",
+			     e.trunks, "advice", e.advice);
+	if (!e.object)
+		return cli_error(cli, -ENOMEM, "out of memory");
+	int rc = explain(&e);
+	if (rc == 0)
+		rc = cli->json ? output_json(cli, json_incref(e.object)) : print_text(&e);
+	json_decref(e.object);
+	return rc;
+}

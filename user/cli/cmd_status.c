@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/words.h"
+
+#define ATTACHMENTS_MAX 64
+
+/* Each section adds its values to the object, and its lines to the text. */
+struct status {
+	struct cli *cli;
+	json_t *object;
+	char text[4096];
+	size_t used;
+};
+
+static void line(struct status *status, const char *title, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void line(struct status *status, const char *title, const char *format, ...)
+{
+	char text[480];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	size_t room = sizeof(status->text) - status->used;
+	int n = snprintf(status->text + status->used, room, "%-10s %s\n", title, text);
+	status->used += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void set(struct status *status, const char *key, json_t *value)
+{
+	json_object_set_new(status->object, key, value);
+}
+
+static int add_attachments(struct status *status)
+{
+	struct filter_attachment list[ATTACHMENTS_MAX];
+	json_t *rows = json_array();
+	size_t n = 0;
+	int rc = filter_attachments(status->cli->pin_dir, list, ATTACHMENTS_MAX, &n);
+	set(status, "attachments", rows);
+	if (rc < 0)
+		return cli_error(status->cli, rc, "can not look at the interfaces: %s",
+				 strerror(-rc));
+	if (!n)
+		line(status, "interface", "none; `sipward attach IF` attaches the filter");
+	for (size_t i = 0; i < n && i < ATTACHMENTS_MAX; i++) {
+		line(status, "interface", "%s: %s, attached %s, program %u", list[i].ifname,
+		     xdp_mode_name(list[i].mode), via_text(list[i].via), list[i].program_id);
+		json_array_append_new(
+		    rows, json_pack("{s:s, s:s, s:s, s:I}", "interface", list[i].ifname, "xdp_mode",
+				    xdp_mode_name(list[i].mode), "via", via_name(list[i].via),
+				    "program_id", (json_int_t)list[i].program_id));
+	}
+	return 0;
+}
+
+static void add_mode(struct status *status, uint32_t mode)
+{
+	set(status, "mode", json_string(mode_name(mode)));
+	line(status, "mode", "%s",
+	     mode == SIPWARD_ENFORCE ? "enforce"
+				     : "monitor: counts what it would drop, drops nothing");
+}
+
+static void add_ports(struct status *status, const struct sipward_port *ports, unsigned count)
+{
+	char text[PORTS_TEXT_SIZE];
+	ports_format(ports, count, text);
+	set(status, "ports", ports_json(ports, count));
+	line(status, "ports", "%s", text);
+}
+
+static int count_prefixes(const struct store_acl *acl, void *arg)
+{
+	uint64_t *counts = arg;
+	counts[0]++;
+	counts[1] += acl->entries;
+	if (acl->trunks)
+		counts[2] += acl->entries;
+	return 0;
+}
+
+static int add_store(struct status *status)
+{
+	struct cli *cli = status->cli;
+	struct store_settings settings;
+	enum sipward_unlisted effective;
+	uint64_t counts[3] = {0}, generation;
+	int rc = store_settings_get(cli->store, &settings, &cli->err);
+	if (rc == 0)
+		rc = store_unlisted_effective(cli->store, &effective, &cli->err);
+	if (rc == 0)
+		rc = store_acl_each(cli->store, count_prefixes, counts, &cli->err);
+	if (rc == 0)
+		rc = store_generation(cli->store, &generation);
+	if (rc < 0)
+		return rc;
+	const char *choice = unlisted_choice_name(settings.unlisted);
+	add_mode(status, settings.mode);
+	add_ports(status, settings.ports, settings.port_count);
+	if (settings.unlisted == STORE_UNLISTED_AUTO)
+		line(status, "unlisted", "auto, which now means %s", unlisted_name(effective));
+	else
+		line(status, "unlisted", "%s", choice);
+	line(status, "prefixes", "%llu in %llu ACLs, %llu of them in ACLs that a trunk uses",
+	     (unsigned long long)counts[1], (unsigned long long)counts[0],
+	     (unsigned long long)counts[2]);
+	set(status, "unlisted", json_string(choice));
+	set(status, "unlisted_effective", json_string(unlisted_name(effective)));
+	set(status, "acls", json_integer((json_int_t)counts[0]));
+	set(status, "prefixes", json_integer((json_int_t)counts[1]));
+	set(status, "prefixes_used", json_integer((json_int_t)counts[2]));
+	set(status, "store_generation", json_integer((json_int_t)generation));
+	return 0;
+}
+
+static void add_step(struct status *status, uint64_t generation)
+{
+	json_int_t stored = json_integer_value(json_object_get(status->object, "store_generation"));
+	bool in_step = (uint64_t)stored == generation;
+	set(status, "filter_generation", json_integer((json_int_t)generation));
+	set(status, "in_step", json_boolean(in_step));
+	if (!status->cli->store)
+		line(status, "store", "none in %s", status->cli->state_dir);
+	else if (in_step)
+		line(status, "store", "%s, generation %lld; the filter is in step",
+		     status->cli->state_dir, (long long)stored);
+	else
+		line(status, "store",
+		     "%s, generation %lld; the filter is behind, at %llu: the next change or a "
+		     "start of sipwardd brings it in step",
+		     status->cli->state_dir, (long long)stored, (unsigned long long)generation);
+}
+
+static int add_lockouts(struct status *status)
+{
+	struct filter_lockout *lockouts = NULL;
+	size_t n = 0;
+	int rc = filter_lockouts_read(status->cli->filter, &lockouts, &n);
+	free(lockouts);
+	if (rc < 0)
+		return rc;
+	set(status, "lockouts", json_integer((json_int_t)n));
+	line(status, "lockouts", "%zu", n);
+	return 0;
+}
+
+/* "1234: locked_out 1200, unlisted 34" of the reasons whose verdict is drop (or pass). */
+static void add_reasons(struct status *status, const struct sipward_counter *counters, bool drop)
+{
+	json_t *reasons = json_object();
+	uint64_t total = 0;
+	char text[400] = "";
+	size_t used = 0;
+	for (uint32_t i = 0; i < SIPWARD_EVENT_LOST; i++) {
+		if (filter_reason_is_drop(i) != drop || !counters[i].packets)
+			continue;
+		total += counters[i].packets;
+		json_object_set_new(reasons, filter_reason_name(i),
+				    json_integer((json_int_t)counters[i].packets));
+		int n = snprintf(text + used, sizeof(text) - used, "%s %s %llu", used ? "," : ":",
+				 filter_reason_name(i), (unsigned long long)counters[i].packets);
+		used += used + (size_t)n < sizeof(text) ? (size_t)n : 0;
+	}
+	set(status, drop ? "drops" : "passes", reasons);
+	line(status, drop ? "drops" : "passes", "%llu%s", (unsigned long long)total, text);
+}
+
+static int add_counters(struct status *status)
+{
+	struct sipward_counter counters[SIPWARD_REASON_COUNT];
+	uint64_t would_drop = 0;
+	int rc = filter_counters_read(status->cli->filter, counters);
+	if (rc < 0)
+		return rc;
+	for (uint32_t i = 0; i < SIPWARD_EVENT_LOST; i++)
+		would_drop += counters[i].monitored;
+	add_reasons(status, counters, false);
+	add_reasons(status, counters, true);
+	set(status, "would_drop", json_integer((json_int_t)would_drop));
+	if (would_drop)
+		line(status, "", "%llu of these were let through all the same (mode monitor)",
+		     (unsigned long long)would_drop);
+	return 0;
+}
+
+static int add_filter(struct status *status)
+{
+	struct cli *cli = status->cli;
+	struct sipward_settings settings;
+	int rc = filter_settings_read(cli->filter, &settings);
+	if (rc < 0)
+		return cli_error(cli, rc, "can not read the filter's settings: %s", strerror(-rc));
+	if (!cli->store) {
+		add_mode(status, settings.mode);
+		add_ports(status, settings.ports, settings.port_count);
+		set(status, "unlisted_effective", json_string(unlisted_name(settings.unlisted)));
+		line(status, "unlisted", "%s", unlisted_name(settings.unlisted));
+	}
+	add_step(status, settings.generation);
+	line(status, "maps", "%s",
+	     filter_is_pinned(cli->filter) ? cli->pin_dir : "those of the attached program");
+	rc = add_lockouts(status);
+	if (rc == 0)
+		rc = add_counters(status);
+	if (rc < 0)
+		return cli_error(cli, rc, "can not read the filter's maps: %s", strerror(-rc));
+	return 0;
+}
+
+static int add_all(struct status *status)
+{
+	struct cli *cli = status->cli;
+	set(status, "state_dir", output_text(cli->state_dir));
+	set(status, "pin_dir", output_text(cli->pin_dir));
+	int rc = add_attachments(status);
+	if (rc == 0 && cli_store_exists(cli))
+		rc = cli_store(cli);
+	if (rc == 0 && cli->store)
+		rc = add_store(status);
+	if (rc < 0)
+		return rc;
+	rc = cli_filter(cli);
+	if (rc == 0)
+		rc = add_filter(status);
+	else if (rc == -ENOENT)
+		rc = 0;
+	bool runs = cli_daemon_runs(cli);
+	set(status, "daemon", json_boolean(runs));
+	line(status, "daemon", "%s", runs ? "running" : "not running");
+	return rc;
+}
+
+int cmd_status(struct cli *cli)
+{
+	struct status status = {.cli = cli, .object = json_object()};
+	int rc = add_all(&status);
+	if (rc == 0 && cli->json)
+		return output_json(cli, status.object);
+	if (rc == 0)
+		fputs(status.text, stdout);
+	json_decref(status.object);
+	return rc;
+}
