@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "messages/odd_messages.h"
@@ -241,8 +242,7 @@ static void check_listed(const char *folder, const char *index, int length_colum
 
 	snprintf(path, sizeof(path), "%s/messages/%s", shared(), index);
 	table = load(path);
-	if (!table.p)
-		skip();
+	assert_non_null(table.p);
 	rest = table;
 	next_row(&rest, &row); /* the heading */
 	while (next_row(&rest, &row)) {
@@ -284,8 +284,7 @@ static void load_and_try(const char *pattern, unsigned least)
 	unsigned taken = 0;
 
 	snprintf(path, sizeof(path), "%s/messages/%s", shared(), pattern);
-	if (glob(path, 0, NULL, &files) != 0)
-		skip();
+	assert_int_equal(glob(path, 0, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		struct slice raw = load(files.gl_pathv[i]);
 
@@ -425,7 +424,9 @@ static int init_osip(void **state)
 	return 0;
 }
 
-int main(void)
+/* The messages of others are not part of this project: without them these are counted as skipped.
+ * cmocka's own skip() would print "not ok". */
+static int run_with_shared(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rfc4475_is_answered_as_it_expects),
@@ -434,11 +435,26 @@ int main(void)
 	    cmocka_unit_test(rfc5118_breaks_nothing_however_cut),
 	    cmocka_unit_test(kamailio_breaks_nothing_however_cut),
 	    cmocka_unit_test(pjsip_breaks_nothing_however_cut),
+	};
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/messages", shared());
+	if (access(path, R_OK) == 0)
+		return cmocka_run_group_tests_name("sip_shared", tests, init_osip, NULL);
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		printf("skip %s: no %s\n", tests[i].name, path);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_truncation_of_every_odd_message_is_survived),
 	    cmocka_unit_test(no_truncation_before_the_body_is_taken),
 	    cmocka_unit_test(every_changed_byte_is_survived),
 	    cmocka_unit_test(osip_reads_our_messages_alike),
 	};
 
-	return cmocka_run_group_tests_name("sip_corpus", tests, init_osip, NULL);
+	return run_with_shared() +
+	       cmocka_run_group_tests_name("sip_corpus", tests, init_osip, NULL);
 }

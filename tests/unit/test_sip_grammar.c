@@ -188,6 +188,8 @@ static void malformed_vias_are_refused(void **state)
 	    "SIP/2.0/UDP a;x y",
 	    "SIP/2.0/UDP <a>",
 	    "SIP/2.0/UDP a;branch=<1>",
+	    "SIP/2.0/UDP a;branch=\"1\"",
+	    "SIP/2.0/UDP a;received=\"1\"",
 	};
 	struct sip_via via = {.port = 77};
 
@@ -261,6 +263,7 @@ static void malformed_name_addrs_are_refused(void **state)
 	    "<sip:a@h>, <sip:b@h>",
 	    "<<sip:a@h>>",
 	    "sip:a@h;tag=<1>",
+	    "sip:a@h;tag=\"1\"",
 	};
 	struct sip_name_addr addr = {.tag = SLICE("before")};
 

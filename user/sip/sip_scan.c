@@ -199,11 +199,11 @@ static int via_param(const struct sip_param *param, struct sip_via *via)
 	if (!param_ok(param) && !empty_rport)
 		return -EINVAL;
 	if (slice_eq_nocase(param->name, SLICE("branch"))) {
-		if (via->branch.n > 0 || !param->has_value)
+		if (via->branch.n > 0 || !sip_all_are(param->value, CHAR_PARAM))
 			return -EINVAL;
 		via->branch = param->value;
 	} else if (slice_eq_nocase(param->name, SLICE("received"))) {
-		if (via->received.n > 0 || !param->has_value)
+		if (via->received.n > 0 || !sip_all_are(param->value, CHAR_PARAM))
 			return -EINVAL;
 		via->received = without_brackets(param->value);
 	} else if (slice_eq_nocase(param->name, SLICE("rport"))) {
@@ -354,7 +354,7 @@ static int name_addr_params(struct slice params, struct sip_name_addr *addr)
 			return -EINVAL;
 		if (!slice_eq_nocase(param.name, SLICE("tag")))
 			continue;
-		if (addr->tag.n > 0 || !param.has_value)
+		if (addr->tag.n > 0 || !sip_all_are(param.value, CHAR_PARAM))
 			return -EINVAL;
 		addr->tag = param.value;
 	}
