@@ -87,7 +87,8 @@ static void given_reason_is_used(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(sip_reply_write(with_vias(VIA_LINE), &reply, written, sizeof(written), &n), 0);
+	assert_int_equal(sip_reply_write(with_vias(VIA_LINE), &reply, written, sizeof(written), &n),
+			 0);
 	assert_memory_equal(written, "SIP/2.0 400 Missing Via\r\n", 25);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Edits of an indexed message as a list of operations; what is not edited leaves byte for byte as it
- * came, in the same order. Text put in is copied into the edit's own pool.
+ * Edits of an indexed message as a list of operations; what is not edited leaves byte for byte as
+ * it came, in the same order. Text put in is copied into the edit's own pool.
  */
 #ifndef SIPWARD_SIP_EDIT_H
 #define SIPWARD_SIP_EDIT_H
@@ -20,7 +20,8 @@ struct sip_edit_op {
 
 struct sip_edit {
 	const struct sip_msg *msg;
-	struct sip_edit_op ops[SIP_EDIT_OPS]; /* sorted by position; inserts at one place keep order */
+	/* Sorted by position; inserts at one place keep their order, before what cuts there. */
+	struct sip_edit_op ops[SIP_EDIT_OPS];
 	unsigned op_count;
 	char pool[SIP_EDIT_POOL];
 	size_t pool_used;
@@ -30,8 +31,8 @@ struct sip_edit {
 void sip_edit_begin(struct sip_edit *edit, const struct sip_msg *msg);
 /* Removes a header field. */
 void sip_edit_drop(struct sip_edit *edit, int header);
-/* Inserts formatted text before a header (header_count: after the last). The text holds whole header
- * fields with their CRLF. */
+/* Inserts formatted text before a header (header_count: after the last). The text holds whole
+ * header fields with their CRLF. */
 void sip_edit_insert(struct sip_edit *edit, int before, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Puts formatted text in the place of part, a slice of the message. */

@@ -17,17 +17,18 @@
 
 enum sip_method {
 	SIP_UNKNOWN_METHOD, /* a valid token that is none of these */
-	SIP_INVITE, SIP_ACK, SIP_BYE, SIP_CANCEL, SIP_OPTIONS, SIP_REGISTER, SIP_PRACK, SIP_SUBSCRIBE,
-	SIP_NOTIFY, SIP_PUBLISH, SIP_INFO, SIP_REFER, SIP_MESSAGE, SIP_UPDATE,
+	SIP_INVITE, SIP_ACK, SIP_BYE, SIP_CANCEL, SIP_OPTIONS, SIP_REGISTER, SIP_PRACK,
+	SIP_SUBSCRIBE, SIP_NOTIFY, SIP_PUBLISH, SIP_INFO, SIP_REFER, SIP_MESSAGE, SIP_UPDATE,
 };
 
 /* Compact forms count as the long ones. */
 enum sip_header_id {
 	SIP_OTHER_HEADER,
-	SIP_VIA, SIP_FROM, SIP_TO, SIP_CALL_ID, SIP_CSEQ, SIP_MAX_FORWARDS, SIP_ROUTE, SIP_RECORD_ROUTE,
-	SIP_CONTACT, SIP_AUTHORIZATION, SIP_PROXY_AUTHORIZATION, SIP_WWW_AUTHENTICATE,
-	SIP_PROXY_AUTHENTICATE, SIP_CONTENT_LENGTH, SIP_CONTENT_TYPE, SIP_EXPIRES, SIP_REQUIRE,
-	SIP_PROXY_REQUIRE, SIP_SUPPORTED, SIP_P_ASSERTED_IDENTITY, SIP_PRIVACY,
+	SIP_VIA, SIP_FROM, SIP_TO, SIP_CALL_ID, SIP_CSEQ, SIP_MAX_FORWARDS, SIP_ROUTE,
+	SIP_RECORD_ROUTE, SIP_CONTACT, SIP_AUTHORIZATION, SIP_PROXY_AUTHORIZATION,
+	SIP_WWW_AUTHENTICATE, SIP_PROXY_AUTHENTICATE, SIP_CONTENT_LENGTH, SIP_CONTENT_TYPE,
+	SIP_EXPIRES, SIP_REQUIRE, SIP_PROXY_REQUIRE, SIP_SUPPORTED, SIP_P_ASSERTED_IDENTITY,
+	SIP_PRIVACY,
 	SIP_HEADER_IDS
 };
 
@@ -62,15 +63,16 @@ struct sip_msg {
  * Malformed responses are never answerable, and an ACK is never answered. */
 enum sip_parse_result {
 	SIP_PARSE_OK,
-	SIP_PARSE_BAD_REQUEST,	      /* answerable with 400; *ret_why says what to put in the reason */
+	SIP_PARSE_BAD_REQUEST,	      /* answerable with 400; *ret_why is for its reason */
 	SIP_PARSE_BAD_VERSION,	      /* answerable with 505 */
 	SIP_PARSE_UNANSWERABLE,	      /* drop and count */
 	SIP_PARSE_NOT_SIP,	      /* keep-alives (CRLF, STUN), noise: drop and count */
 };
 
 /* Indexes one datagram. Leading CRLFs are skipped (RFC 3261 §7.5). *ret_msg is filled as far as
- * parsing got (for the 400); *ret_why is a static phrase such as "Missing Call-ID". */
-enum sip_parse_result sip_msg_parse(struct slice raw, struct sip_msg *ret_msg, const char **ret_why);
+ * parsing got (for the 400); *ret_why is a static phrase such as "Missing Call-ID", or "OK". */
+enum sip_parse_result sip_msg_parse(struct slice raw, struct sip_msg *ret_msg,
+				    const char **ret_why);
 
 /* The next header with the id after index (start with -1); -1 at the end. */
 int sip_msg_next(const struct sip_msg *msg, enum sip_header_id id, int index);
