@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which trunk, which rule, which answer. The traps of digest authentication: test_admission_traps.c
  */
+#include <osipparser2/osip_port.h>
+
 #include "admission_fixture.h"
 
 static unsigned count(struct slice text, const char *what)
@@ -326,6 +328,49 @@ static void over_tcp_the_same_requests_are_hard_evidence(void **state)
 	}
 }
 
+/* osip2's allocations, which all of reading URIs and credentials goes through: -1 never fails. */
+static int allocations_left = -1;
+
+static void *scarce_realloc(void *p, size_t n)
+{
+	if (allocations_left == 0)
+		return NULL;
+	if (allocations_left > 0)
+		allocations_left--;
+	return realloc(p, n);
+}
+
+static void *scarce_malloc(size_t n)
+{
+	return scarce_realloc(NULL, n);
+}
+
+static void without_memory_nobody_is_admitted_and_nothing_is_evidence(void **state)
+{
+	struct gate *gate = *state;
+	struct client client = client_new("sip:1@cred.example");
+	enum admission_cause cause;
+	char header[2048];
+	int n = 0;
+
+	client_ask(gate, UNLISTED, &client);
+	client_header(gate, &client, header, sizeof(header));
+	osip_set_allocators(scarce_malloc, scarce_realloc, free);
+	do {
+		allocations_left = n++;
+		cause = gate_send(gate, UNLISTED, &client, header);
+		allocations_left = -1;
+		if (cause == ADMISSION_BY_CREDENTIAL)
+			break;
+		assert_int_equal(cause, ADMISSION_NO_RESOURCES);
+		assert_answer(gate, ADMISSION_REFUSE, 500);
+		assert_int_equal(failures_counted(gate), 0);
+	} while (n < 100);
+	osip_set_allocators(NULL, NULL, NULL);
+	assert_int_equal(cause, ADMISSION_BY_CREDENTIAL);
+	assert_true(n > 3);
+}
+
 static void causes_have_names(void **state)
 {
 	(void)state;
@@ -356,6 +401,7 @@ int main(void)
 	    GATE_TEST(being_challenged_is_no_failure),
 	    GATE_TEST(forged_requests_never_lock_out_a_listed_source),
 	    GATE_TEST(over_tcp_the_same_requests_are_hard_evidence),
+	    GATE_TEST(without_memory_nobody_is_admitted_and_nothing_is_evidence),
 	    cmocka_unit_test(causes_have_names),
 	};
 
