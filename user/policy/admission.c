@@ -209,7 +209,7 @@ static enum admission_cause check_credentials(struct decision *decision)
 {
 	const struct admission_request *request = decision->request;
 	struct admission_result *result = decision->result;
-	const struct credentials_check check = {decision->admission, request, result->trunk};
+	const struct credentials_query query = {decision->admission, request, result->trunk};
 	enum admission_cause best = ADMISSION_NO_CREDENTIALS;
 	unsigned own[CONSUMED_MAX + 1];
 	unsigned n = admission_own_credentials(result->trunk, request->msg, own, CONSUMED_MAX + 1);
@@ -222,7 +222,7 @@ static enum admission_cause check_credentials(struct decision *decision)
 	result->consumed_count = n;
 	for (unsigned i = 0; i < n && best != ADMISSION_BY_CREDENTIAL && !result->locked_out; i++) {
 		struct slice value = request->msg->headers[own[i]].value;
-		enum admission_cause cause = credentials_check(&check, value, &decision->user);
+		enum admission_cause cause = credentials_check(&query, value, &decision->user);
 
 		note_failure(decision, cause);
 		if (consequences[cause].rank > consequences[best].rank)

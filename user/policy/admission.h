@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The admission decision for a request out of dialog (DESIGN §6): trunk → address → digest. Decides
- * and tells; sends nothing. */
+/* The admission decision for a request out of dialog (DESIGN §6): trunk → address → digest.
+ * Decides and tells; sends nothing. */
 #ifndef SIPWARD_POLICY_ADMISSION_H
 #define SIPWARD_POLICY_ADMISSION_H
 
@@ -35,7 +35,8 @@ enum admission_cause {
 	ADMISSION_ADDRESS_REFUSED,
 	ADMISSION_NO_CREDENTIALS,   /* none for our realm: challenge */
 	ADMISSION_BAD_CREDENTIALS,  /* wrong user, password or digest: 403 */
-	ADMISSION_MALFORMED_CREDENTIALS, /* 400: qop without nc or cnonce, duplicate parameters, … */
+	ADMISSION_MALFORMED_CREDENTIALS, /* 400: qop without nc or cnonce, duplicate parameters, no
+					    qop where required, another URI where strict */
 	ADMISSION_FOREIGN_NONCE,    /* challenge */
 	ADMISSION_EXPIRED_NONCE,    /* right digest: challenge with stale=true */
 	ADMISSION_REPLAYED,	    /* challenge with stale=true, counted */
@@ -79,8 +80,9 @@ void admission_decide(const struct admission *admission, const struct admission_
 		      struct admission_result *ret_result);
 
 /* Lists the credentials headers of this message that belong to the trunk's realms (ours, to be
- * removed from requests that are forwarded without a decision: ACK, BYE in dialog). Returns how many,
- * at most max. */
+ * removed from requests that are forwarded without a decision: ACK, BYE in dialog). Digest
+ * credentials that can not be read, or name no realm, count as ours. Returns how many, at most max:
+ * if it is max, there may be more. */
 unsigned admission_own_credentials(const struct policy_trunk *trunk, const struct sip_msg *msg,
 				   unsigned *ret_headers, unsigned max);
 

@@ -119,30 +119,30 @@ static bool is_complete(const struct sip_credentials *text)
 }
 
 /* ADMISSION_BY_CREDENTIAL so far, or the cause of the refusal. */
-static enum admission_cause read_answer(const struct credentials_check *check,
+static enum admission_cause read_answer(const struct credentials_query *query,
 					struct answer *answer)
 {
-	const struct store_trunk *trunk = &check->trunk->config;
+	const struct store_trunk *trunk = &query->trunk->config;
 	bool sess;
 
 	if (!is_complete(&answer->text) || !read_qop(trunk, answer))
 		return ADMISSION_MALFORMED_CREDENTIALS;
-	if (trunk->strict_uri && !slice_eq(answer->text.uri, check->request->msg->uri))
+	if (trunk->strict_uri && !slice_eq(answer->text.uri, query->request->msg->uri))
 		return ADMISSION_MALFORMED_CREDENTIALS;
 	if (digest_algorithm_of(answer->text.algorithm, &answer->algorithm, &sess) != 0 || sess)
 		return ADMISSION_WEAK_ALGORITHM;
-	if (!credentials_offered(check->trunk, NULL, answer->algorithm))
+	if (!credentials_offered(query->trunk, NULL, answer->algorithm))
 		return ADMISSION_WEAK_ALGORITHM;
 	return ADMISSION_BY_CREDENTIAL;
 }
 
 /* Whether the user knows the password. Without a user the same is computed with a made-up HA1, and
  * the result thrown away. 1, 0 or a negative errno. */
-static int digest_is_right(const struct credentials_check *check, const struct answer *answer,
+static int digest_is_right(const struct credentials_query *query, const struct answer *answer,
 			   const struct policy_user *user)
 {
 	static const uint8_t nobody[STORE_HA1_SIZE];
-	const struct sip_msg *msg = check->request->msg;
+	const struct sip_msg *msg = query->request->msg;
 	const struct digest_input input = {
 	    .algorithm = answer->algorithm,
 	    .ha1 = user ? user->ha1[answer->algorithm] : nobody,
@@ -155,7 +155,7 @@ static int digest_is_right(const struct credentials_check *check, const struct a
 	    .body = msg->body,
 	};
 	char expected[DIGEST_HEX_SIZE];
-	int rc = digest_response(check->admission->digest, &input, expected);
+	int rc = digest_response(query->admission->digest, &input, expected);
 	bool matches;
 
 	if (rc)
@@ -164,10 +164,10 @@ static int digest_is_right(const struct credentials_check *check, const struct a
 	return matches && user;
 }
 
-static enum nonce_result verify_nonce(const struct credentials_check *check,
+static enum nonce_result verify_nonce(const struct credentials_query *query,
 				      const struct answer *answer, uint64_t *ret_issued_s)
 {
-	const struct admission_request *request = check->request;
+	const struct admission_request *request = query->request;
 	const struct nonce_binding binding = {
 	    .source = request->source.ip,
 	    .transport = request->transport,
@@ -176,8 +176,8 @@ static enum nonce_result verify_nonce(const struct credentials_check *check,
 	};
 
 	return nonce_verify(
-	    check->admission->nonce_keys, &binding, answer->text.nonce, request->now_s,
-	    policy_settings(check->admission->policy)->nonce_lifetime_s, ret_issued_s);
+	    query->admission->nonce_keys, &binding, answer->text.nonce, request->now_s,
+	    policy_settings(query->admission->policy)->nonce_lifetime_s, ret_issued_s);
 }
 
 /* Lost if the store can not take it: then the next snapshot knows no better than this one did. */
@@ -197,14 +197,14 @@ static void ratchet_raise(const struct admission *admission, struct policy_user 
 }
 
 /* The password is right; whether the answer may be used. */
-static enum admission_cause use_answer(const struct credentials_check *check,
+static enum admission_cause use_answer(const struct credentials_query *query,
 				       const struct answer *answer, struct policy_user *user,
 				       uint64_t issued_s)
 {
-	if (!credentials_offered(check->trunk, user, answer->algorithm))
+	if (!credentials_offered(query->trunk, user, answer->algorithm))
 		return ADMISSION_WEAK_ALGORITHM;
-	switch (replay_use(check->admission->replay, answer->text.nonce, issued_s, answer->nc,
-			   check->request->now_s)) {
+	switch (replay_use(query->admission->replay, answer->text.nonce, issued_s, answer->nc,
+			   query->request->now_s)) {
 	case REPLAY_REPEATED:
 		return ADMISSION_REPLAYED;
 	case REPLAY_STALE:
@@ -212,12 +212,12 @@ static enum admission_cause use_answer(const struct credentials_check *check,
 	case REPLAY_FRESH:
 		break;
 	}
-	if (check->trunk->config.ratchet)
-		ratchet_raise(check->admission, user, answer->algorithm);
+	if (query->trunk->config.ratchet)
+		ratchet_raise(query->admission, user, answer->algorithm);
 	return ADMISSION_BY_CREDENTIAL;
 }
 
-static enum admission_cause check_answer(const struct credentials_check *check,
+static enum admission_cause check_answer(const struct credentials_query *query,
 					 const struct answer *answer, struct policy_user **ret_user)
 {
 	enum nonce_result nonce;
@@ -225,11 +225,11 @@ static enum admission_cause check_answer(const struct credentials_check *check,
 	uint64_t issued_s = 0;
 	int right;
 
-	nonce = verify_nonce(check, answer, &issued_s);
+	nonce = verify_nonce(query, answer, &issued_s);
 	if (nonce == NONCE_FOREIGN)
 		return ADMISSION_FOREIGN_NONCE;
-	user = policy_user_find(check->trunk, answer->text.username, answer->text.realm);
-	right = digest_is_right(check, answer, user);
+	user = policy_user_find(query->trunk, answer->text.username, answer->text.realm);
+	right = digest_is_right(query, answer, user);
 	if (right < 0)
 		return ADMISSION_NO_RESOURCES;
 	if (!right)
@@ -237,10 +237,10 @@ static enum admission_cause check_answer(const struct credentials_check *check,
 	*ret_user = user;
 	if (nonce == NONCE_EXPIRED)
 		return ADMISSION_EXPIRED_NONCE;
-	return use_answer(check, answer, user, issued_s);
+	return use_answer(query, answer, user, issued_s);
 }
 
-enum admission_cause credentials_check(const struct credentials_check *check, struct slice value,
+enum admission_cause credentials_check(const struct credentials_query *query, struct slice value,
 				       struct policy_user **ret_user)
 {
 	struct answer answer = {0};
@@ -249,9 +249,9 @@ enum admission_cause credentials_check(const struct credentials_check *check, st
 
 	if (rc)
 		return rc == -ENOMEM ? ADMISSION_NO_RESOURCES : ADMISSION_MALFORMED_CREDENTIALS;
-	cause = read_answer(check, &answer);
+	cause = read_answer(query, &answer);
 	if (cause == ADMISSION_BY_CREDENTIAL)
-		cause = check_answer(check, &answer, ret_user);
+		cause = check_answer(query, &answer, ret_user);
 	sip_credentials_free(&answer.text);
 	return cause;
 }

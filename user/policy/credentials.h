@@ -5,7 +5,7 @@
 
 #include "policy/admission.h"
 
-struct credentials_check {
+struct credentials_query {
 	const struct admission *admission;
 	const struct admission_request *request;
 	const struct policy_trunk *trunk;
@@ -14,7 +14,7 @@ struct credentials_check {
 /* ADMISSION_BY_CREDENTIAL, or why not. Uses up the nonce count, raises the ratchet; counts no
  * evidence. *ret_user is set once the digest was found right, whatever came of it. An unknown user
  * costs the same work as a wrong password and has the same result. */
-enum admission_cause credentials_check(const struct credentials_check *check, struct slice value,
+enum admission_cause credentials_check(const struct credentials_query *query, struct slice value,
 				       struct policy_user **ret_user);
 
 /* Whether a (Proxy-)Authorization value is for one of the trunk's realms. Digest credentials that

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Lockouts (DESIGN §7): failures counted by source, graded by what a forger could have sent.
- * Sources are IPv4 addresses and IPv6 /64s. The table has a fixed number of places.
+ * Sources are IPv4 addresses and IPv6 /64s. The table has a fixed number of places, half of them
+ * for sources that gave hard evidence, half for the others. The window slides: the last 64 failures
+ * of a source are remembered one by one, so lockout_failures above 64 counts as 64, and 0 as never.
+ * Not thread-safe: one a worker.
  */
 #ifndef SIPWARD_POLICY_LOCKOUT_H
 #define SIPWARD_POLICY_LOCKOUT_H
@@ -10,8 +13,8 @@
 #include "store/store.h"
 
 enum lockout_grade {
-	LOCKOUT_SOFT, /* everything a forger could send: never locks out a listed or proven source */
-	LOCKOUT_HARD, /* a wrong digest on a valid nonce issued to that address; anything over TCP/TLS */
+	LOCKOUT_SOFT, /* what a forger could send: never locks out a listed or proven source */
+	LOCKOUT_HARD, /* a wrong digest on a nonce issued to that address; anything over TCP/TLS */
 };
 
 struct lockouts;
@@ -27,9 +30,10 @@ struct lockout_evidence {
 	enum sipward_lockout_reason reason;
 	bool vouched; /* listed or proven */
 };
-/* Counts a failure. True if it has just locked the source out: then the filter's map has it
- * already, and *ret_lockout (may be NULL) says until when. A failed write to the map leaves the
- * lockout in force here and is told by lockout_stats. */
+/* Counts a failure, unless the source is locked out already. True if it has just locked the source
+ * out: then the filter's map has it already, and *ret_lockout (may be NULL) says until when. With a
+ * ceiling, a source that was locked out within the last ceiling's time is locked twice as long as
+ * then. A failed write to the map leaves the lockout in force here and is told by lockout_stats. */
 bool lockout_failure(struct lockouts *lockouts, const struct store_settings *settings,
 		     const struct lockout_evidence *evidence, uint64_t now_ns,
 		     struct sipward_lockout *ret_lockout);

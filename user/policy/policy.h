@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The policy snapshot: what the store says, laid out for lookups. Immutable once built; read without
- * locks; counted references.
+ * The policy snapshot: what the store says, laid out for lookups. Immutable once built; read
+ * without locks; counted references.
  */
 #ifndef SIPWARD_POLICY_H
 #define SIPWARD_POLICY_H
@@ -42,7 +42,8 @@ const struct policy_trunk *policy_trunk_find(const struct policy *policy, struct
 /* By id, for in-dialog tokens; NULL if it is gone or disabled. */
 const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64_t id);
 /* The trunk whose upstream address this is, or NULL (the first by name). */
-const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy, const struct ip *ip);
+const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy,
+						    const struct ip *ip);
 /* Visits every enabled trunk in order of name. */
 void policy_trunk_each(const struct policy *policy,
 		       void (*visit)(const struct policy_trunk *trunk, void *arg), void *arg);
