@@ -310,6 +310,8 @@ static void lock_held_too_long_is_told(void **state)
 	assert_int_equal(sqlite3_exec(other->db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_busy_timeout(f->store->db, 50);
 	assert_refused(f, -EBUSY, "locked", store_acl_create(f->store, "a", "", &f->err));
+	/* A worker waits for less, and what follows for as long as ever. */
+	assert_refused(f, -EBUSY, "locked", store_user_ratchet(f->store, 1, 1, &f->err));
 	store_close(other);
 	assert_ok(f, store_acl_create(f->store, "a", "", &f->err));
 }

@@ -4,6 +4,7 @@
 #include "store/internal.h"
 
 #define MD5_SIZE 16
+#define RATCHET_TIMEOUT_MS 50 /* a worker waits here, and calls with it */
 
 int credentials_id(struct store *store, const char *name, int64_t *ret_id, struct error *err)
 {
@@ -262,9 +263,11 @@ int store_user_remove(struct store *store, const char *list, const char *name, s
 
 int store_user_ratchet(struct store *store, int64_t user_id, unsigned strongest, struct error *err)
 {
-	int rc =
-	    db_run(store, err, "UPDATE user SET strongest = ?1 WHERE id = ?2 AND strongest < ?1",
-		   INT(strongest), INT(user_id));
+	int rc;
 
+	sqlite3_busy_timeout(store->db, RATCHET_TIMEOUT_MS);
+	rc = db_run(store, err, "UPDATE user SET strongest = ?1 WHERE id = ?2 AND strongest < ?1",
+		    INT(strongest), INT(user_id));
+	sqlite3_busy_timeout(store->db, STORE_TIMEOUT_MS);
 	return rc < 0 ? rc : 0;
 }

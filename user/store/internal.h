@@ -9,6 +9,7 @@
 
 #define STORE_FILE "sipward.db"
 #define STORE_DIR_SIZE 4096
+#define STORE_TIMEOUT_MS 5000 /* how long another process's lock is waited for */
 
 struct store {
 	sqlite3 *db;

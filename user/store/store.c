@@ -8,8 +8,6 @@
 
 #include "store/internal.h"
 
-#define BUSY_TIMEOUT_MS 5000
-
 /*
  * synchronous = FULL: a change that was reported as done outlives power loss, not only a kill
  * (NORMAL would keep the file whole, but might lose the last changes: a removed address would be
@@ -57,12 +55,13 @@ static int open_database(struct store *store, struct error *err)
 	int result;
 
 	snprintf(path, sizeof(path), "%s/%s", store->dir, STORE_FILE);
-	result = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL);
+	result =
+	    sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL);
 	if (!store->db)
 		return error_set(err, -ENOMEM, "%s: out of memory", path);
 	if (result == SQLITE_OK) {
 		sqlite3_extended_result_codes(store->db, 1);
-		sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+		sqlite3_busy_timeout(store->db, STORE_TIMEOUT_MS);
 		result = sqlite3_exec(store->db, connection_setup, NULL, NULL, NULL);
 	}
 	return db_error(store, result, err);

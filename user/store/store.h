@@ -126,7 +126,8 @@ int store_user_add(struct store *store, const char *list, const char *name,
 int store_user_passwd(struct store *store, const char *list, const char *name,
 		      const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err);
 int store_user_remove(struct store *store, const char *list, const char *name, struct error *err);
-/* The daemon's note that a user has answered a stronger algorithm. Raises no generation. */
+/* The daemon's note that a user has answered a stronger algorithm. Raises no generation. Waits 50
+ * ms at most for another process's change (-EBUSY); several threads may share the store for it. */
 int store_user_ratchet(struct store *store, int64_t user_id, unsigned strongest, struct error *err);
 
 /* ---- trunks (trunk.c) ---- */
