@@ -123,7 +123,13 @@ in_ns() { # NAME COMMAND...
 # Joins two namespaces. IPv6 addresses take effect at once.
 veth() { # NS IF ADDR/LEN NS IF ADDR/LEN
 	ip link add "$2" netns "$ns-$1" type veth peer name "$5" netns "$ns-$4" || return
-	veth_end "$1" "$2" "$3" && veth_end "$4" "$5" "$6"
+	veth_end "$1" "$2" "$3" && veth_end "$4" "$5" "$6" &&
+		wait_for 5 carrier "$1" "$2" && wait_for 5 carrier "$4" "$5"
+}
+
+# What is sent before the kernel has noticed the carrier is lost.
+carrier() { # NS IF
+	in_ns "$1" ip -br link show dev "$2" | grep -q ' UP '
 }
 
 veth_end() { # NS IF ADDR/LEN

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <errno.h>
+#include <bpf/bpf.h>
 #include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
@@ -15,7 +14,6 @@
 #include "filter/libbpf_log.h"
 
 #define BPFFS "/sys/fs/bpf"
-#define JIT_SWITCH "/proc/sys/net/core/bpf_jit_enable"
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 
 void finding_add(struct findings *findings, enum filter_finding_level level, const char *check,
@@ -102,24 +100,42 @@ static void check_btf(struct findings *findings)
 				       "interface");
 }
 
+/* The switch itself can only be read in the first network namespace; a loaded program tells in any.
+ */
+static int trial_is_compiled(bool *ret_compiled)
+{
+	const struct bpf_insn pass[] = {
+	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+	    {.code = BPF_JMP | BPF_EXIT},
+	};
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "trial", "GPL", pass, 2, NULL);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	*ret_compiled = info.jited_prog_len > 0;
+	return rc;
+}
+
 static void check_jit(struct findings *findings)
 {
-	FILE *file = fopen(JIT_SWITCH, "re");
-	int value = -1;
+	bool compiled = false;
+	int rc = trial_is_compiled(&compiled);
 
-	if (file && fscanf(file, "%d", &value) != 1)
-		value = -1;
-	if (file)
-		fclose(file);
-	if (value == 0)
+	if (rc)
+		finding_add(findings, FILTER_FINDING_WARNING, "jit", "",
+			    "can not load a program to see whether it is compiled: %s",
+			    strerror(-rc));
+	else if (compiled)
+		finding_add(findings, FILTER_FINDING_OK, "jit", "", "the BPF compiler is on");
+	else
 		finding_add(findings, FILTER_FINDING_PROBLEM, "jit",
 			    "sysctl -w net.core.bpf_jit_enable=1",
 			    "the BPF compiler is off: the filter is several times slower");
-	else if (value > 0)
-		finding_add(findings, FILTER_FINDING_OK, "jit", "", "the BPF compiler is on");
-	else
-		finding_add(findings, FILTER_FINDING_WARNING, "jit", "",
-			    "can not read " JIT_SWITCH ": %s", strerror(errno));
 }
 
 int filter_doctor(const char *pin_dir, const char *ifname, struct filter_finding *findings,
@@ -134,7 +150,8 @@ int filter_doctor(const char *pin_dir, const char *ifname, struct filter_finding
 	check_kernel(&list, may_load);
 	check_bpffs(pin_dir ? pin_dir : FILTER_PIN_DIR_DEFAULT, &list);
 	check_btf(&list);
-	check_jit(&list);
+	if (may_load)
+		check_jit(&list);
 	if (ifname)
 		rc = doctor_interface(ifname, &list);
 	if (!rc)

@@ -183,7 +183,7 @@ static int switch_once(const struct live *live, const struct pins *pins, enum fi
 	return rc ? link_new(live, pins, mode, err) : 0;
 }
 
-/* Errors that come from the driver: it has no native XDP, or not with this MTU, these queues, … */
+/* Errors that come from the driver: it has no native XDP, or not with this MTU, or these queues. */
 static bool driver_refuses(int rc)
 {
 	switch (rc) {
