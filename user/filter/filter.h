@@ -189,8 +189,7 @@ int filter_apply(struct filter *filter, const struct filter_rules *changes,
 enum filter_finding_level { FILTER_FINDING_OK, FILTER_FINDING_WARNING, FILTER_FINDING_PROBLEM };
 struct filter_finding {
 	enum filter_finding_level level;
-	char check[32]; /* what was looked at: bpffs, capability, btf, jit, native_xdp, mtu, …
-			 */
+	char check[32]; /* what was looked at: bpffs, capability, btf, jit, native_xdp, … */
 	char text[256]; /* what was found */
 	char mend[256]; /* the exact command that mends it, or empty */
 };
