@@ -45,7 +45,8 @@ packets() { # REASON
 
 check_exit "attaching to no interface is an error" 3 "nosuch0" gate attach nosuch0
 check_exit "detaching what is not attached is an error" 3 "." gate detach eth0
-check_exit "attach tells how" 0 "attached to eth0: (native|generic), " gate attach eth0 --mode native
+check_exit "attach tells how" 0 "attached to eth0: native, " \
+	gate attach eth0 --mode native
 check_exit "attaching twice is refused" 4 "." gate attach eth0
 check_exit "attach --replace replaces" 0 "attached to eth0" gate attach eth0 --replace
 check_exit "status names interface, mode and step" 0 \
@@ -109,8 +110,9 @@ gate ports set udp/5060 >/dev/null
 send 192.0.2.9 3
 check_eq "ports take effect at once" "$(packets unlisted)" "$((before + 3))"
 check_exit "unlisted policy takes effect" 0 "which now means reject" gate unlisted reject
+before=$(packets unlisted_pass)
 send 192.0.2.9 2
-check_eq "rejected sources reach the daemon" "$(packets unlisted_pass)" 2
+check_eq "rejected sources reach the daemon" "$(packets unlisted_pass)" "$((before + 2))"
 
 # Some 10,000 prefixes in one go, from standard input.
 python3 -c "
@@ -127,7 +129,7 @@ gate counters --watch >/dev/full 2>"$tmp/full" &
 wait $!
 check_match "watching ends with its output" "$(<"$tmp/full")" "can not write the output"
 
-check_exit "doctor looks at the interface" "$(gate doctor eth0 >/dev/null 2>&1 && echo 0 || echo 1)" \
+check_exit "doctor looks at the interface" 0 \
 	"bpffs" gate doctor eth0
 check_exit "detach takes the filter off" 0 "detached from eth0" gate detach eth0
 check_exit "then there are no counters" 3 "no filter is attached" gate counters
