@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/table.h"
 
@@ -151,6 +152,15 @@ static void hex_has_one_text_for_one_value(void **state)
 	assert_int_equal(hex_decode(SLICE("009fff1g"), bytes, 4), -EINVAL);
 }
 
+static void the_steady_clock_tells_the_time(void **state)
+{
+	const uint64_t wall = clock_wall_s(), steady = clock_steady_s();
+
+	(void)state;
+	assert_in_range(steady, wall - 1, wall + 1);
+	assert_true(clock_steady_s() >= steady);
+}
+
 struct item {
 	struct table_node node;
 	uint32_t number;
@@ -267,6 +277,7 @@ int main(void)
 	    cmocka_unit_test(endpoints_parse_and_print),
 	    cmocka_unit_test(numbers_are_whole_and_bounded),
 	    cmocka_unit_test(hex_has_one_text_for_one_value),
+	    cmocka_unit_test(the_steady_clock_tells_the_time),
 	    cmocka_unit_test(tables_find_what_they_hold),
 	    cmocka_unit_test(log_lines_can_not_be_forged),
 	    cmocka_unit_test(long_log_lines_end_properly),

@@ -247,6 +247,17 @@ static void a_restart_with_kept_keys_refuses_what_went_before(void **state)
 	assert_int_equal(use_now(1, 1), REPLAY_STALE);
 }
 
+/* Else a client challenged in the second of a restart would be asked again and again. */
+static void what_is_issued_now_is_taken_even_in_a_refused_second(void **state)
+{
+	(void)state;
+	assert_int_equal(replay_issue_time(replay, NOW), NOW);
+	replay_refuse_until(replay, NOW);
+	assert_int_equal(replay_issue_time(replay, NOW), NOW + 1);
+	assert_int_equal(use(1, replay_issue_time(replay, NOW), 1, NOW), REPLAY_FRESH);
+	assert_int_equal(replay_issue_time(replay, NOW + 2), NOW + 2);
+}
+
 static void odd_texts_are_stale(void **state)
 {
 	char text[NONCE_TEXT_SIZE + 1];
@@ -310,6 +321,7 @@ int main(void)
 	    WITH_EIGHT(a_full_table_keeps_the_younger),
 	    WITH_EIGHT(nothing_is_ever_fresh_twice),
 	    WITH_EIGHT(a_restart_with_kept_keys_refuses_what_went_before),
+	    WITH_EIGHT(what_is_issued_now_is_taken_even_in_a_refused_second),
 	    WITH_EIGHT(odd_texts_are_stale),
 	    WITH_EIGHT(out_of_memory_is_stale_and_loses_nothing),
 	    cmocka_unit_test(creation_fails_cleanly),

@@ -10,7 +10,11 @@
 /* The coarse monotonic clock, the one the filter compares deadlines with. */
 uint64_t clock_coarse_ns(void);
 
-/* Seconds since 1970, for people and for nonces. */
+/* Seconds since 1970, for people. */
 uint64_t clock_wall_s(void);
+
+/* Seconds since 1970 when the process first asked, and counted on from there: never goes back, so
+ * that a clock set back makes no nonce look as if it came from the future. */
+uint64_t clock_steady_s(void);
 
 #endif

@@ -221,6 +221,8 @@ static int make_admission(struct daemon *d, struct error *err)
 			  &d->replay) ||
 	    lockouts_create(d->filter, LOCKOUT_SOURCES, &d->lockouts))
 		return error_set(err, -ENOMEM, "can not set up digest authentication");
+	/* The keys have outlived the windows: what was used before the start is not known. */
+	replay_refuse_until(d->replay, clock_steady_s());
 	return 0;
 }
 

@@ -68,6 +68,11 @@ void replay_refuse_until(struct replay *replay, uint64_t issued_s)
 		replay->floor_s = issued_s;
 }
 
+uint64_t replay_issue_time(const struct replay *replay, uint64_t now_s)
+{
+	return now_s > replay->floor_s ? now_s : replay->floor_s + 1;
+}
+
 /* Puts the window at the free place i or above it. */
 static void heap_rise(struct window **heap, size_t i, struct window *window)
 {

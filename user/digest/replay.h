@@ -24,6 +24,10 @@ void replay_free(struct replay *replay);
  * the start where the nonce keys have outlived the windows (a restart with kept keys). */
 void replay_refuse_until(struct replay *replay, uint64_t issued_s);
 
+/* The time to issue a nonce at so that it is not stale from the start: now_s, or a little later
+ * where nonces of this very second are refused already. */
+uint64_t replay_issue_time(const struct replay *replay, uint64_t now_s);
+
 enum replay_result { REPLAY_FRESH, REPLAY_REPEATED, REPLAY_STALE };
 
 /* To be called after the digest was found right, never before. nc 0 stands for a response without

@@ -156,7 +156,8 @@ static int write_challenge(struct decision *decision, struct slice realm,
 	size_t used = result->challenge.n, written;
 	int rc;
 
-	nonce_issue(decision->admission->nonce_keys, &binding, request->now_s, nonce);
+	nonce_issue(decision->admission->nonce_keys, &binding,
+		    replay_issue_time(decision->admission->replay, request->now_s), nonce);
 	rc = challenge_write(&challenge, result->challenge_text + used,
 			     sizeof(result->challenge_text) - used, &written);
 	if (rc == 0)

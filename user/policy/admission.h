@@ -71,7 +71,7 @@ struct admission_request {
 	unsigned transport; /* enum net_transport */
 	bool reliable;	    /* TCP or TLS: the source can not be forged */
 	uint64_t now_ns;    /* clock_coarse_ns */
-	uint64_t now_s;	    /* clock_wall_s */
+	uint64_t now_s;	    /* clock_steady_s */
 };
 
 /* Decides. Counts failures as evidence, uses up nonce counts, marks sources as proven. An upstream

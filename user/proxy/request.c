@@ -248,7 +248,7 @@ static void receive_new(struct proxy *proxy, const struct request *request)
 	    .source = request->path->remote,
 	    .transport = request->path->transport,
 	    .now_ns = proxy->now_ns,
-	    .now_s = clock_wall_s(),
+	    .now_s = clock_steady_s(),
 	};
 	struct admission_result *result = &proxy->decision;
 
