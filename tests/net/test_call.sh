@@ -7,7 +7,7 @@ need_root
 need sipp
 need_bpffs
 
-gate=198.51.100.1 customer=198.51.100.2 guesser=198.51.100.66 pbx=10.9.0.2
+gate=198.51.100.1 customer=198.51.100.2 guesser=198.51.100.66 stranger=198.51.100.67 pbx=10.9.0.2
 password=Correct1Horse
 scenarios=tests/net/sipp
 state=$tmp/state
@@ -18,6 +18,7 @@ ns_add pbx
 veth customer eth0 $customer/24 gate outside $gate/24
 veth gate inside 10.9.0.1/24 pbx eth0 $pbx/24
 addr_add customer eth0 $guesser/24
+addr_add customer eth0 $stranger/24
 addr_add customer eth0 2001:db8:1::2/64
 addr_add gate outside 2001:db8:1::1/64
 
@@ -58,7 +59,11 @@ customer() { # SCENARIO DOMAIN [OPTION...]
 }
 
 guesser() { # SCENARIO DOMAIN [OPTION...]
-	customer "$1" "$2" -i $guesser -p 5066 -ap Wrong1Password "${@:3}"
+	customer "$@" -i $guesser -p 5066 -ap Wrong1Password
+}
+
+stranger() { # SCENARIO DOMAIN
+	customer "$@" -i $stranger -p 5066
 }
 
 # A call that both sides see go by their scenarios.
@@ -106,8 +111,8 @@ check "call by address" call pbx call address.example
 check_eq "without a challenge" "$(grep -c '^SIP/2.0 407' "$tmp/customer.trace")" 0
 check "call by address and digest" call pbx call_digest both.example
 check "digest alone is not enough where both are asked" \
-	guesser call_refused both.example -ap $password
-check "address that is not listed is refused" guesser call_refused address.example
+	stranger call_refused both.example
+check "address that is not listed is refused" stranger call_refused address.example
 check "re-INVITE, and BYE from the far side" call pbx_hangs_up call_held address.example
 check "busy far side" call pbx_busy call_busy address.example
 check "call cancelled while it rings" call pbx_ringing call_cancelled address.example
@@ -122,16 +127,6 @@ check "call over IPv6 to an IPv4 upstream" in_ns customer sipp -sf $scenarios/ca
 	-i 2001:db8:1::2 -p 5062 -m 1 -nostdin -s 1000 -key domain address.example -timeout 30 \
 	'[2001:db8:1::1]'
 check "seen from the far side" pbx_done
-
-# A call through a restart: transactions are lost, the dialog is not.
-pbx pbx
-start_in customer caller sipp -sf $scenarios/call_long.xml -i $customer -p 5062 -m 1 -nostdin -s 1000 \
-	-key domain digest.example -au alice -ap $password -timeout 30 $gate
-wait_for 5 grep -q 'method=ACK.*cause=in_dialog' "$tmp/daemon.log"
-stop daemon KILL
-daemon
-check "call outlives kill -9 of the daemon" wait "${started[caller]}"
-check "and ends at the far side" pbx_done
 
 # Calls while the store changes and the daemon is told to reload.
 rm -f "$tmp/pbx.trace"
@@ -148,6 +143,13 @@ check "60 calls through reloads and store changes" wait "${started[caller]}"
 check "all of them whole" pbx_done
 check_match "reload is logged" "$(cat "$tmp/daemon.log")" '^info reloaded'
 
+# Challenges that nobody answers take no memory.
+resident() { awk '/^VmRSS/ { print $2 }' "/proc/${started[daemon]}/status"; }
+customer call_challenged digest.example -m 500 -r 500 >/dev/null 2>&1
+before=$(resident)
+check "4000 challenges, none answered" customer call_challenged digest.example -m 4000 -r 2000
+check "leave the memory where it was" [ "$(($(resident) - before))" -le 256 ]
+
 # Guessing, refused ten times, then not answered at all.
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	guesser call_wrong digest.example >/dev/null 2>&1 || not_ok "guess $i is answered 403"
@@ -158,3 +160,13 @@ check_match "lockout is logged" "$(cat "$tmp/daemon.log")" "^info locked_out sou
 check "others are not touched by it" call pbx call_digest digest.example
 
 check "silent upstream ends in 408" wait "${started[silent]}"
+
+# A call through a restart: transactions are lost, the dialog is not.
+pbx pbx
+start_in customer caller sipp -sf $scenarios/call_long.xml -i $customer -p 5062 -m 1 -nostdin -s 1000 \
+	-key domain digest.example -au alice -ap $password -timeout 30 $gate
+wait_for 5 grep -q 'method=ACK.*cause=in_dialog' "$tmp/daemon.log"
+stop daemon KILL
+daemon
+check "call outlives kill -9 of the daemon" wait "${started[caller]}"
+check "and ends at the far side" pbx_done

@@ -44,10 +44,11 @@ int net_socket_fd(const struct net *net, unsigned index);
  * errno. Truncated datagrams are dropped and counted. */
 int net_receive(struct net *net, unsigned index, struct net_packet packets[NET_BATCH]);
 
-/* Queues a datagram; the bytes are copied. path->local of family 0: chosen by net_local_for. Sent by
- * sendmmsg when the batch is full or at net_flush. A full socket buffer drops and counts, as the
+/* Queues a datagram; the bytes are copied. path->local of family 0: chosen by net_local_for. Sent
+ * by sendmmsg when the batch is full or at net_flush. A full socket buffer drops and counts, as the
  * network would. 0, -EMSGSIZE, -ENETUNREACH (no socket of the family). */
-int net_send(struct net *net, const struct net_path *path, const struct iovec *iov, unsigned iov_count);
+int net_send(struct net *net, const struct net_path *path, const struct iovec *iov,
+	     unsigned iov_count);
 void net_flush(struct net *net);
 
 /* The local address and port that packets to remote leave from (routing decides on wildcard

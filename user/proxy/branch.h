@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The branch of our Via (RFC 3261 §8.1.1.7, §16.6 step 8): a keyed hash of what identifies the
- * client's transaction, so that a retransmission gets the same one, and so that a response proves by
- * itself, without any state, that it answers a request we forwarded, and for whom.
+ * client's transaction, so that a retransmission gets the same one, and so that a response proves
+ * by itself, without any state, that it answers a request we forwarded, and for whom.
  */
 #ifndef SIPWARD_PROXY_BRANCH_H
 #define SIPWARD_PROXY_BRANCH_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a request looks like when it leaves (RFC 3261 §16.6). What is not named here leaves byte for
- * byte as it came. */
+/* What a request looks like when it leaves (RFC 3261 §16.6). What is not named here leaves byte
+ * for byte as it came. */
 #include <errno.h>
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The stateful proxy (RFC 3261 §16) for one worker: takes datagrams, asks admission, forwards. What
- * it sends leaves through struct proxy_output, and time is an argument, so that it runs the same in
- * a daemon, a test and a fuzzer. Not thread-safe.
+ * The stateful proxy (RFC 3261 §16) for one worker: takes datagrams, asks admission, forwards.
+ * What it sends leaves through struct proxy_output, and time is an argument, so that it runs the
+ * same in a daemon, a test and a fuzzer. Not thread-safe.
  */
 #ifndef SIPWARD_PROXY_H
 #define SIPWARD_PROXY_H
@@ -13,7 +13,8 @@
 #define PROXY_TRANSACTIONS_DEFAULT 262144
 
 struct proxy_output {
-	int (*send)(void *arg, const struct net_path *path, const struct iovec *iov, unsigned count);
+	int (*send)(void *arg, const struct net_path *path, const struct iovec *iov,
+		    unsigned count);
 	int (*local_for)(void *arg, const struct endpoint *remote, struct endpoint *ret_local);
 	bool (*is_local)(void *arg, const struct endpoint *endpoint);
 	void *arg;
@@ -48,17 +49,17 @@ uint64_t proxy_deadline(const struct proxy *proxy);
 enum proxy_counter {
 	PROXY_RECEIVED,
 	PROXY_NOT_SIP,
-	PROXY_UNANSWERABLE,	   /* SIP, but too broken for an answer */
-	PROXY_BAD_REQUEST,	   /* answered 400 or 505 */
+	PROXY_UNANSWERABLE, /* SIP, but too broken for an answer */
+	PROXY_BAD_REQUEST,  /* answered 400 or 505 */
 	PROXY_REQUESTS,
-	PROXY_RETRANSMISSIONS,	   /* requests that were there already */
-	PROXY_FORWARDED,	   /* requests out of dialog */
-	PROXY_DIALOG_FORWARDED,	   /* requests in dialog, ACKs too */
+	PROXY_RETRANSMISSIONS,	/* requests that were there already */
+	PROXY_FORWARDED,	/* requests out of dialog */
+	PROXY_DIALOG_FORWARDED, /* requests in dialog, ACKs too */
 	PROXY_CHALLENGED,
 	PROXY_REFUSED,
-	PROXY_LOCKED_OUT,	   /* requests of locked-out sources that the filter let through */
-	PROXY_LOCKED_OUT_SERVED,   /* the same in mode monitor */
-	PROXY_REPLY_WITHHELD,	   /* the budget of answers to unlisted sources was spent */
+	PROXY_LOCKED_OUT,	 /* requests of locked-out sources that the filter let through */
+	PROXY_LOCKED_OUT_SERVED, /* the same in mode monitor */
+	PROXY_REPLY_WITHHELD,	 /* the budget of answers to unlisted sources was spent */
 	PROXY_ACK_UNMATCHED,
 	PROXY_RESPONSES,
 	PROXY_RESPONSE_UNVERIFIED, /* the topmost Via is not ours */

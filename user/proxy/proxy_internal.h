@@ -33,7 +33,8 @@ struct proxy {
 	struct sip_edit edit;
 	struct admission_result decision;
 	char out[NET_DATAGRAM_MAX];
-	char made[NET_DATAGRAM_MAX]; /* a message of our own making, before it is sent through out */
+	char
+	    made[NET_DATAGRAM_MAX]; /* a message of our own making, before it is sent through out */
 };
 
 /* A request in hand. */
@@ -115,9 +116,9 @@ void timer_cancel(struct proxy *proxy, struct txn *txn);
 
 /* ---- hop.c: requests of our own towards the next hop ---- */
 
-/* The ACK for a failure, or the CANCEL, of a request as it was forwarded (RFC 3261 §17.1.1.3, §9.1).
- * to: the To header field of the response, with its line end; empty: the request's own. 0 or
- * -ENOSPC. */
+/* The ACK for a failure, or the CANCEL, of a request as it was forwarded (RFC 3261 §17.1.1.3,
+ * §9.1). to: the To header field of the response, with its line end; empty: the request's own.
+ * 0 or -ENOSPC. */
 int hop_request_write(const struct sip_msg *sent, struct slice method, struct slice to,
 		      struct slice room, size_t *ret_n);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Log lines about requests: what was decided, about whom and why. Refusals are told at info, so many
- * a second; under attack the rest is counted. */
+/* Log lines about requests: what was decided, about whom and why. Refusals are told at info, so
+ * many a second; under attack the rest is counted. */
 #ifndef SIPWARD_PROXY_REPORT_H
 #define SIPWARD_PROXY_REPORT_H
 

@@ -93,7 +93,7 @@ static void receive_again(struct proxy *proxy, const struct request *request, st
 
 /* ---- new requests ---- */
 
-/* A place of ours where the request has been with nothing changed since (RFC 3261 §16.3 step 4). */
+/* It has been here before, and nothing has changed since (RFC 3261 §16.3 step 4). */
 static bool has_looped(const struct request *request)
 {
 	struct slice element;

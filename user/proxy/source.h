@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the proxy remembers about sources: who proved itself lately, and how many answers an unlisted
- * one may still have. Both live in tables of fixed size where sources may share a place, so that a
- * flood of forged ones takes no memory.
+ * What the proxy remembers about sources: who proved itself lately, and how many answers an
+ * unlisted one may still have. Both live in tables of fixed size where sources may share a place,
+ * so that a flood of forged ones takes no memory.
  */
 #ifndef SIPWARD_PROXY_SOURCE_H
 #define SIPWARD_PROXY_SOURCE_H

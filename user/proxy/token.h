@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The token in our Record-Route: what a later request of the call proves by carrying it back, so that
- * the daemon keeps nothing about established calls and a restart loses none.
+ * The token in our Record-Route: what a later request of the call proves by carrying it back, so
+ * that the daemon keeps nothing about established calls and a restart loses none.
  */
 #ifndef SIPWARD_PROXY_TOKEN_H
 #define SIPWARD_PROXY_TOKEN_H

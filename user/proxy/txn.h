@@ -22,7 +22,7 @@ enum txn_state {
 
 enum txn_cancel {
 	TXN_NOT_CANCELLED,
-	TXN_CANCEL_WANTED,   /* to be sent when a provisional response allows it (§9.1) */
+	TXN_CANCEL_WANTED, /* to be sent when a provisional response allows it (§9.1) */
 	TXN_CANCEL_SENT,
 	TXN_CANCEL_ANSWERED,
 };
