@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Configuration, the state directory's lock, and the thread that follows the store. */
+#include "store_fixture.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/log.h"
+#include "daemon/config.h"
+#include "daemon/guard.h"
+#include "daemon/watch.h"
+
+/* ---- configuration ---- */
+
+static int read_text(struct fixture *f, const char *text, struct config *config)
+{
+	char path[128];
+	FILE *file;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/test.conf", f->dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	config_defaults(config);
+	memset(&f->err, 0, sizeof(f->err));
+	rc = config_read(path, config, &f->err);
+	unlink(path);
+	return rc;
+}
+
+static void every_key_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct config config;
+	char text[ENDPOINT_TEXT_SIZE];
+
+	assert_ok(f,
+		  read_text(f,
+			    "# comment\n[sipwardd]\ninterface = eth0\nupstream = sip:pbx:5070\n"
+			    "listen = udp:192.0.2.1\nlisten = udp:[2001:db8::1]:5070\n"
+			    "state = /var/s\npin_dir = /p\nlog_level = debug\nlog_format = json\n",
+			    &config));
+	assert_string_equal(config.interface, "eth0");
+	assert_string_equal(config.upstream, "sip:pbx:5070");
+	assert_string_equal(config.state_dir, "/var/s");
+	assert_string_equal(config.pin_dir, "/p");
+	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config.log_format, LOG_FORMAT_JSON);
+	assert_int_equal(config.listen_count, 2);
+	endpoint_format(&config.listen[0], text);
+	assert_string_equal(text, "192.0.2.1:5060");
+	endpoint_format(&config.listen[1], text);
+	assert_string_equal(text, "[2001:db8::1]:5070");
+}
+
+static void without_listen_all_addresses_of_both_families_are_listened_on(void **state)
+{
+	struct fixture *f = *state;
+	struct config config;
+
+	assert_ok(f, read_text(f, "[sipwardd]\n", &config));
+	config_complete(&config);
+	assert_int_equal(config.listen_count, 2);
+	assert_int_equal(config.listen[0].ip.family, 4);
+	assert_int_equal(config.listen[1].ip.family, 6);
+	assert_int_equal(config.listen[1].port, 5060);
+}
+
+static void configuration_errors_name_line_field_value_and_rule(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {
+	    {"[sipwardd]\ncolour = red\n",
+	     "test.conf:2: unknown key 'colour': there are interface"},
+	    {"[other]\nlisten = udp:1.2.3.4\n", "test.conf:2: key 'listen' is in section [other]"},
+	    {"listen = udp:1.2.3.4\n", "test.conf:1: key 'listen' is in section []"},
+	    {"[sipwardd]\n\nlisten = tcp:1.2.3.4\n",
+	     "test.conf:3: listen 'tcp:1.2.3.4' is not udp:"},
+	    {"[sipwardd]\nlisten = udp:host\n", "listen 'udp:host' is not udp:"},
+	    {"[sipwardd]\nlisten = udp:1.2.3.4:99999\n", "listen 'udp:1.2.3.4:99999'"},
+	    {"[sipwardd]\nlog_level = loud\n", "log_level 'loud' is none of error, warning"},
+	    {"[sipwardd]\nlog_format = xml\n", "log_format 'xml' is neither text nor json"},
+	    {"[sipwardd]\ninterface = much-too-long-name\n", "is longer than 15 bytes"},
+	    {"[sipwardd]\ninterface =\n", "interface is empty"},
+	    {"[sipwardd]\nnonsense\n", "test.conf:2: not a [section] or a key = value"},
+	};
+	struct fixture *f = *state;
+	struct config config;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_refused(f, -EINVAL, cases[i].words, read_text(f, cases[i].text, &config));
+	assert_refused(f, -ENOENT, "/nonexistent/x.conf",
+		       config_read("/nonexistent/x.conf", &config, &f->err));
+}
+
+/* ---- the store ---- */
+
+static void second_daemon_on_a_state_directory_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct config config;
+	struct store *store, *second;
+	char path[128];
+
+	config_defaults(&config);
+	strcpy(config.state_dir, f->dir);
+	assert_ok(f, guard_store(&config, &store, &f->err));
+	assert_refused(f, -EBUSY, "in use by another sipwardd",
+		       guard_store(&config, &second, &f->err));
+	store_close(store);
+	snprintf(path, sizeof(path), "%s/sipwardd.lock", f->dir);
+	unlink(path);
+}
+
+static void default_trunk_is_made_once_and_then_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct store_trunk trunk;
+	struct config config;
+
+	config_defaults(&config);
+	assert_ok(f, guard_default_trunk(&config, f->store, &f->err));
+	assert_refused(f, -ENOENT, "default",
+		       store_trunk_get(f->store, "default", &trunk, &f->err));
+	strcpy(config.upstream, "sip:192.0.2.5:5070");
+	assert_ok(f, guard_default_trunk(&config, f->store, &f->err));
+	strcpy(config.upstream, "sip:192.0.2.6");
+	assert_ok(f, guard_default_trunk(&config, f->store, &f->err));
+	assert_ok(f, store_trunk_get(f->store, "default", &trunk, &f->err));
+	assert_string_equal(trunk.upstream, "sip:192.0.2.5:5070");
+	assert_string_equal(trunk.domain, "*");
+}
+
+/* ---- following it ---- */
+
+static struct policy *next_policy(struct watch *watch, int timeout_ms)
+{
+	struct pollfd p = {.fd = watch_fd(watch), .events = POLLIN};
+	struct watch_news news;
+
+	if (poll(&p, 1, timeout_ms) <= 0)
+		return NULL;
+	watch_take(watch, &news);
+	assert_null(news.filter);
+	return news.policy;
+}
+
+static struct watch *watch_of(struct fixture *f)
+{
+	struct watch_options options = {
+	    .state_dir = f->dir, .pin_dir = "/nonexistent", .generation = generation(f)};
+	struct watch *watch;
+
+	log_setup(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
+	assert_ok(f, watch_start(&options, &watch, &f->err));
+	return watch;
+}
+
+static void change_of_the_store_brings_a_snapshot(void **state)
+{
+	struct fixture *f = *state;
+	struct watch *watch = watch_of(f);
+	struct policy *policy;
+
+	assert_null(next_policy(watch, 100));
+	assert_ok(f, create_trunk(f, "a", "a.example", "sip:192.0.2.1"));
+	policy = next_policy(watch, 5000);
+	assert_non_null(policy);
+	assert_int_equal(policy_generation(policy), generation(f));
+	assert_non_null(policy_trunk_find(policy, SLICE(""), SLICE("a.example")));
+	policy_unref(policy);
+	watch_stop(watch);
+}
+
+static void reload_is_told_even_if_nothing_changed(void **state)
+{
+	struct fixture *f = *state;
+	struct watch *watch = watch_of(f);
+	struct pollfd p = {.fd = watch_fd(watch), .events = POLLIN};
+	struct watch_news news;
+
+	watch_reload(watch);
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	watch_take(watch, &news);
+	assert_true(news.reloaded);
+	policy_unref(news.policy);
+	watch_stop(watch);
+}
+
+static void snapshots_not_taken_are_freed(void **state)
+{
+	struct fixture *f = *state;
+	struct watch *watch = watch_of(f);
+	struct pollfd p = {.fd = watch_fd(watch), .events = POLLIN};
+
+	for (int i = 0; i < 5; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "t%d", i);
+		assert_ok(f, store_acl_create(f->store, name, "", &f->err));
+		poll(&p, 1, 5000);
+	}
+	watch_stop(watch);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    STORE_TEST(every_key_is_read),
+	    STORE_TEST(without_listen_all_addresses_of_both_families_are_listened_on),
+	    STORE_TEST(configuration_errors_name_line_field_value_and_rule),
+	    STORE_TEST(second_daemon_on_a_state_directory_is_refused),
+	    STORE_TEST(default_trunk_is_made_once_and_then_left_alone),
+	    STORE_TEST(change_of_the_store_brings_a_snapshot),
+	    STORE_TEST(reload_is_told_even_if_nothing_changed),
+	    STORE_TEST(snapshots_not_taken_are_freed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
