@@ -86,17 +86,28 @@ bench: deps ## measure, and print a table
 	$(Q)BUILD=$(BUILD) tests/bench/run
 
 # The filter.
+BPF_CC   := $(CLANG) -target bpf -O2 -g -mcpu=v3 -std=gnu11 $(WARNINGS) -I.
 BPF_DEPS := $(wildcard bpf/*.c bpf/*.h maps/*.h) vmlinux.h
 $(BUILD)/sipward.bpf.o: $(BPF_DEPS)
 	$(say) BPF $@
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -O2 -g -mcpu=v3 -std=gnu11 $(WARNINGS) -I. \
-		-c bpf/sipward.bpf.c -o $@.tmp
+	$(Q)$(BPF_CC) -c bpf/sipward.bpf.c -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 
 $(BUILD)/sipward.skel.h: $(BUILD)/sipward.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name sipward_bpf > $@
+
+# Programs around the filter's code for tests and benches, each with a skeleton of its own.
+BPF_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bpf/*.bpf.c tests/bench/*.bpf.c))
+$(BUILD)/tests/%.bpf.o: tests/%.bpf.c $(BPF_DEPS)
+	$(say) BPF $@
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CC) -c $< -o $@
+$(BUILD)/tests/%.skel.h: $(BUILD)/tests/%.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
+$(patsubst $(BUILD)/%,$(BUILD)/obj/%.o,$(BPF_BIN) $(BENCH_BIN)): | $(BPF_SKEL)
 
 # User space: once plain, once with sanitizers for the tests.
 $(BUILD)/obj/%.o: %.c | $(BUILD)/sipward.skel.h

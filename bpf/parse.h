@@ -44,14 +44,14 @@ struct packet {
 	__be32 src_be[4]; /* IPv4: the address, 0, 0, 0 */
 	__be32 dst_be[4];
 	__u32 bytes;	       /* of the whole frame */
-	__u32 unread_bytes;    /* of those, the ones in further buffers of a jumbo frame */
+	__u32 promised_bytes;  /* of the frame, up to the end of the IP packet by its header */
 	__s32 transport_bytes; /* from the transport header on, by the IP header's length field */
 	__u32 payload_offset;  /* of what UDP carries, in the frame */
 	__be32 fragment_id_be;
 	__be16 port_be; /* destination */
 	__u8 protocol;
 	bool first_fragment; /* and others follow */
-	bool malformed;	     /* lengths of IP, UDP, TCP disagree with each other or the frame */
+	bool malformed;	     /* the transport header is cut, or disagrees with the IP header */
 };
 
 enum parsed {
@@ -165,7 +165,7 @@ static __always_inline bool tcp_agrees(struct cursor *c, const struct packet *p)
 /* The cursor stands before the UDP or TCP header. */
 static __always_inline enum parsed parse_transport(struct cursor *c, struct packet *p)
 {
-	__s32 present = c->end - c->pos + p->unread_bytes;
+	__u32 offset = p->bytes - (c->end - c->pos);
 	struct cursor ports = *c;
 	const struct udphdr *udp;
 
@@ -173,13 +173,12 @@ static __always_inline enum parsed parse_transport(struct cursor *c, struct pack
 	if (!udp || p->transport_bytes < PORTS_BYTES)
 		return p->first_fragment ? PARSED_TINY_FRAGMENT : PARSED_OTHER;
 	p->port_be = udp->dest;
-	p->payload_offset = p->bytes - present + UDP_BYTES;
+	p->payload_offset = offset + UDP_BYTES;
+	p->promised_bytes = offset + p->transport_bytes;
 	if (p->protocol == IPPROTO_UDP)
 		p->malformed = !udp_agrees(c, p);
 	else
 		p->malformed = !tcp_agrees(c, p);
-	if (p->transport_bytes > present)
-		p->malformed = true;
 	return PARSED_TRANSPORT;
 }
 

@@ -37,28 +37,34 @@ static __always_inline bool is_proven(const struct packet *p, struct env *env)
 	return proof && proof->until_ns > env_now(env);
 }
 
-static __always_inline __u64 index_bits(struct acl_index_spot spot)
+static __always_inline bool index_has(struct acl_index_spot spot)
 {
 	const __u64 *word = bpf_map_lookup_elem(&acl_index, &spot.word);
 
-	return word ? *word & spot.mask : spot.mask;
+	return !word || (*word & spot.mask) == spot.mask;
 }
 
-static __always_inline bool index_has(struct acl_index_spot spot)
-{
-	return index_bits(spot) == spot.mask;
-}
-
-/* Whether some prefix in acl_v4 may match. */
+/* Whether some prefix in acl_v4 may match. Behind the first bit all others are fetched at once. */
 static __always_inline bool index_may_match_v4(__u32 addr)
 {
-	__u64 bits = index_bits(acl_index_v4(addr, ACL_INDEX_V4_HOST | ACL_INDEX_V4_NET));
+	__u32 hits;
 
-	if (!bits)
+	if (!index_has(acl_index_v4(ACL_INDEX_V4_ANY, addr)))
 		return false;
-	if (bits & acl_index_v4(addr, ACL_INDEX_V4_NET).mask)
-		return true;
-	return index_has(acl_index_bloom(ACL_CLASS_V4_HOST, addr, 0));
+	hits = index_has(acl_index_v4(ACL_INDEX_V4_NET, addr));
+	hits += index_has(acl_index_bloom(ACL_CLASS_V4_28, addr >> 4 << 4, 0));
+	hits += index_has(acl_index_bloom(ACL_CLASS_V4_32, addr, 0));
+	return hits;
+}
+
+static __always_inline bool index_has_head_v6(__u64 classes, __u64 high)
+{
+#pragma unroll
+	for (int class = ACL_CLASS_V6_20; class <= ACL_CLASS_V6_32; class ++) {
+		if (classes & 1ULL << class && index_has(acl_index_v6_head(class, high)))
+			return true;
+	}
+	return false;
 }
 
 /* Whether some prefix in acl_v6 may match. */
@@ -67,13 +73,13 @@ static __always_inline bool index_may_match_v6(__u64 high, __u64 low)
 	__u32 word = ACL_INDEX_CLASSES;
 	const __u64 *classes = bpf_map_lookup_elem(&acl_index, &word);
 
-	if (!classes || index_bits(acl_index_v6_short(high)))
+	if (!classes || index_has(acl_index_v6_short(high)))
 		return true;
+	if (!index_has_head_v6(*classes, high))
+		return false;
 #pragma unroll
-	for (int class = ACL_CLASS_V6_24; class <= ACL_CLASS_V6_HOST; class ++) {
-		if (*classes & 1ULL << class &&
-		    index_has(acl_index_bloom(class, acl_index_v6_cut(class, high),
-					      class == ACL_CLASS_V6_HOST ? low : 0)))
+	for (int class = ACL_CLASS_V6_20; class <= ACL_CLASS_V6_128; class ++) {
+		if (*classes & 1ULL << class && index_has(acl_index_v6(class, high, low)))
 			return true;
 	}
 	return false;

@@ -22,8 +22,7 @@ static __always_inline enum sipward_reason decide(struct packet *p, struct env *
 	enum parsed parsed;
 	__u32 acl;
 
-	p->bytes = bpf_xdp_get_buff_len(env->ctx);
-	p->unread_bytes = p->bytes - (cursor.end - cursor.pos);
+	p->bytes = cursor.end - cursor.pos;
 	parsed = parse_packet(&cursor, p);
 	if (parsed == PARSED_OTHER)
 		return SIPWARD_OTHER;
@@ -31,9 +30,11 @@ static __always_inline enum sipward_reason decide(struct packet *p, struct env *
 		return fragment_inherit(p, env);
 	if (parsed == PARSED_TINY_FRAGMENT)
 		return SIPWARD_MALFORMED;
+	if (p->promised_bytes > p->bytes)
+		p->bytes = bpf_xdp_get_buff_len(env->ctx); /* jumbo frames have several buffers */
 	if (!is_sip_port(p, env))
 		return SIPWARD_OTHER;
-	if (p->malformed)
+	if (p->malformed || p->promised_bytes > p->bytes)
 		return SIPWARD_MALFORMED;
 	if (is_locked_out(p, env))
 		return SIPWARD_LOCKED_OUT;

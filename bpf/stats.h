@@ -4,7 +4,7 @@
  *
  * An entry in `drops` for each packet of a flood from ever new addresses would cost ten times the
  * decision. So time is cut into windows: in each, a CPU puts the first drops down one by one, and
- * after that one in SAMPLE_MEAN, at random distances, each standing for those skipped before it.
+ * after that one in some 256, at random distances, each standing for those skipped before it.
  */
 #ifndef SIPWARD_BPF_STATS_H
 #define SIPWARD_BPF_STATS_H
@@ -13,7 +13,7 @@
 #define WINDOW_EXACT_DROPS 64
 #define WINDOW_EVENTS 2
 #define WINDOW_FRAGMENTS 64
-#define SAMPLE_GAP_MASK 127 /* gaps of 1 to 128 */
+#define SAMPLE_GAP_MASK 511 /* gaps of 1 to 512 */
 
 static __always_inline bool reason_drops(enum sipward_reason reason)
 {

@@ -15,8 +15,8 @@
 #define SIPWARD_LAYOUT 1U
 
 #define SIPWARD_PORTS_MAX 8
-#define SIPWARD_LOCKOUTS_MAX 65536
-#define SIPWARD_PROVEN_MAX 65536
+#define SIPWARD_LOCKOUTS_MAX 16384 /* small, so that a miss stays in the cache */
+#define SIPWARD_PROVEN_MAX 16384
 #define SIPWARD_LIMITS_MAX 65536
 #define SIPWARD_FRAGMENTS_MAX 8192
 #define SIPWARD_DROPS_MAX 65536
@@ -162,12 +162,14 @@ struct sipward_fragment {
 /* What one CPU keeps for itself; the one value of the map `cpu_state`. */
 struct sipward_cpu_state {
 	struct sipward_bucket budget; /* of all unlisted sources on this CPU */
-	__u64 window;		      /* number of the present accounting window */
-	__u32 accounted;	      /* drops put down under their source in this window */
-	__u32 pending;		      /* drops since the last one put down */
-	__u32 gap;		      /* how many drops the next entry will stand for */
-	__u32 events;		      /* events sent in this window */
-	__u32 fragments;	      /* first fragments remembered in this window */
+	__u64 clock_jiffies;	      /* when clock_ns was read */
+	__u64 clock_ns;
+	__u64 window;	 /* number of the present accounting window */
+	__u32 accounted; /* drops put down under their source in this window */
+	__u32 pending;	 /* drops since the last one put down */
+	__u32 gap;	 /* how many drops the next entry will stand for */
+	__u32 events;	 /* events sent in this window */
+	__u32 fragments; /* first fragments remembered in this window */
 	__u32 pad;
 };
 
@@ -204,7 +206,7 @@ _Static_assert(sizeof(struct sipward_proof) == 8, "proof");
 _Static_assert(sizeof(struct sipward_bucket) == 8, "bucket");
 _Static_assert(sizeof(struct sipward_fragment_key) == 40, "fragment key");
 _Static_assert(sizeof(struct sipward_fragment) == 8, "fragment");
-_Static_assert(sizeof(struct sipward_cpu_state) == 40, "cpu state");
+_Static_assert(sizeof(struct sipward_cpu_state) == 56, "cpu state");
 _Static_assert(sizeof(struct sipward_counter) == 24, "counter");
 _Static_assert(sizeof(struct sipward_drop) == 24, "drop");
 _Static_assert(sizeof(struct sipward_event) == 96, "event");

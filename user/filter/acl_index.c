@@ -36,18 +36,17 @@ static void set_bits(uint64_t *word, uint64_t mask)
 		__atomic_fetch_or(word, mask, __ATOMIC_SEQ_CST);
 }
 
-/* Sets `unit`, the bits of one cell, in the cells first..last; a word holds 64/width cells. */
-static void set_cells(uint64_t *words, uint64_t unit, unsigned width, uint32_t first, uint32_t last)
+/* Sets the bits first..last. */
+static void set_range(uint64_t *words, uint32_t first, uint32_t last)
 {
-	uint32_t per_word = 64 / width;
-	uint64_t mask = 0;
+	for (uint32_t word = first / 64; word <= last / 64; word++) {
+		uint64_t mask = ~0ULL;
 
-	for (uint32_t cell = first; cell <= last; cell++) {
-		mask |= unit << cell % per_word * width;
-		if (cell % per_word == per_word - 1 || cell == last) {
-			set_bits(&words[cell / per_word], mask);
-			mask = 0;
-		}
+		if (word == first / 64)
+			mask &= ~0ULL << first % 64;
+		if (word == last / 64)
+			mask &= ~0ULL >> (63 - last % 64);
+		set_bits(&words[word], mask);
 	}
 }
 
@@ -60,54 +59,58 @@ static uint64_t read_be(const uint8_t *bytes, int n)
 	return value;
 }
 
-static void set_bloom(uint64_t *words, enum acl_index_class class, uint64_t high, uint64_t low)
+static void set_spot(uint64_t *words, struct acl_index_spot spot)
 {
-	struct acl_index_spot spot = acl_index_bloom(class, high, low);
-
 	set_bits(&words[spot.word], spot.mask);
-	set_bits(&words[ACL_INDEX_CLASSES], 1ULL << class);
 }
 
 static void add_v4(uint64_t *words, const struct prefix *prefix)
 {
 	uint32_t addr = read_be(prefix->ip.bytes, 4);
-	uint32_t first = addr >> 8;
-	uint32_t covered = prefix->len < 24 ? 1U << (24 - prefix->len) : 1;
-	struct acl_index_spot spot;
+	uint32_t first = addr >> 8, last = addr >> 8;
+	uint32_t blocks = prefix->len < 28 ? 1U << (28 - prefix->len) : 1;
 
-	if (prefix->len < 32) {
-		set_cells(words, ACL_INDEX_V4_NET, 2, first, first + covered - 1);
-		return;
+	if (prefix->len == 32) {
+		set_spot(words, acl_index_bloom(ACL_CLASS_V4_32, addr, 0));
+	} else if (prefix->len > 24) {
+		for (uint32_t i = 0; i < blocks; i++)
+			set_spot(words,
+				 acl_index_bloom(ACL_CLASS_V4_28, ((addr >> 4) + i) << 4, 0));
+	} else {
+		last = first + (1U << (24 - prefix->len)) - 1;
+		set_range(words + ACL_INDEX_V4_NET, first, last);
 	}
-	spot = acl_index_v4(addr, ACL_INDEX_V4_HOST);
-	set_bloom(words, ACL_CLASS_V4_HOST, addr, 0);
-	set_bits(&words[spot.word], spot.mask);
+	set_range(words + ACL_INDEX_V4_ANY, first, last);
 }
 
 static enum acl_index_class class_of_v6(unsigned len)
 {
+	enum acl_index_class class = ACL_CLASS_V6_64;
+
 	if (len == 128)
-		return ACL_CLASS_V6_HOST;
-	if (len >= 64)
-		return ACL_CLASS_V6_64;
-	if (len >= 48)
-		return ACL_CLASS_V6_48;
-	return len >= 32 ? ACL_CLASS_V6_32 : ACL_CLASS_V6_24;
+		return ACL_CLASS_V6_128;
+	while (acl_index_v6_bits(class) > len)
+		class--;
+	return class;
 }
 
 static void add_v6(uint64_t *words, const struct prefix *prefix)
 {
 	uint64_t high = read_be(prefix->ip.bytes, 8);
 	uint64_t low = read_be(prefix->ip.bytes + 8, 8);
-	enum acl_index_class class = class_of_v6(prefix->len);
 	uint32_t first = high >> 48;
 	uint32_t covered = prefix->len < 16 ? 1U << (16 - prefix->len) : 1;
+	enum acl_index_class class, head;
 
-	if (prefix->len < 24)
-		set_cells(words + ACL_INDEX_V6_SHORT, 1, 1, first, first + covered - 1);
-	else
-		set_bloom(words, class, acl_index_v6_cut(class, high),
-			  class == ACL_CLASS_V6_HOST ? low : 0);
+	if (prefix->len < 20) {
+		set_range(words + ACL_INDEX_V6_SHORT, first, first + covered - 1);
+		return;
+	}
+	class = class_of_v6(prefix->len);
+	set_spot(words, acl_index_v6(class, high, low));
+	head = class < ACL_CLASS_V6_32 ? class : ACL_CLASS_V6_32;
+	set_spot(words, acl_index_v6_head(head, high));
+	set_bits(&words[ACL_INDEX_CLASSES], 1ULL << class | 1ULL << head);
 }
 
 void acl_index_add(uint64_t *words, const struct prefix *prefix)
