@@ -114,6 +114,15 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 done
 check_match "lockouts reach the new maps" "$(sipward lockout list)" $guesser
 
+in_ns gate ip link del outside
+check "loss of the interface is told" wait_for 5 logged '^error filter_lost interface=outside'
+veth customer eth0 $customer/24 gate outside $gate/24
+addr_add customer eth0 $guesser/24
+check "filter is put back when it comes again" \
+	wait_for 5 sh -c "nsenter --net=/run/netns/$ns-gate ip link show outside | grep -q xdp"
+check "and calls pass" call
+check_match "what was locked out still is" "$(sipward lockout list)" $guesser
+
 # The filter goes and comes back while the daemon runs.
 stop daemon
 check "filter stays when the daemon stops" sipward --json status

@@ -255,9 +255,7 @@ static int make_proxy(struct daemon *d, struct error *err)
 static int start_watch(struct daemon *d, struct error *err)
 {
 	struct watch_options options = {
-	    .state_dir = d->config->state_dir,
-	    .pin_dir = d->config->pin_dir,
-	    .interface = d->config->interface[0] ? d->config->interface : NULL,
+	    .config = d->config,
 	    .generation = policy_generation(d->policy),
 	    .filter_identity = d->filter ? filter_identity(d->filter) : 0,
 	};

@@ -77,7 +77,7 @@ int guard_default_trunk(const struct config *config, struct store *store, struct
 	return rc;
 }
 
-static bool is_attached(const struct config *config, struct filter_attachment *ret_attachment)
+static bool find_attachment(const struct config *config, struct filter_attachment *ret_attachment)
 {
 	struct filter_attachment found[ATTACHMENTS_MAX];
 	size_t n = 0;
@@ -90,6 +90,13 @@ static bool is_attached(const struct config *config, struct filter_attachment *r
 			return true;
 		}
 	return false;
+}
+
+bool guard_is_attached(const struct config *config)
+{
+	struct filter_attachment attachment;
+
+	return find_attachment(config, &attachment);
 }
 
 static const char *xdp_mode_name(enum filter_xdp_mode mode)
@@ -107,7 +114,7 @@ static int prepare(struct filter *filter, void *arg, struct error *err)
 	return store_sync(arg, filter, true, &done, err);
 }
 
-static int attach(const struct config *config, struct store *store, struct error *err)
+int guard_attach(const struct config *config, struct store *store, struct error *err)
 {
 	struct filter_attach_options options = {
 	    .pin_dir = config->pin_dir,
@@ -118,7 +125,7 @@ static int attach(const struct config *config, struct store *store, struct error
 	struct filter_attachment attachment;
 	int rc = 0;
 
-	if (!is_attached(config, &attachment))
+	if (!find_attachment(config, &attachment))
 		rc = filter_attach(&options, &attachment, err);
 	if (!rc)
 		log_info("filter", LOG_STR("interface", attachment.ifname),
@@ -135,7 +142,7 @@ int guard_filter(const struct config *config, struct store *store, struct filter
 	int rc;
 
 	if (interface) {
-		rc = attach(config, store, err);
+		rc = guard_attach(config, store, err);
 		if (rc)
 			return rc;
 	}

@@ -12,9 +12,12 @@
 int guard_store(const struct config *config, struct store **ret_store, struct error *err);
 /* Makes the default trunk with the configured upstream if there is none. */
 int guard_default_trunk(const struct config *config, struct store *store, struct error *err);
-/* Attaches the filter to the configured interface, with the store's rules in it before the first
- * packet, or opens the one that is there. *ret_filter stays NULL where none is configured and none
- * is found. */
+/* Whether the filter is on the configured interface. */
+bool guard_is_attached(const struct config *config);
+/* Attaches it there unless it is, with the store's rules in it before the first packet. */
+int guard_attach(const struct config *config, struct store *store, struct error *err);
+/* Attaches the filter to the configured interface and opens it, or opens the one that is there.
+ * *ret_filter stays NULL where none is configured and none is found. */
 int guard_filter(const struct config *config, struct store *store, struct filter **ret_filter,
 		 struct error *err);
 

@@ -2,6 +2,7 @@
 #include "daemon/watch.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/guard.h"
 
 /* How often is looked without being told: the notification may be lost, the filter replaced. */
 #define POLL_MS 1000
@@ -24,7 +26,10 @@ struct watch {
 	int wake_fd; /* to the thread */
 	int news_fd; /* to the worker */
 	uint64_t generation;
-	bool stale; /* the maps or the snapshot did not follow the store; try again */
+	bool pinned;	  /* maps were in the pin directory when we last looked */
+	unsigned lost;	  /* looks in a row at an interface without the filter, at most 3 */
+	int attach_error; /* of the last try to put it back; told once */
+	bool stale;	  /* the maps or the snapshot did not follow the store; try again */
 
 	pthread_mutex_t lock; /* over what follows */
 	bool stop, reload;
@@ -74,13 +79,49 @@ static void publish(struct watch *watch, const struct watch_news *news)
 
 /* ---- the filter ---- */
 
+/* NULL: any. */
+static const char *interface_of(const struct config *config)
+{
+	return config->interface[0] ? config->interface : NULL;
+}
+
+/* An interface that vanished took the program along and left the pins; who detaches the filter on
+ * purpose removes the pins too, and is left alone. */
+static void keep_attached(struct watch *watch)
+{
+	const struct config *config = watch->options.config;
+	struct error err;
+	int rc;
+
+	if (!interface_of(config) || !watch->pinned)
+		return;
+	if (guard_is_attached(config)) {
+		watch->lost = 0;
+		return;
+	}
+	/* The first look may have met a detach half way. */
+	if (watch->lost < 3)
+		watch->lost++;
+	if (watch->lost == 2)
+		log_error("filter_lost", LOG_STR("interface", config->interface));
+	if (watch->lost < 2 || !if_nametoindex(config->interface))
+		return;
+	rc = guard_attach(config, watch->store, &err);
+	if (rc && rc != watch->attach_error)
+		log_error("attach_failed", LOG_STR("error", err.text));
+	watch->attach_error = rc;
+}
+
 /* Finds the filter that is in force now. True if it is another one than before. */
 static bool find_filter(struct watch *watch)
 {
+	const struct config *config = watch->options.config;
 	struct filter *found;
 
-	if (filter_open(watch->options.pin_dir, watch->options.interface, &found, NULL))
+	watch->pinned = false;
+	if (filter_open(config->pin_dir, interface_of(config), &found, NULL))
 		return false;
+	watch->pinned = filter_is_pinned(found);
 	if (watch->filter && filter_identity(found) == filter_identity(watch->filter)) {
 		filter_close(found);
 		return false;
@@ -92,14 +133,16 @@ static bool find_filter(struct watch *watch)
 
 static void follow_filter(struct watch *watch, struct watch_news *news)
 {
+	const struct config *config = watch->options.config;
+
 	if (!find_filter(watch))
 		return;
 	watch->stale = true;
 	if (watch->options.filter_identity == filter_identity(watch->filter))
 		return;
 	watch->options.filter_identity = filter_identity(watch->filter);
-	if (filter_open(watch->options.pin_dir, watch->options.interface, &news->filter, NULL) == 0)
-		log_info("filter_found", LOG_STR("pin_dir", watch->options.pin_dir));
+	if (filter_open(config->pin_dir, interface_of(config), &news->filter, NULL) == 0)
+		log_info("filter_found", LOG_STR("pin_dir", config->pin_dir));
 }
 
 /* ---- the store ---- */
@@ -193,6 +236,7 @@ static void *watch_main(void *arg)
 		if (reload)
 			resolve_upstreams(watch);
 		follow_filter(watch, &news);
+		keep_attached(watch);
 		follow_store(watch, reload, &news);
 		if (news.policy || news.filter || news.reloaded)
 			publish(watch, &news);
@@ -230,7 +274,7 @@ int watch_start(const struct watch_options *options, struct watch **ret_watch, s
 	if (watch->wake_fd < 0 || watch->news_fd < 0)
 		rc = error_set(err, -EMFILE, "too many open files");
 	else
-		rc = store_open(options->state_dir, &watch->store, err);
+		rc = store_open(options->config->state_dir, &watch->store, err);
 	if (!rc)
 		rc = store_notify_listen(watch->store, &watch->notify_fd, err);
 	if (!rc && start_thread(watch))

@@ -2,19 +2,20 @@
 /*
  * The thread that follows the store: on a change it brings the filter's maps up to date, builds a
  * policy snapshot and hands it to the worker, which goes on serving calls meanwhile. It also finds
- * the filter when that is attached, or replaced, while the daemon runs.
+ * the filter when that is attached, or replaced, while the daemon runs, and puts it back on an
+ * interface that went away and came again.
  */
 #ifndef SIPWARD_DAEMON_WATCH_H
 #define SIPWARD_DAEMON_WATCH_H
 
+#include "daemon/config.h"
 #include "policy/policy.h"
 
 struct watch;
 
 struct watch_options {
-	const char *state_dir, *pin_dir;
-	const char *interface; /* NULL: any */
-	uint64_t generation;   /* of the snapshot that the worker has already */
+	const struct config *config;
+	uint64_t generation;	  /* of the snapshot that the worker has already */
 	uint32_t filter_identity; /* filter_identity of the worker's filter; 0 = it has none */
 };
 
