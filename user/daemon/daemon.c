@@ -193,16 +193,32 @@ static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 
 /* ---- start ---- */
 
+/* A kernel without IPv6 is no reason not to serve IPv4. */
+static bool may_be_missing(const struct daemon *d, const struct endpoint *listen, int rc)
+{
+	return rc == -EAFNOSUPPORT && listen->ip.family == 6 && net_socket_count(d->net);
+}
+
+static int listen_on(struct daemon *d, const struct endpoint *listen, struct error *err)
+{
+	int rc = net_listen_udp(d->net, listen, err);
+
+	if (may_be_missing(d, listen, rc)) {
+		log_warning("not_listening", LOG_ENDPOINT("address", listen),
+			    LOG_STR("error", err->text));
+		return 0;
+	}
+	if (!rc)
+		log_info("listening", LOG_STR("transport", "udp"), LOG_ENDPOINT("address", listen));
+	return rc;
+}
+
 static int listen_all(struct daemon *d, struct error *err)
 {
 	int rc = net_create(&d->net);
 
-	for (unsigned i = 0; !rc && i < d->config->listen_count; i++) {
-		rc = net_listen_udp(d->net, &d->config->listen[i], err);
-		if (!rc)
-			log_info("listening", LOG_STR("transport", "udp"),
-				 LOG_ENDPOINT("address", &d->config->listen[i]));
-	}
+	for (unsigned i = 0; !rc && i < d->config->listen_count; i++)
+		rc = listen_on(d, &d->config->listen[i], err);
 	return rc;
 }
 
