@@ -56,6 +56,7 @@ static inline int world_send(void *arg, const struct net_path *path, const struc
 		memcpy(s->text + s->n, iov[i].iov_base, iov[i].iov_len);
 		s->n += iov[i].iov_len;
 	}
+	assert_true(s->n > 0);
 	s->text[s->n] = '\0';
 	return 0;
 }

@@ -33,7 +33,8 @@ static void repeat(struct proxy *proxy, struct txn *txn)
 	uint64_t most = TIMER_T2_NS;
 
 	if (txn->state == TXN_COMPLETED) {
-		proxy_send(proxy, &txn->requester, blob_slice(&txn->response));
+		if (txn->response.p)
+			proxy_send(proxy, &txn->requester, blob_slice(&txn->response));
 	} else if (txn->cancel == TXN_CANCEL_SENT) {
 		send_cancel(proxy, txn);
 	} else {
