@@ -61,6 +61,20 @@ enum parsed {
 	PARSED_TRANSPORT,      /* protocol and port are known */
 };
 
+/* Copies at most max bytes of the frame, from offset on. Returns how many. */
+static __always_inline __u32 packet_copy(const struct packet *p, struct xdp_md *ctx, __u32 offset,
+					 void *to, __u32 max)
+{
+	__u32 bytes = p->bytes - offset;
+
+	if (bytes > max)
+		bytes = max;
+	/* The verifier of 6.1 learns that the length is not 0 from a signed comparison only, and
+	 * only if clang 14 does not compare another copy of it. */
+	barrier_var(bytes);
+	return (__s32)bytes > 0 && !bpf_xdp_load_bytes(ctx, offset, to, bytes) ? bytes : 0;
+}
+
 static __always_inline void *cursor_take(struct cursor *c, __u32 bytes)
 {
 	void *header = c->pos;

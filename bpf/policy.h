@@ -212,13 +212,9 @@ static __always_inline bool is_start_line(const char *text)
 static __always_inline bool carries_sip(const struct packet *p, const struct env *env)
 {
 	char text[METHOD_BYTES_MAX] = {};
-	__u32 bytes = p->bytes - p->payload_offset;
 
-	if (bytes > sizeof(text))
-		bytes = sizeof(text);
-	if (!bytes || bpf_xdp_load_bytes(env->ctx, p->payload_offset, text, bytes))
-		return false;
-	return is_start_line(text);
+	return packet_copy(p, env->ctx, p->payload_offset, text, sizeof(text)) &&
+	       is_start_line(text);
 }
 
 static __always_inline enum sipward_reason decide_unlisted(const struct packet *p, struct env *env)

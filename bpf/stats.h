@@ -87,7 +87,6 @@ static __always_inline void event_send(const struct packet *p, struct env *env,
 {
 	struct sipward_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	struct sipward_counter *lost;
-	__u32 bytes = p->bytes;
 
 	if (!event) {
 		lost = counter_of(SIPWARD_EVENT_LOST);
@@ -99,12 +98,8 @@ static __always_inline void event_send(const struct packet *p, struct env *env,
 	event->time_ns = env_now(env);
 	event->source = p->source;
 	event->reason = reason;
-	event->packet_bytes = bytes;
-	if (bytes > SIPWARD_EVENT_SNAP)
-		bytes = SIPWARD_EVENT_SNAP;
-	/* The verifier wants to see that the length is not 0. */
-	if (bytes && !bpf_xdp_load_bytes(env->ctx, 0, event->snap, bytes))
-		event->snap_bytes = bytes;
+	event->packet_bytes = p->bytes;
+	event->snap_bytes = packet_copy(p, env->ctx, 0, event->snap, sizeof(event->snap));
 	bpf_ringbuf_submit(event, 0);
 }
 
