@@ -47,6 +47,7 @@ struct packet {
 	__u32 promised_bytes;  /* of the frame, up to the end of the IP packet by its header */
 	__s32 transport_bytes; /* from the transport header on, by the IP header's length field */
 	__u32 payload_offset;  /* of what UDP carries, in the frame */
+	__u32 payload_bytes;   /* by the UDP header */
 	__be32 fragment_id_be;
 	__be16 port_be; /* destination */
 	__u8 protocol;
@@ -61,12 +62,10 @@ enum parsed {
 	PARSED_TRANSPORT,      /* protocol and port are known */
 };
 
-/* Copies at most max bytes of the frame, from offset on. Returns how many. */
-static __always_inline __u32 packet_copy(const struct packet *p, struct xdp_md *ctx, __u32 offset,
-					 void *to, __u32 max)
+/* Copies `bytes` bytes of the frame, but at most max, from offset on. Returns how many. */
+static __always_inline __u32 packet_copy(struct xdp_md *ctx, __u32 offset, __u32 bytes, void *to,
+					 __u32 max)
 {
-	__u32 bytes = p->bytes - offset;
-
 	if (bytes > max)
 		bytes = max;
 	/* The verifier of 6.1 learns that the length is not 0 from a signed comparison only, and
@@ -154,7 +153,7 @@ static __always_inline bool is_transport(__u8 type)
 
 /* Whether the UDP header is there in full and agrees with the length of the IP packet. Of a first
  * fragment only the header itself can be judged. */
-static __always_inline bool udp_agrees(struct cursor *c, const struct packet *p)
+static __always_inline bool udp_agrees(struct cursor *c, struct packet *p)
 {
 	const struct udphdr *udp = cursor_udp(c);
 	__s32 bytes;
@@ -162,6 +161,7 @@ static __always_inline bool udp_agrees(struct cursor *c, const struct packet *p)
 	if (!udp || p->transport_bytes < UDP_BYTES)
 		return false;
 	bytes = bpf_ntohs(udp->len);
+	p->payload_bytes = bytes - UDP_BYTES;
 	return bytes >= UDP_BYTES && (p->first_fragment || bytes <= p->transport_bytes);
 }
 

@@ -60,7 +60,7 @@ static __always_inline bool index_may_match_v4(__u32 addr)
 static __always_inline bool index_has_head_v6(__u64 classes, __u64 high)
 {
 #pragma unroll
-	for (int class = ACL_CLASS_V6_20; class <= ACL_CLASS_V6_32; class ++) {
+	for (int class = ACL_CLASS_V6_20; class <= ACL_CLASS_V6_32; class++) {
 		if (classes & 1ULL << class && index_has(acl_index_v6_head(class, high)))
 			return true;
 	}
@@ -78,7 +78,7 @@ static __always_inline bool index_may_match_v6(__u64 high, __u64 low)
 	if (!index_has_head_v6(*classes, high))
 		return false;
 #pragma unroll
-	for (int class = ACL_CLASS_V6_20; class <= ACL_CLASS_V6_128; class ++) {
+	for (int class = ACL_CLASS_V6_20; class <= ACL_CLASS_V6_128; class++) {
 		if (*classes & 1ULL << class && index_has(acl_index_v6(class, high, low)))
 			return true;
 	}
@@ -136,28 +136,21 @@ static __always_inline struct rate rate_of(__u32 rate_pps, __u32 burst)
 	return rate;
 }
 
-/* How far the bucket is from being full, in ns; never further than empty, whatever rate it was
- * filled at before. */
-static __always_inline __u64 bucket_missing(const struct sipward_bucket *bucket, __u64 capacity_ns,
-					    __u64 now_ns)
-{
-	__u64 missing = bucket->full_at_ns > now_ns ? bucket->full_at_ns - now_ns : 0;
-
-	return missing < capacity_ns ? missing : capacity_ns;
-}
-
-static __always_inline bool bucket_has_token(const struct sipward_bucket *bucket, struct rate rate,
+/* A bucket is never emptier than empty, whatever rate it was filled at before. */
+static __always_inline bool bucket_has_token(struct sipward_bucket *bucket, struct rate rate,
 					     __u64 now_ns)
 {
-	return bucket_missing(bucket, rate.capacity_ns, now_ns) + rate.interval_ns <=
-	       rate.capacity_ns;
+	if (bucket->full_at_ns > now_ns + rate.capacity_ns)
+		bucket->full_at_ns = now_ns + rate.capacity_ns;
+	return bucket->full_at_ns + rate.interval_ns <= now_ns + rate.capacity_ns;
 }
 
 static __always_inline void bucket_take(struct sipward_bucket *bucket, struct rate rate,
 					__u64 now_ns)
 {
-	bucket->full_at_ns =
-	    now_ns + bucket_missing(bucket, rate.capacity_ns, now_ns) + rate.interval_ns;
+	if (bucket->full_at_ns < now_ns)
+		bucket->full_at_ns = now_ns;
+	bucket->full_at_ns += rate.interval_ns;
 }
 
 /* Takes a token from the source's bucket. Two CPUs may take the same one: a source whose packets
@@ -212,8 +205,11 @@ static __always_inline bool is_start_line(const char *text)
 static __always_inline bool carries_sip(const struct packet *p, const struct env *env)
 {
 	char text[METHOD_BYTES_MAX] = {};
+	__u32 bytes = p->payload_bytes;
 
-	return packet_copy(p, env->ctx, p->payload_offset, text, sizeof(text)) &&
+	if (bytes > p->promised_bytes - p->payload_offset)
+		bytes = p->promised_bytes - p->payload_offset; /* a first fragment */
+	return packet_copy(env->ctx, p->payload_offset, bytes, text, sizeof(text)) &&
 	       is_start_line(text);
 }
 

@@ -99,7 +99,7 @@ static __always_inline void event_send(const struct packet *p, struct env *env,
 	event->source = p->source;
 	event->reason = reason;
 	event->packet_bytes = p->bytes;
-	event->snap_bytes = packet_copy(p, env->ctx, 0, event->snap, sizeof(event->snap));
+	event->snap_bytes = packet_copy(env->ctx, 0, p->bytes, event->snap, sizeof(event->snap));
 	bpf_ringbuf_submit(event, 0);
 }
 
