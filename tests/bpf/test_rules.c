@@ -327,7 +327,7 @@ static void a_removed_prefix_is_gone_even_within_its_like(void **state)
 	reconcile(j, NULL, 0);
 	apply(j, &outer, 1);
 	apply(j, &inner, 1);
-	inner.value.flags = outer.value.flags = 0;
+	inner.value = outer.value = (struct sipward_acl_value){};
 	apply(j, &inner, 1);
 	apply(j, &outer, 1);
 	expect(j, SIPWARD_UNLISTED, .src = "198.51.100.7");

@@ -133,9 +133,10 @@ int acl_plan_changes(const struct filter *filter, const struct filter_rules *cha
 	int rc = plan_init(&plan, changes->count);
 
 	for (size_t i = 0; !rc && i < changes->count; i++) {
-		struct acl_step step = {.prefix = changes->rules[i].prefix,
-					.after = changes->rules[i].value};
+		struct acl_step step = {.prefix = changes->rules[i].prefix};
 
+		if (changes->rules[i].value.flags)
+			step.after = changes->rules[i].value;
 		/* What looks like a shorter prefix's value may be its own: always remove it. */
 		if (step.after.flags)
 			rc = acl_map_get(filter, &step.prefix, &step.before);
