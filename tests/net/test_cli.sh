@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh" cli
 need_root
 need_bpffs
-need ip nsenter python3
+need ip nsenter python3 bpftool
 
 ns_add out
 ns_add gate
@@ -120,6 +120,18 @@ for i in range(10000): print(f'10.{i >> 8}.{i & 255}.0/24')" >"$tmp/list"
 check_exit "a large list is imported" 0 "ACL office: 10000 added" gate acl import office "$tmp/list"
 check_match "and is in the filter" "$(gate explain 10.39.15.1)" "passes its SIP packets \(listed\)"
 check_eq "maps and store are in step" "$(value "it['in_step']" status)" True
+
+# Maps that claim to be in step and are not.
+bpftool map delete pinned "$pin_dir/acl_v4" key 24 0 0 0 10 39 15 0
+check_match "a rule lost from the maps is not seen" "$(gate status)" "in step"
+check_exit "reconcile puts it back" 0 "1 added, 0 changed, 0 removed, 1000[0-9] right already" \
+	gate reconcile
+check_exit "lockout-action takes effect at once" 0 "^lockout-action reject$" \
+	gate settings lockout-action reject
+check_match "in the filter" "$(bpftool map dump pinned "$pin_dir/settings")" '"flags": 3'
+gate settings lockout-action default >/dev/null
+check_exit "rates take effect at once" 0 "^source-rate 7 packets/s$" gate settings source-rate 7
+check_match "in the filter" "$(bpftool map dump pinned "$pin_dir/settings")" '"source_rate_pps": 7'
 
 watch=$(timeout -s INT 2.5 nsenter --net="/run/netns/$ns-gate" "$BUILD/sipward" --json \
 	--pin-dir "$pin_dir" counters --watch)

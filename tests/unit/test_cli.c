@@ -161,6 +161,7 @@ static void completion_offers_words_options_and_choices(void **state)
 	expect_success("completion -- attach eth0", "--mode\n--replace\n");
 	expect_success("completion -- attach eth0 --mode", "auto\nnative\ngeneric\n");
 	expect_success("completion unlisted", "auto\ndrop\nlimit\nreject\n");
+	expect_success("completion settings", "lockout-failures\nlockout-window\n");
 	expect_success("completion nonsense", "");
 	assert_string_equal(out, "");
 }
@@ -481,6 +482,65 @@ static void settings_are_checked_and_kept(void **state)
 	json_decref(status);
 }
 
+static json_int_t setting(const char *name)
+{
+	char args[64];
+	snprintf(args, sizeof(args), "settings %s", name);
+	json_t *object = json_of(args);
+	json_int_t value = json_integer_value(json_object_get(object, "value"));
+	json_decref(object);
+	return value;
+}
+
+static void settings_are_listed_set_and_restored(void **state)
+{
+	(void)state;
+	expect_success("settings", "lockout-failures  10     failures   10 ");
+	expect_failure("acl list", 3, "there is no store");
+	expect_success("settings lockout-failures 5", "lockout-failures 5 failures");
+	expect_success("settings lockout-window 2m", "lockout-window 120 s");
+	expect_success("settings lockout-ceiling 1h", "lockout-ceiling 3600 s");
+	expect_success("settings lockout-action reject", "lockout-action reject");
+	expect_success("settings source-rate 0", "source-rate 0 packets/s");
+	assert_int_equal(setting("lockout-failures"), 5);
+	assert_int_equal(setting("lockout-window"), 120);
+	assert_int_equal(setting("lockout-ceiling"), 3600);
+	expect_success("settings lockout-failures default", "lockout-failures 10 failures");
+	expect_success("settings lockout-action default", "lockout-action drop");
+	json_t *all = json_of("settings");
+	assert_int_equal(json_array_size(all), 11);
+	json_decref(all);
+}
+
+static void wrong_settings_name_field_value_and_rule(void **state)
+{
+	(void)state;
+	expect_failure("settings lockout-windw 5m", 2, "did you mean 'lockout-window'?");
+	expect_failure("settings xyzzy", 2, "`sipward settings` lists them");
+	expect_failure("settings lockout-failures 0", 2,
+		       "lockout-failures '0' is not from 1 to 1000000 failures");
+	expect_failure("settings lockout-failures 5m", 2, "lockout-failures '5m' is not from 1");
+	expect_failure("settings lockout-window 2d", 2,
+		       "lockout-window '2d' is not from 1 to 86400 s");
+	expect_failure("settings lockout-window 5x", 2, "'5x' is no time such as 60s");
+	expect_failure("settings lockout-action refuse", 2,
+		       "lockout-action 'refuse' is not one of drop|reject");
+	expect_failure("settings lockout-ceiling 30s", 2,
+		       "lockout-ceiling 30 s: must be 0, or no shorter than lockout-duration, "
+		       "60 s");
+	assert_int_equal(setting("lockout-ceiling"), 0);
+}
+
+static void the_version_is_told_by_both_programs(void **state)
+{
+	(void)state;
+	char version[64];
+	expect_success("--version", "sipward ");
+	snprintf(version, sizeof(version), "sipwardd %.40s", out + strlen("sipward "));
+	expect_success("true | ${BUILD:-build}/sipwardd --version", version);
+	expect_success("status --version", "sipward ");
+}
+
 static void what_needs_a_filter_says_so(void **state)
 {
 	(void)state;
@@ -492,6 +552,9 @@ static void what_needs_a_filter_says_so(void **state)
 					       "lockout add 192.0.2.1 --for 60s"};
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		expect_failure(commands[i], 3, "no filter is attached");
+	expect_failure("reconcile", 3, "there is no store");
+	expect_success("acl create a", "");
+	expect_failure("reconcile", 3, "no filter is attached");
 	expect_failure("lockout add 192.0.2.1 --for 60x", 2,
 		       "'60x' is no time such as 60s, 5m, 2h or 1d");
 	expect_failure("lockout add 192.0.2.1 --for 0s", 2, "not between 1s and 365d");
@@ -592,6 +655,9 @@ int main(void)
 	    TEST(trunk_set_changes_only_what_is_named),
 	    TEST(attaching_derives_the_authentication),
 	    TEST(settings_are_checked_and_kept),
+	    TEST(settings_are_listed_set_and_restored),
+	    TEST(wrong_settings_name_field_value_and_rule),
+	    TEST(the_version_is_told_by_both_programs),
 	    TEST(what_needs_a_filter_says_so),
 	    TEST(explain_answers_the_usual_troubles),
 	    TEST(a_full_or_closed_output_is_an_error),

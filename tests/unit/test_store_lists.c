@@ -470,13 +470,27 @@ static void settings_out_of_range_are_refused(void **state)
 		       store_settings_set(f->store, &settings, &f->err));
 	settings.lockout_failures = 10;
 	settings.lockout_ceiling_s = 30;
-	assert_refused(f, -EINVAL, "lockout_ceiling_s 30",
+	assert_refused(f, -EINVAL, "lockout-ceiling 30 s",
 		       store_settings_set(f->store, &settings, &f->err));
 	settings.lockout_ceiling_s = 0;
 	settings.port_count = 9;
 	assert_refused(f, -EINVAL, "ports", store_settings_set(f->store, &settings, &f->err));
 	settings.port_count = 1;
 	assert_refused(f, -EINVAL, "ports", store_settings_set(f->store, &settings, &f->err));
+}
+
+static void limits_are_those_that_are_checked(void **state)
+{
+	struct store_settings settings;
+	struct store_limits limits = store_settings_limits("lockout_window_s");
+
+	(void)state;
+	store_settings_defaults(&settings);
+	assert_int_equal(settings.lockout_window_s, 60);
+	assert_int_equal(limits.initial, 60);
+	assert_int_equal(limits.min, 1);
+	assert_int_equal(limits.max, 86400);
+	assert_int_equal(store_settings_limits("colour").max, 0);
 }
 
 static void secret_is_made_once_and_stays(void **state)
@@ -610,6 +624,7 @@ int main(void)
 	    STORE_TEST(resolving_again_keeps_an_address_that_is_still_right),
 	    STORE_TEST(settings_have_defaults_and_are_remembered),
 	    STORE_TEST(settings_out_of_range_are_refused),
+	    STORE_TEST(limits_are_those_that_are_checked),
 	    STORE_TEST(secret_is_made_once_and_stays),
 	    STORE_TEST(audit_tells_who_did_what_latest_first),
 	    STORE_TEST(change_wakes_the_listener),

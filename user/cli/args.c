@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const char global_options[] = "[--json] [--state DIR] [--pin-dir DIR] [--help]";
+static const char global_options[] = "[--json] [--state DIR] [--pin-dir DIR] [--help] [--version]";
 
 bool args_next_option(const char *args, size_t *position, struct slice *ret_name,
 		      struct slice *ret_value)
@@ -78,6 +78,8 @@ static void set_global(struct cli *cli, struct slice name, const char *value)
 		cli->json = true;
 	else if (slice_eq(name, SLICE("--help")))
 		cli->help = true;
+	else if (slice_eq(name, SLICE("--version")))
+		cli->version = true;
 	else if (slice_eq(name, SLICE("--state")))
 		cli->state_dir = value;
 	else
@@ -188,7 +190,7 @@ int args_parse(struct cli *cli, int argc, char **argv)
 	}
 	if (rc < 0)
 		return rc;
-	if (cli->help)
+	if (cli->help || cli->version)
 		return 0;
 	if (cli->command)
 		return check_arguments(cli);

@@ -46,7 +46,7 @@ struct cli_option {
 struct cli {
 	const char *state_dir, *pin_dir;
 	bool json;
-	bool help;
+	bool help, version;
 	const struct command *command;
 	const char *group; /* the first word of a command of two */
 	char **args;	   /* what is no option and no word of the command */
@@ -87,6 +87,8 @@ extern const size_t command_count;
 const struct command *command_find(const char *word, const char *second);
 /* Whether rows begin with the word and have a second one. */
 bool command_is_group(const char *word);
+/* Levenshtein's distance of two words, 40 where one of them is longer than any word we know. */
+unsigned word_distance(const char *a, const char *b);
 /* Sets the error for words that name no command, with the likeliest one. */
 int command_unknown(struct cli *cli, const char *word, const char *second);
 void command_usage(FILE *out, const struct command *command);
@@ -115,6 +117,13 @@ int cli_filter(struct cli *cli);
 int cli_sync(struct cli *cli);
 /* The same for what the filter does not look at, such as users: no note. */
 int cli_sync_silently(struct cli *cli);
+/* The settings, or the default ones where there is no store yet. */
+int cli_settings(struct cli *cli, struct store_settings *ret_settings);
+/* Changes settings by a function, stores them, brings them to the filter. ret_settings, what is in
+ * force then, may be NULL. */
+int cli_settings_change(struct cli *cli,
+			int (*change)(struct cli *cli, struct store_settings *settings),
+			struct store_settings *ret_settings);
 void cli_close(struct cli *cli);
 
 /* Whether a daemon listens on this state directory. */
@@ -144,6 +153,10 @@ int cmd_doctor(struct cli *cli);
 int cmd_mode(struct cli *cli);
 int cmd_unlisted(struct cli *cli);
 int cmd_ports_set(struct cli *cli);
+int cmd_settings(struct cli *cli);
+/* The names of the settings, one a line, for completion. */
+void settings_complete(FILE *out);
+int cmd_reconcile(struct cli *cli);
 int cmd_counters(struct cli *cli);
 int cmd_drops(struct cli *cli);
 int cmd_acl_create(struct cli *cli);

@@ -73,21 +73,6 @@ int cmd_detach(struct cli *cli)
 			   "detached from %s; nothing is filtered there now", ifname);
 }
 
-/* Changes settings by a function, stores them, brings them to the filter. */
-static int change_settings(struct cli *cli,
-			   int (*change)(struct cli *cli, struct store_settings *settings))
-{
-	struct store_settings settings;
-	int rc = cli_store_to_change(cli);
-	if (rc == 0)
-		rc = store_settings_get(cli->store, &settings, &cli->err);
-	if (rc == 0)
-		rc = change(cli, &settings);
-	if (rc == 0)
-		rc = store_settings_set(cli->store, &settings, &cli->err);
-	return rc < 0 ? rc : cli_sync(cli);
-}
-
 static int set_mode(struct cli *cli, struct store_settings *settings)
 {
 	int choice = args_choice(slice_from(cli->command->args), cli->args[0]);
@@ -97,7 +82,7 @@ static int set_mode(struct cli *cli, struct store_settings *settings)
 
 int cmd_mode(struct cli *cli)
 {
-	int rc = change_settings(cli, set_mode);
+	int rc = cli_settings_change(cli, set_mode, NULL);
 	if (rc < 0)
 		return rc;
 	return output_done(cli, json_pack("{s:s}", "mode", cli->args[0]), "mode %s", cli->args[0]);
@@ -113,7 +98,7 @@ static int set_unlisted(struct cli *cli, struct store_settings *settings)
 int cmd_unlisted(struct cli *cli)
 {
 	enum sipward_unlisted effective;
-	int rc = change_settings(cli, set_unlisted);
+	int rc = cli_settings_change(cli, set_unlisted, NULL);
 	if (rc == 0)
 		rc = store_unlisted_effective(cli->store, &effective, &cli->err);
 	if (rc < 0)
@@ -176,9 +161,7 @@ int cmd_ports_set(struct cli *cli)
 {
 	struct store_settings settings;
 	char text[PORTS_TEXT_SIZE];
-	int rc = change_settings(cli, set_ports);
-	if (rc == 0)
-		rc = store_settings_get(cli->store, &settings, &cli->err);
+	int rc = cli_settings_change(cli, set_ports, &settings);
 	if (rc < 0)
 		return rc;
 	ports_format(settings.ports, settings.port_count, text);

@@ -23,6 +23,10 @@ const struct command commands[] = {
      "say what becomes of sources that nobody vouches for", 1, 1},
     {"ports set", cmd_ports_set, "PROTO/PORT...",
      "set the SIP ports, such as udp/5060 tcp/5060 tcp/5061", 1, CLI_ANY},
+    {"settings", cmd_settings, "[NAME] [VALUE|default]",
+     "list lockout, proof and rate settings, or set one", 0, 2},
+    {"reconcile", cmd_reconcile, "",
+     "write all the store's rules to the filter again, such as after restoring a backup", 0, 0},
     {"counters", cmd_counters, "[--watch]", "count packets by reason", 0, 0},
     {"drops", cmd_drops, "[--top N] [--watch]", "tell which sources are dropped most", 0, 0},
     {"acl create", cmd_acl_create, "NAME [--note TEXT]", "make an empty ACL", 1, 1},
@@ -94,8 +98,7 @@ bool command_is_group(const char *word)
 	return false;
 }
 
-/* Levenshtein's distance, of words short enough for a command. */
-static unsigned distance(const char *a, const char *b)
+unsigned word_distance(const char *a, const char *b)
 {
 	unsigned row[40];
 	size_t n = strlen(b);
@@ -128,7 +131,7 @@ static const struct command *likeliest(const char *typed, bool whole, unsigned *
 			text = slice_cut(text, ' ', &rest);
 		if (!commands[i].help || slice_text(text, words, sizeof(words)) < 0)
 			continue;
-		unsigned d = distance(typed, words);
+		unsigned d = word_distance(typed, words);
 		if (!best || d < *ret_distance) {
 			best = &commands[i];
 			*ret_distance = d;
@@ -208,7 +211,8 @@ void command_help(FILE *out, const char *group)
 	      "  --state DIR    where the store is (SIPWARD_STATE; " STORE_STATE_DIR_DEFAULT ")\n"
 	      "  --pin-dir DIR  where the maps are pinned (SIPWARD_PIN_DIR; " FILTER_PIN_DIR_DEFAULT
 	      ")\n"
-	      "  --help         tell about the command\n\n"
+	      "  --help         tell about the command\n"
+	      "  --version      tell the version\n\n"
 	      "Exit codes: 0 done, 1 failed, 2 wrong command, option or value, 3 not found,\n"
 	      "4 exists already or is in use, 5 not permitted. Manual: sipward(8)\n",
 	      out);
@@ -273,6 +277,8 @@ int cmd_completion(struct cli *cli)
 	const struct command *command = first ? command_find(first, NULL) : NULL;
 	if (!command && second)
 		command = command_find(first, second);
+	if (command && command->run == cmd_settings && !second)
+		settings_complete(stdout);
 	if (command) {
 		complete_options(command, cli->args[cli->arg_count - 1]);
 		return 0;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "cli/output.h"
 
 static enum cli_exit exit_code(int rc)
@@ -60,6 +61,9 @@ static int run(struct cli *cli, int argc, char **argv)
 	int rc = args_parse(cli, argc, argv);
 	if (rc < 0)
 		return rc;
+	if (cli->version)
+		return output_done(cli, json_pack("{s:s}", "version", SIPWARD_VERSION),
+				   "sipward " SIPWARD_VERSION);
 	if (!cli->help)
 		return cli->command->run(cli);
 	if (!cli->command) {

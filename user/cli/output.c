@@ -71,7 +71,8 @@ static void format_cell(const struct column *column, const json_t *row, char tex
 	double number = json_number_value(value);
 	if (!value || json_is_null(value))
 		strcpy(text, "-");
-	else if (column->kind == COLUMN_NUMBER)
+	else if (column->kind == COLUMN_NUMBER ||
+		 (column->kind == COLUMN_TEXT && json_is_integer(value)))
 		snprintf(text, CELL_SIZE, "%lld", (long long)json_integer_value(value));
 	else if (column->kind == COLUMN_RATE)
 		snprintf(text, CELL_SIZE, "%.0f", number);

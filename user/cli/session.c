@@ -110,6 +110,35 @@ int cli_sync(struct cli *cli)
 	return rc;
 }
 
+int cli_settings(struct cli *cli, struct store_settings *ret_settings)
+{
+	if (!cli_store_exists(cli)) {
+		store_settings_defaults(ret_settings);
+		return 0;
+	}
+	int rc = cli_store(cli);
+	return rc < 0 ? rc : store_settings_get(cli->store, ret_settings, &cli->err);
+}
+
+int cli_settings_change(struct cli *cli,
+			int (*change)(struct cli *cli, struct store_settings *settings),
+			struct store_settings *ret_settings)
+{
+	struct store_settings settings;
+	int rc = cli_store_to_change(cli);
+	if (rc == 0)
+		rc = store_settings_get(cli->store, &settings, &cli->err);
+	if (rc == 0)
+		rc = change(cli, &settings);
+	if (rc == 0)
+		rc = store_settings_set(cli->store, &settings, &cli->err);
+	if (rc == 0)
+		rc = cli_sync(cli);
+	if (rc == 0 && ret_settings)
+		*ret_settings = settings;
+	return rc;
+}
+
 void cli_close(struct cli *cli)
 {
 	if (cli->filter)

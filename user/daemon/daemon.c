@@ -139,6 +139,7 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 		proxy_set_policy(d->proxy, news.policy);
 		policy_unref(d->policy);
 		d->policy = news.policy;
+		replay_set_lifetime(d->replay, policy_settings(d->policy)->nonce_lifetime_s);
 	}
 	if (news.reloaded) {
 		log_info("reloaded", LOG_INT("generation", (int64_t)policy_generation(d->policy)));

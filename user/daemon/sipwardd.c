@@ -6,11 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "daemon/daemon.h"
-
-#ifndef SIPWARD_VERSION
-#define SIPWARD_VERSION "0.1.0"
-#endif
 
 enum exit_code { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_IN_USE = 3 };
 

@@ -62,6 +62,12 @@ void replay_free(struct replay *replay)
 	free(replay);
 }
 
+/* A longer life does not bring back what was forgotten: the floor stands above it. */
+void replay_set_lifetime(struct replay *replay, unsigned nonce_lifetime_s)
+{
+	replay->lifetime_s = nonce_lifetime_s;
+}
+
 void replay_refuse_until(struct replay *replay, uint64_t issued_s)
 {
 	if (issued_s > replay->floor_s)

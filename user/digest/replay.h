@@ -20,6 +20,9 @@ struct replay;
 int replay_create(size_t limit, unsigned nonce_lifetime_s, struct replay **ret_replay);
 void replay_free(struct replay *replay);
 
+/* Nonces live so long from now on. */
+void replay_set_lifetime(struct replay *replay, unsigned nonce_lifetime_s);
+
 /* Makes every nonce issued up to then stale unless it has a window: to be called with the time of
  * the start where the nonce keys have outlived the windows (a restart with kept keys). */
 void replay_refuse_until(struct replay *replay, uint64_t issued_s);

@@ -108,14 +108,31 @@ static void read_setting(sqlite3_stmt *stmt, struct store_settings *settings)
 	}
 }
 
+void store_settings_defaults(struct store_settings *ret_settings)
+{
+	*ret_settings = (struct store_settings){0};
+	for (size_t i = 0; i < NUMBERS; i++)
+		number_put(&numbers[i], ret_settings, numbers[i].initial);
+}
+
+struct store_limits store_settings_limits(const char *name)
+{
+	for (size_t i = 0; i < NUMBERS; i++) {
+		const struct number *number = &numbers[i];
+
+		if (strcmp(name, number->name) == 0)
+			return (struct store_limits){number->initial, number->min, number->max};
+	}
+	return (struct store_limits){0};
+}
+
 int store_settings_get(struct store *store, struct store_settings *ret_settings, struct error *err)
 {
-	struct store_settings settings = {0};
+	struct store_settings settings;
 	sqlite3_stmt *stmt = NULL;
 	int rc;
 
-	for (size_t i = 0; i < NUMBERS; i++)
-		number_put(&numbers[i], &settings, numbers[i].initial);
+	store_settings_defaults(&settings);
 	rc = db_query(store, &stmt, err, "SELECT name, value FROM setting");
 	while (rc == 0 && (rc = db_step(store, stmt, err)) > 0) {
 		read_setting(stmt, &settings);
@@ -161,8 +178,8 @@ static int check_settings(const struct store_settings *settings, struct error *e
 	if (settings->lockout_ceiling_s &&
 	    settings->lockout_ceiling_s < settings->lockout_duration_s)
 		return error_set(err, -EINVAL,
-				 "lockout_ceiling_s %u: must be 0 or at least lockout_duration_s, "
-				 "%u",
+				 "lockout-ceiling %u s: must be 0, or no shorter than "
+				 "lockout-duration, %u s",
 				 settings->lockout_ceiling_s, settings->lockout_duration_s);
 	return check_ports(settings, err);
 }

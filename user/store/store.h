@@ -216,6 +216,12 @@ struct store_settings {
 	unsigned source_rate_pps, source_burst; /* unlisted sources: 10, 20 */
 	unsigned cpu_rate_pps, cpu_burst;	/* all unlisted sources on a CPU: 2000, 4000 */
 };
+void store_settings_defaults(struct store_settings *ret_settings);
+/* What a setting of this name in the struct starts as and may be; zero for those of no number. */
+struct store_limits {
+	unsigned initial, min, max;
+};
+struct store_limits store_settings_limits(const char *name);
 int store_settings_get(struct store *store, struct store_settings *ret_settings, struct error *err);
 int store_settings_set(struct store *store, const struct store_settings *settings,
 		       struct error *err);
