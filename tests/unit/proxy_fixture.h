@@ -10,14 +10,14 @@
 #include "base/log.h"
 #include "proxy/proxy.h"
 
-#define SENT_MAX 256
+#define SENT_MAX 64
 #define CUSTOMER "198.51.100.7:5062"
 #define STRANGER "192.0.2.66:5060"
 #define PBX "10.0.0.5:5060"
 
 struct sent {
 	struct net_path path;
-	char text[4096];
+	char text[NET_DATAGRAM_MAX + 1];
 	size_t n;
 };
 

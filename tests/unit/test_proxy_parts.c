@@ -147,7 +147,8 @@ static const struct token_call call = {{"c1", 2}, {"tag-a", 5}};
 
 static struct token token_v4(void)
 {
-	return (struct token){42, endpoint("198.51.100.7", 5062), endpoint("10.0.0.5", 5060)};
+	return (struct token){42, 7, 1700000000, endpoint("198.51.100.7", 5062),
+			      endpoint("10.0.0.5", 5060)};
 }
 
 static void token_round_trip(const struct token *token)
@@ -158,6 +159,8 @@ static void token_round_trip(const struct token *token)
 	token_write(key, token, &call, text);
 	assert_int_equal(token_read(key, slice_from(text), &call, &back), 0);
 	assert_int_equal(back.trunk_id, token->trunk_id);
+	assert_int_equal(back.user_id, token->user_id);
+	assert_int_equal(back.issued_s, token->issued_s);
 	assert_true(endpoint_eq(&back.caller, &token->caller));
 	assert_true(endpoint_eq(&back.upstream, &token->upstream));
 }
@@ -165,8 +168,9 @@ static void token_round_trip(const struct token *token)
 static void token_says_what_was_written(void **state)
 {
 	struct token v4 = token_v4();
-	struct token v6 = {INT64_MAX, endpoint("2001:db8::1", 1), endpoint("2001:db8::2", 65535)};
-	struct token mixed = {1, endpoint("2001:db8::1", 5060), endpoint("192.0.2.1", 5060)};
+	struct token v6 = {INT64_MAX, INT64_MAX, UINT32_MAX, endpoint("2001:db8::1", 1),
+			   endpoint("2001:db8::2", 65535)};
+	struct token mixed = {1, 0, 0, endpoint("2001:db8::1", 5060), endpoint("192.0.2.1", 5060)};
 
 	(void)state;
 	token_round_trip(&v4);

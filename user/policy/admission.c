@@ -288,7 +288,8 @@ static int find_trunk(struct decision *decision)
 
 static enum admission_cause decide(struct decision *decision)
 {
-	if (find_trunk(decision) != 0)
+	decision->result->trunk = decision->request->trunk;
+	if (!decision->result->trunk && find_trunk(decision) != 0)
 		return ADMISSION_NO_RESOURCES;
 	if (!decision->result->trunk) {
 		note_failure(decision, ADMISSION_NO_TRUNK);

@@ -67,6 +67,7 @@ struct admission_result {
 
 struct admission_request {
 	const struct sip_msg *msg;
+	const struct policy_trunk *trunk; /* NULL: by the Request-URI */
 	struct endpoint source;
 	unsigned transport; /* enum net_transport */
 	bool reliable;	    /* TCP or TLS: the source can not be forged */

@@ -190,3 +190,28 @@ struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct sl
 	}
 	return NULL;
 }
+
+static int user_id_search(const void *key, const void *element)
+{
+	const int64_t *id = key;
+	struct policy_entry *const *entry = element;
+
+	return (*id > (*entry)->user.id) - (*id < (*entry)->user.id);
+}
+
+struct policy_user *policy_user_by_id(const struct policy_trunk *trunk, int64_t id)
+{
+	const struct policy_attached *attached = trunk->priv;
+
+	for (size_t i = 0; i < attached->list_count; i++) {
+		const struct policy_list *list = attached->lists[i];
+		struct policy_entry **found = NULL;
+
+		if (list->count > 0)
+			found =
+			    bsearch(&id, list->by_id, list->count, sizeof(*found), user_id_search);
+		if (found)
+			return &(*found)->user;
+	}
+	return NULL;
+}

@@ -58,5 +58,7 @@ bool policy_is_upstream(const struct policy *policy, const struct ip *ip);
 /* The user of the trunk's lists in the realm, or NULL. */
 struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct slice name,
 				     struct slice realm);
+/* The same by id, whatever its realm. */
+struct policy_user *policy_user_by_id(const struct policy_trunk *trunk, int64_t id);
 
 #endif

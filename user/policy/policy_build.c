@@ -121,13 +121,24 @@ static int entry_order(const void *a, const void *b)
 		      ((const struct policy_entry *)b)->name);
 }
 
-/* The entries do not move after the sort, so that names can point into them. */
+static int entry_id_order(const void *a, const void *b)
+{
+	const struct policy_entry *const *x = a, *const *y = b;
+
+	return ((*x)->user.id > (*y)->user.id) - ((*x)->user.id < (*y)->user.id);
+}
+
+/* The entries do not move after the sort, so that names and by_id can point into them. */
 static void seal_list(struct policy_list *list)
 {
 	if (list->count > 1)
 		qsort(list->entries, list->count, sizeof(*list->entries), entry_order);
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
 		list->entries[i].user.name = slice_from(list->entries[i].name);
+		list->by_id[i] = &list->entries[i];
+	}
+	if (list->count > 1)
+		qsort(list->by_id, list->count, sizeof(struct policy_entry *), entry_id_order);
 }
 
 static int read_list(struct build *build, const char *name, struct policy_list *list)
@@ -140,7 +151,8 @@ static int read_list(struct build *build, const char *name, struct policy_list *
 	list->id = stored.id;
 	memcpy(list->realm, stored.realm, sizeof(list->realm));
 	list->entries = calloc(stored.users ? stored.users : 1, sizeof(*list->entries));
-	if (!list->entries)
+	list->by_id = calloc(stored.users ? stored.users : 1, sizeof(struct policy_entry *));
+	if (!list->entries || !list->by_id)
 		return no_memory(build->err);
 	list->capacity = stored.users;
 	rc = store_user_each(build->store, name, add_user, list, build->err);
@@ -358,6 +370,7 @@ static void list_free(struct policy_list *list)
 	if (list->entries)
 		explicit_bzero(list->entries, list->capacity * sizeof(*list->entries));
 	free(list->entries);
+	free(list->by_id);
 	free(list);
 }
 

@@ -20,6 +20,7 @@ struct policy_list {
 	int64_t id;
 	char realm[STORE_NAME_SIZE];
 	struct policy_entry *entries; /* sorted by name */
+	struct policy_entry **by_id;  /* the same, sorted by id */
 	size_t count, capacity;
 };
 

@@ -66,13 +66,11 @@ bool branch_has_loop(struct slice text, uint64_t loop)
 
 bool via_element(const struct sip_msg *msg, unsigned place, struct slice *ret_element)
 {
-	for (int i = msg->first[SIP_VIA]; i >= 0; i = sip_msg_next(msg, SIP_VIA, i)) {
-		size_t position = 0;
+	struct sip_walk walk = SIP_WALK(msg, SIP_VIA);
 
-		while (sip_list_next(msg->headers[i].value, &position, ret_element))
-			if (place-- == 0)
-				return true;
-	}
+	while (sip_walk_next(&walk, ret_element))
+		if (place-- == 0)
+			return true;
 	return false;
 }
 

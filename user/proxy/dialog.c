@@ -3,6 +3,8 @@
 #include "proxy/proxy_internal.h"
 
 #define SIP_PORT 5060
+/* A call that lasts longer is asked again who it is; its other side never is. */
+#define TOKEN_AGE_MAX_S (24 * 60 * 60)
 
 enum dialog_side { DIALOG_NONE, DIALOG_FROM_CALLER, DIALOG_FROM_CALLEE };
 
@@ -27,16 +29,15 @@ static enum dialog_side token_verify(const struct proxy *proxy, const struct sip
 static enum dialog_side dialog_find(struct proxy *proxy, const struct sip_msg *msg,
 				    struct token *ret_token)
 {
+	struct sip_walk routes = SIP_WALK(msg, SIP_ROUTE);
 	enum dialog_side side = DIALOG_NONE;
-	struct sip_name_addr addr = {0};
 	struct sip_uri uri = {0};
 
-	if (!route_element(msg, 0, &addr, &uri))
+	if (!route_next(&routes, &uri))
 		return DIALOG_NONE;
 	if (uri_is_local(proxy, &uri))
 		side = token_verify(proxy, msg, uri.user, ret_token);
 	sip_uri_free(&uri);
-	sip_name_addr_free(&addr);
 	return side;
 }
 
@@ -49,16 +50,15 @@ static bool uri_endpoint(const struct sip_uri *uri, struct endpoint *ret_endpoin
 /* Where the message itself says it goes: the first Route that is not ours, else the Request-URI. */
 static bool next_hop(struct proxy *proxy, const struct sip_msg *msg, struct endpoint *ret_endpoint)
 {
-	struct sip_name_addr addr = {0};
+	struct sip_walk routes = SIP_WALK(msg, SIP_ROUTE);
 	struct sip_uri uri = {0};
 	bool found = false, own = true;
 
-	for (unsigned place = 0; own && route_element(msg, place, &addr, &uri); place++) {
+	while (own && route_next(&routes, &uri)) {
 		own = uri_is_local(proxy, &uri);
 		if (!own)
 			found = uri_endpoint(&uri, ret_endpoint);
 		sip_uri_free(&uri);
-		sip_name_addr_free(&addr);
 	}
 	if (!own || sip_uri_parse(msg->uri, &uri))
 		return found;
@@ -85,6 +85,42 @@ static bool is_upstream_of(const struct policy_trunk *trunk, const struct token 
 			   const struct ip *ip)
 {
 	return ip_eq(ip, &token->upstream.ip) || ip_eq(ip, &trunk->config.upstream_addr.ip);
+}
+
+/* Whether the caller could begin the call now as then. */
+static bool is_still_admitted(const struct policy_trunk *trunk, const struct token *token,
+			      bool address_allowed)
+{
+	bool user_known = policy_user_by_id(trunk, token->user_id) != NULL;
+
+	switch (trunk->config.auth) {
+	case STORE_AUTH_IP_ACL:
+		return address_allowed;
+	case STORE_AUTH_CREDENTIAL:
+		return user_known;
+	case STORE_AUTH_IP_ACL_AND_CREDENTIAL:
+		return address_allowed && user_known;
+	case STORE_AUTH_NONE:
+		break;
+	}
+	return false;
+}
+
+/* Whether the token is good in this caller's hands. Others who came by it prove nothing with it,
+ * and it is no way round an entry or a user removed since. What has begun may always be ended. */
+static bool caller_is_good(const struct request *request, const struct policy_trunk *trunk,
+			   const struct token *token)
+{
+	const struct ip *source = &request->path->remote.ip;
+	enum sip_method method = request->msg->method;
+	bool allowed = policy_acl_allows(trunk, source);
+
+	if (!ip_eq(source, &token->caller.ip) && !allowed)
+		return false;
+	if (method == SIP_ACK || method == SIP_BYE)
+		return true;
+	return clock_steady_s() < (uint64_t)token->issued_s + TOKEN_AGE_MAX_S &&
+	       is_still_admitted(trunk, token, allowed);
 }
 
 static void refuse(struct proxy *proxy, const struct request *request, unsigned status,
@@ -130,7 +166,8 @@ static void dialog_forward(struct proxy *proxy, struct forward *forward)
 	}
 }
 
-bool dialog_receive(struct proxy *proxy, const struct request *request)
+bool dialog_receive(struct proxy *proxy, const struct request *request,
+		    const struct policy_trunk **ret_trunk)
 {
 	const struct sip_msg *msg = request->msg;
 	struct forward forward = {.request = request, .target.transport = NET_UDP};
@@ -144,6 +181,10 @@ bool dialog_receive(struct proxy *proxy, const struct request *request)
 	if (!forward.trunk) {
 		refuse(proxy, request, 403, "trunk_gone");
 		return true;
+	}
+	if (side == DIALOG_FROM_CALLER && !caller_is_good(request, forward.trunk, &token)) {
+		*ret_trunk = forward.trunk;
+		return false;
 	}
 	if (side == DIALOG_FROM_CALLER) {
 		forward.target.remote = token.upstream;

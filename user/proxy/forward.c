@@ -8,6 +8,11 @@
 #include "sip/sip_reply.h"
 
 #define CREDENTIALS_MAX 16
+#define FORWARD_MAX (NET_DATAGRAM_MAX - 28) /* with the headers of IPv4 and UDP before it */
+
+_Static_assert(sizeof(((struct admission_result *)0)->consumed) ==
+		   CREDENTIALS_MAX * sizeof(unsigned),
+	       "consumed");
 
 /* The client's Via says where the request truly came from. */
 static void edit_client_via(struct proxy *proxy, const struct request *request)
@@ -102,16 +107,16 @@ static void drop_routes(struct sip_edit *edit, const struct sip_msg *msg)
 static void drop_credentials(struct sip_edit *edit, const struct forward *forward)
 {
 	const struct sip_msg *msg = forward->request->msg;
-	unsigned headers[CREDENTIALS_MAX], n;
+	unsigned headers[CREDENTIALS_MAX + 1], n;
 
 	if (forward->admitted) {
 		n = forward->admitted->consumed_count;
-		memcpy(headers, forward->admitted->consumed, sizeof(headers));
+		memcpy(headers, forward->admitted->consumed, n * sizeof(headers[0]));
 	} else {
-		n = admission_own_credentials(forward->trunk, msg, headers, CREDENTIALS_MAX);
+		n = admission_own_credentials(forward->trunk, msg, headers, CREDENTIALS_MAX + 1);
 	}
 	/* More than were counted must not slip through to the upstream. */
-	if (n >= CREDENTIALS_MAX)
+	if (n > CREDENTIALS_MAX)
 		edit->failed = -ENOSPC;
 	for (unsigned i = 0; i < n; i++)
 		sip_edit_drop(edit, (int)headers[i]);
@@ -141,7 +146,7 @@ int forward_write(struct proxy *proxy, const struct forward *forward, struct sli
 	} else {
 		route_strip_own(proxy, msg);
 	}
-	rc = sip_edit_write(edit, proxy->out, sizeof(proxy->out), &n);
+	rc = sip_edit_write(edit, proxy->out, FORWARD_MAX, &n);
 	if (!rc)
 		*ret_message = (struct slice){proxy->out, n};
 	return rc;
@@ -189,9 +194,11 @@ bool forward_send(struct proxy *proxy, const struct forward *forward)
 	int rc;
 
 	if (forward_write(proxy, forward, &message)) {
-		/* More fields to take out than anybody has reason to send. */
+		/* 400: more fields to take out than anybody has reason to send. */
+		unsigned status = proxy->edit.failed ? 400 : 513;
+
 		if (request->msg->method != SIP_ACK)
-			reply_stateless(proxy, request, 400, (struct slice){0});
+			reply_stateless(proxy, request, status, (struct slice){0});
 		return false;
 	}
 	if (request->msg->method == SIP_ACK) {

@@ -49,8 +49,10 @@ struct request {
 /* ---- request.c, dialog.c ---- */
 
 void request_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path);
-/* Forwards it by the signed token in its Route. False: it has none that is good. */
-bool dialog_receive(struct proxy *proxy, const struct request *request);
+/* Forwards it by the signed token in its Route. False: it has none that is good. *ret_trunk is then
+ * set if the token is genuine: the trunk to be admitted by again. */
+bool dialog_receive(struct proxy *proxy, const struct request *request,
+		    const struct policy_trunk **ret_trunk);
 
 /* ---- forward.c ---- */
 
@@ -76,10 +78,9 @@ bool forward_send(struct proxy *proxy, const struct forward *forward);
 bool uri_is_local(struct proxy *proxy, const struct sip_uri *uri);
 /* Removes the Route elements at the front that are ours. */
 void route_strip_own(struct proxy *proxy, const struct sip_msg *msg);
-/* The URI text and its parts of the first Route element (place 0 = topmost); false if there is none
- * that can be read. The caller frees both. */
-bool route_element(const struct sip_msg *msg, unsigned place, struct sip_name_addr *ret_addr,
-		   struct sip_uri *ret_uri);
+/* The URI of the next Route element; false if there is none that can be read. The caller frees it.
+ */
+bool route_next(struct sip_walk *routes, struct sip_uri *ret_uri);
 
 /* ---- reply.c ---- */
 

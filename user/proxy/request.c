@@ -58,12 +58,14 @@ static bool is_failed_invite(const struct txn *txn)
 /* For a failure the ACK ends here (RFC 3261 §17.2.1); for a 2xx it goes on by its own route. */
 static void receive_ack(struct proxy *proxy, const struct request *request, struct txn *txn)
 {
+	const struct policy_trunk *trunk;
+
 	if (is_failed_invite(txn)) {
 		txn->state = TXN_CONFIRMED;
 		txn_schedule(&proxy->txns, txn, 0, txn->give_up_ns);
 		return;
 	}
-	if (!dialog_receive(proxy, request))
+	if (!dialog_receive(proxy, request, &trunk))
 		proxy_count(proxy, PROXY_ACK_UNMATCHED);
 }
 
@@ -96,9 +98,10 @@ static void receive_again(struct proxy *proxy, const struct request *request, st
 /* It has been here before, and nothing has changed since (RFC 3261 §16.3 step 4). */
 static bool has_looped(const struct request *request)
 {
+	struct sip_walk vias = SIP_WALK(request->msg, SIP_VIA);
 	struct slice element;
 
-	for (unsigned place = 0; via_element(request->msg, place, &element); place++) {
+	while (sip_walk_next(&vias, &element)) {
 		struct sip_via via = {0};
 		bool same;
 
@@ -126,12 +129,20 @@ static void refuse_extension(struct proxy *proxy, const struct request *request)
 	reply_stateless(proxy, request, 420, (struct slice){header, (size_t)n});
 }
 
+/* Of sips a datagram can not keep the promise (RFC 5630 §3.1.3). */
+static bool is_served_scheme(struct slice uri)
+{
+	return slice_starts_nocase(uri, SLICE("sip:")) || slice_starts_nocase(uri, SLICE("tel:"));
+}
+
 /* True if the request can not be forwarded by anybody (RFC 3261 §16.3). */
 static bool stop_invalid(struct proxy *proxy, const struct request *request)
 {
 	const struct sip_msg *msg = request->msg;
 
-	if (has_looped(request))
+	if (!is_served_scheme(msg->uri))
+		refuse(proxy, request, 416, "uri_scheme");
+	else if (has_looped(request))
 		refuse(proxy, request, 482, "loop");
 	else if (msg->has_max_forwards && msg->max_forwards == 0)
 		refuse(proxy, request, 483, "too_many_hops");
@@ -204,6 +215,8 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 	}
 	forward.token = (struct token){
 	    .trunk_id = result->trunk->config.id,
+	    .user_id = result->user ? result->user->id : 0,
+	    .issued_s = (uint32_t)clock_steady_s(),
 	    .caller = request->path->remote,
 	    .upstream = forward.target.remote,
 	};
@@ -241,10 +254,13 @@ static void answer_denied(struct proxy *proxy, const struct request *request,
 			refused ? (struct slice){0} : result->challenge);
 }
 
-static void receive_new(struct proxy *proxy, const struct request *request)
+/* trunk: of the call it says to belong to; NULL = to be found. */
+static void receive_new(struct proxy *proxy, const struct request *request,
+			const struct policy_trunk *trunk)
 {
 	struct admission_request asked = {
 	    .msg = request->msg,
+	    .trunk = trunk,
 	    .source = request->path->remote,
 	    .transport = request->path->transport,
 	    .now_ns = proxy->now_ns,
@@ -271,6 +287,7 @@ static void receive_new(struct proxy *proxy, const struct request *request)
 
 static void dispatch(struct proxy *proxy, const struct request *request)
 {
+	const struct policy_trunk *trunk = NULL;
 	struct txn *txn;
 
 	if (stop_locked_out(proxy, request))
@@ -282,8 +299,8 @@ static void dispatch(struct proxy *proxy, const struct request *request)
 		receive_cancel(proxy, request, txn);
 	else if (txn)
 		receive_again(proxy, request, txn);
-	else if (!dialog_receive(proxy, request))
-		receive_new(proxy, request);
+	else if (!dialog_receive(proxy, request, &trunk))
+		receive_new(proxy, request, trunk);
 }
 
 void request_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path)

@@ -10,46 +10,31 @@ bool uri_is_local(struct proxy *proxy, const struct sip_uri *uri)
 	return ip_parse(uri->host, &e.ip) == 0 && proxy->output.is_local(proxy->output.arg, &e);
 }
 
-static bool element_read(struct slice element, struct sip_name_addr *ret_addr,
-			 struct sip_uri *ret_uri)
+static bool element_read(struct slice element, struct sip_uri *ret_uri)
 {
 	struct sip_name_addr addr = {0};
+	bool read;
 
 	if (sip_name_addr_parse(element, &addr))
 		return false;
-	if (sip_uri_parse(addr.uri, ret_uri)) {
-		sip_name_addr_free(&addr);
-		return false;
-	}
-	*ret_addr = addr;
-	return true;
+	read = sip_uri_parse(addr.uri, ret_uri) == 0;
+	sip_name_addr_free(&addr);
+	return read;
 }
 
-bool route_element(const struct sip_msg *msg, unsigned place, struct sip_name_addr *ret_addr,
-		   struct sip_uri *ret_uri)
+bool route_next(struct sip_walk *routes, struct sip_uri *ret_uri)
 {
-	for (int i = msg->first[SIP_ROUTE]; i >= 0; i = sip_msg_next(msg, SIP_ROUTE, i)) {
-		struct slice element;
-		size_t position = 0;
+	struct slice element;
 
-		while (sip_list_next(msg->headers[i].value, &position, &element))
-			if (place-- == 0)
-				return element_read(element, ret_addr, ret_uri);
-	}
-	return false;
+	return sip_walk_next(routes, &element) && element_read(element, ret_uri);
 }
 
 static bool element_is_own(struct proxy *proxy, struct slice element)
 {
-	struct sip_name_addr addr;
 	struct sip_uri uri = {0};
-	bool own;
+	bool own = element_read(element, &uri) && uri_is_local(proxy, &uri);
 
-	if (!element_read(element, &addr, &uri))
-		return false;
-	own = uri_is_local(proxy, &uri);
 	sip_uri_free(&uri);
-	sip_name_addr_free(&addr);
 	return own;
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lower-case hex of {version, trunk id, caller, upstream, tag}; an endpoint is {family, port,
- * address}. Numbers are in network order. */
+/* Lower-case hex of {version, trunk id, user id, issue time, caller, upstream, tag}; an
+ * endpoint is {family, port, address}. Numbers are in network order. */
 #include "proxy/token.h"
 
 #include <errno.h>
 
 #include "proxy/mac.h"
 
-#define TOKEN_VERSION 1
-#define TOKEN_BODY_MAX (1 + 8 + 2 * (1 + 2 + 16))
+#define TOKEN_VERSION 2
+#define TOKEN_FIXED (1 + 8 + 8 + 4)
+#define TOKEN_BODY_MAX (TOKEN_FIXED + 2 * (1 + 2 + 16))
 #define TOKEN_TAG_BYTES (sizeof(uint64_t))
 
 _Static_assert(2 * (TOKEN_BODY_MAX + TOKEN_TAG_BYTES) < TOKEN_TEXT_SIZE, "token text");
@@ -77,6 +78,8 @@ void token_write(const uint8_t *key, const struct token *token, const struct tok
 
 	n += put_number(body, TOKEN_VERSION, 1);
 	n += put_number(body + n, (uint64_t)token->trunk_id, 8);
+	n += put_number(body + n, (uint64_t)token->user_id, 8);
+	n += put_number(body + n, token->issued_s, 4);
 	n += put_endpoint(body + n, &token->caller);
 	n += put_endpoint(body + n, &token->upstream);
 	hex_encode(body, n, ret_text);
@@ -86,11 +89,13 @@ void token_write(const uint8_t *key, const struct token *token, const struct tok
 static int token_decode(const uint8_t *body, size_t n, struct token *ret_token)
 {
 	struct token token = {0};
-	size_t at = 9, used;
+	size_t at = TOKEN_FIXED, used;
 
 	if (n < at || body[0] != TOKEN_VERSION)
 		return -EINVAL;
 	token.trunk_id = (int64_t)get_number(body + 1, 8);
+	token.user_id = (int64_t)get_number(body + 9, 8);
+	token.issued_s = (uint32_t)get_number(body + 17, 4);
 	used = get_endpoint(body + at, n - at, &token.caller);
 	if (!used)
 		return -EINVAL;

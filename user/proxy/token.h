@@ -14,6 +14,8 @@
 /* What the token says. */
 struct token {
 	int64_t trunk_id;
+	int64_t user_id;	  /* who authenticated the first request; 0 = nobody */
+	uint32_t issued_s;	  /* seconds since 1970 */
 	struct endpoint caller;	  /* where the first request came from */
 	struct endpoint upstream; /* where it went */
 };

@@ -422,3 +422,16 @@ struct slice sip_msg_value(const struct sip_msg *msg, enum sip_header_id id)
 
 	return index < 0 ? (struct slice){NULL, 0} : msg->headers[index].value;
 }
+
+bool sip_walk_next(struct sip_walk *walk, struct slice *ret_element)
+{
+	while (walk->header >= 0) {
+		struct slice value = walk->msg->headers[walk->header].value;
+
+		if (sip_list_next(value, &walk->position, ret_element))
+			return true;
+		walk->header = sip_msg_next(walk->msg, walk->id, walk->header);
+		walk->position = 0;
+	}
+	return false;
+}

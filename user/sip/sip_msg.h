@@ -85,6 +85,16 @@ struct slice sip_msg_value(const struct sip_msg *msg, enum sip_header_id id);
  * empty: "a,,b" has three, "a," two. */
 bool sip_list_next(struct slice value, size_t *position, struct slice *ret_element);
 
+/* Walks the elements of all header fields with one id, in order. */
+struct sip_walk {
+	const struct sip_msg *msg;
+	enum sip_header_id id;
+	int header;
+	size_t position;
+};
+#define SIP_WALK(m, i) ((struct sip_walk){.msg = (m), .id = (i), .header = (m)->first[i]})
+bool sip_walk_next(struct sip_walk *walk, struct slice *ret_element);
+
 /* The enum of a method token (case matters, RFC 3261 §7.1). */
 enum sip_method sip_method_of(struct slice token);
 enum sip_header_id sip_header_id_of(struct slice name);
