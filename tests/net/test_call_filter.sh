@@ -39,7 +39,7 @@ customer() { # SCENARIO [OPTION...]
 }
 
 guesser() {
-	customer call_wrong -i $guesser -p 5066 -ap Wrong1Password -timeout 2
+	customer call_wrong -i $guesser -p 5066 -ap Wrong1Password -max_invite_retrans 1
 }
 
 call() {
