@@ -45,7 +45,8 @@ FUZZ_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.
 BENCH_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 TOOL_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all deps test check fuzz bench demo lab run install uninstall clean help programs tools tests
+.PHONY: all deps test check fuzz bench demo lab run install uninstall clean help programs tools tests \
+	kernel-test
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -81,6 +82,10 @@ tests: $(UNIT_BIN) $(BPF_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 fuzz: $(FUZZ_BIN) ## fuzz every input surface; SECONDS_EACH=60
 	$(Q)BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS_EACH),60)
 
+kernel-test: deps ## test on Debian 12's own kernel, in virtual machines (some minutes)
+	$(Q)$(MAKE) --no-print-directory programs tests $(BUILD)/tests/kernel/neighbour.bpf.o
+	$(Q)BUILD=$(BUILD) tests/kernel/run
+
 bench: deps ## measure, and print a table
 	$(Q)$(MAKE) --no-print-directory programs $(BENCH_BIN) $(TOOL_BIN)
 	$(Q)BUILD=$(BUILD) tests/bench/run
@@ -93,6 +98,11 @@ $(BUILD)/sipward.bpf.o: $(BPF_DEPS)
 	@mkdir -p $(@D)
 	$(Q)$(BPF_CC) -c bpf/sipward.bpf.c -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
+
+$(BUILD)/tests/kernel/%.bpf.o: tests/kernel/%.bpf.c vmlinux.h
+	$(say) BPF $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -O2 -g -std=gnu11 $(WARNINGS) -I. -c $< -o $@
 
 $(BUILD)/sipward.skel.h: $(BUILD)/sipward.bpf.o
 	$(say) SKEL $@
@@ -181,6 +191,6 @@ clean: ## remove $(BUILD)
 	rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

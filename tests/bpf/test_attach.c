@@ -338,8 +338,8 @@ static void replace_completes_what_a_kill_interrupted(void **state)
 
 	(void)state;
 	attach_ok("gate0", false);
-	RUN("mkdir %s && mv %s/link-* %s && rm -r %s && mv %s %s", new_dir, pin_dir, new_dir,
-	    pin_dir, new_dir, pin_dir);
+	RUN("mkdir %s && find %s -name 'link-*' -exec mv {} %s \\; && rm -r %s && mv %s %s",
+	    new_dir, pin_dir, new_dir, pin_dir, new_dir, pin_dir);
 	attach_ok("gate0", true);
 	filter = open_ok(NULL);
 	filter_close(filter);
