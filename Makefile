@@ -99,11 +99,6 @@ $(BUILD)/sipward.bpf.o: $(BPF_DEPS)
 	$(Q)$(BPF_CC) -c bpf/sipward.bpf.c -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 
-$(BUILD)/tests/kernel/%.bpf.o: tests/kernel/%.bpf.c vmlinux.h
-	$(say) BPF $@
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -O2 -g -std=gnu11 $(WARNINGS) -I. -c $< -o $@
-
 $(BUILD)/sipward.skel.h: $(BUILD)/sipward.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name sipward_bpf > $@

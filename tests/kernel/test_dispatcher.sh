@@ -77,6 +77,16 @@ replace_often() {
 	gate attach gate0 --replace && gate attach gate0 --replace && gate attach gate0 --replace
 }
 
+# A replacement takes about a second here.
+replace_and_kill() {
+	local seconds
+	for seconds in 0.5 0.6 0.7 0.8 0.9 1.0 1.1; do
+		in_ns gate timeout -s KILL "$seconds" "$BUILD/sipward" --state "$tmp/state" \
+			--pin-dir "$pin_dir" attach gate0 --replace
+	done
+	gate attach gate0 --replace
+}
+
 # What the filter does between its neighbours, whoever attached it.
 works() { # WAY
 	check_eq "$1: the order is by priority" "$(order)" "10:neighbour 50:sipward 90:neighbour"
@@ -120,6 +130,8 @@ check_eq "both meet a packet" "$(send)" "1 1"
 check_exit "sipward attach joins them" 0 "dispatcher" gate attach gate0
 works "sipward attach"
 check_exit "attaching twice is refused" 4 "already" gate attach gate0
+unfiltered_during "killed replacements" replace_and_kill
+check_eq "after kills: one copy is left" "$(order)" "10:neighbour 50:sipward 90:neighbour"
 check "detach" gate detach gate0
 left_alone "detach"
 
@@ -141,7 +153,21 @@ in_ns gate xdp-loader unload gate0 --id "$(programs | awk '$1 == 90 { print $3 }
 check_eq "another leaves" "$(order)" "10:neighbour 50:sipward"
 check_match "the filter stays" "$(gate status)" "gate0: native, .*dispatcher"
 in_ns gate xdp-loader unload gate0 --all
-check_exit "unloaded by others: status says so" 0 "interface +none" gate status
+check_exit "taken off by others: status says so" 0 "interface +none" gate status
 check_exit "and attach finds its maps again" 0 "dispatcher" gate attach gate0
 check "detach, the last" gate detach gate0
 check_match "no dispatcher is left" "$(in_ns gate xdp-loader status gate0)" "No XDP program"
+
+in_ns gate xdp-loader load -m skb -P 90 gate0 "$neighbour"
+check_exit "generic neighbours: native is refused" 4 "generic mode, which can not be changed" \
+	gate attach gate0 --mode native
+check_exit "generic neighbours: attach joins them" 0 "generic, .*dispatcher" gate attach gate0
+check_eq "generic neighbours: the order" "$(order)" "50:sipward 90:neighbour"
+check "generic neighbours: replace" gate attach gate0 --replace
+check "generic neighbours: detach" gate detach gate0
+check_eq "generic neighbours: they are left alone" "$(order)" "90:neighbour"
+in_ns gate xdp-loader unload gate0 --all
+
+in_ns gate ip link set dev gate0 xdp obj "$neighbour" sec xdp
+check_exit "a program outside the dispatcher is named" 4 '"neighbour".*xdp off' gate attach gate0
+check_exit "doctor says what mends it" 1 'ip link set dev gate0 xdp off' gate doctor gate0

@@ -65,6 +65,15 @@ static int dispatcher_leave(unsigned ifindex, uint32_t program_id, enum filter_x
 	return rc;
 }
 
+/* Takes the program that joined last off again. */
+static void dispatcher_undo(unsigned ifindex, enum filter_xdp_mode mode)
+{
+	struct interface now;
+
+	if (!interface_inspect(ifindex, &now) && now.ours_count)
+		dispatcher_leave(ifindex, now.ours[0], mode);
+}
+
 /* libxdp attaches a program alone, by netlink, where its dispatcher does not work. Then a link of
  * our own is better. */
 static int dispatcher_check(unsigned ifindex, enum filter_xdp_mode mode)
@@ -72,13 +81,19 @@ static int dispatcher_check(unsigned ifindex, enum filter_xdp_mode mode)
 	struct interface now;
 	int rc = interface_inspect(ifindex, &now);
 
-	if (rc)
+	if (rc || now.is_dispatcher)
 		return rc;
-	if (now.is_dispatcher)
-		return 0;
-	if (now.ours_count)
-		dispatcher_leave(ifindex, now.ours[0], mode);
+	dispatcher_undo(ifindex, mode);
 	return -EOPNOTSUPP;
+}
+
+static int dispatcher_leave_all(const struct live *live, enum filter_xdp_mode mode)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < live->before.ours_count; i++)
+		rc = dispatcher_leave(live->ifindex, live->before.ours[i], mode);
+	return rc;
 }
 
 static int dispatcher_join(const struct live *live, struct sipward_bpf *object,
@@ -109,9 +124,12 @@ static int switch_in_dispatcher(const struct live *live, enum filter_xdp_mode mo
 	rc = object_use_object(copy, live->object, NULL);
 	if (!rc)
 		rc = dispatcher_join(live, copy, mode);
-	for (unsigned i = 0; !rc && i < live->before.ours_count; i++)
-		rc = dispatcher_leave(live->ifindex, live->before.ours[i], mode);
 	object_close(copy);
+	if (rc)
+		return rc;
+	rc = dispatcher_leave_all(live, mode);
+	if (rc)
+		dispatcher_undo(live->ifindex, mode);
 	return rc;
 }
 
