@@ -76,7 +76,8 @@ static void configuration_errors_name_line_field_value_and_rule(void **state)
 	    {"[sipwardd]\ncolour = red\n",
 	     "test.conf:2: unknown key 'colour': there are interface"},
 	    {"[other]\nlisten = udp:1.2.3.4\n", "test.conf:2: key 'listen' is in section [other]"},
-	    {"listen = udp:1.2.3.4\n", "test.conf:1: key 'listen' is in section []"},
+	    {"listen = udp:1.2.3.4\n",
+	     "test.conf:1: key 'listen' stands before the line [sipwardd]"},
 	    {"[sipwardd]\n\nlisten = tcp:1.2.3.4\n",
 	     "test.conf:3: listen 'tcp:1.2.3.4' is not udp:"},
 	    {"[sipwardd]\nlisten = udp:host\n", "listen 'udp:host' is not udp:"},
@@ -86,12 +87,19 @@ static void configuration_errors_name_line_field_value_and_rule(void **state)
 	    {"[sipwardd]\ninterface = much-too-long-name\n", "is longer than 15 bytes"},
 	    {"[sipwardd]\ninterface =\n", "interface is empty"},
 	    {"[sipwardd]\nnonsense\n", "test.conf:2: not a [section] or a key = value"},
+	    {"[sipwardd\nlog_level = loud\n", "test.conf:1: not a [section]"},
+	    {"[sipwardd]\nlog_level = loud\nnonsense\n", "test.conf:2: log_level 'loud'"},
+	    {"[sipwardd]\nstate = /s\nstate = /t\n", "test.conf:3: state '/t' is given a second"},
+	    {"[sipwardd]\nstate = /s\n log_level = loud\n", "test.conf:3: log_level 'loud'"},
+	    {"[sipwardd]\nlisten = udp:1.2.3.4\nlisten = udp:1.2.3.4:5060\n",
+	     "test.conf:3: listen 'udp:1.2.3.4:5060' is given twice"},
 	};
 	struct fixture *f = *state;
 	struct config config;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_refused(f, -EINVAL, cases[i].words, read_text(f, cases[i].text, &config));
+	assert_refused(f, -EISDIR, "is a directory", config_read(f->dir, &config, &f->err));
 	assert_refused(f, -ENOENT, "/nonexistent/x.conf",
 		       config_read("/nonexistent/x.conf", &config, &f->err));
 }

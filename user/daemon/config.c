@@ -5,6 +5,7 @@
 #include <ini.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SIP_PORT 5060
 
@@ -26,17 +27,6 @@ void config_complete(struct config *config)
 	config->listen_count = 2;
 }
 
-static int set_text(char *field, size_t size, const char *key, const char *value, struct error *err)
-{
-	if (!value[0])
-		return error_set(err, -EINVAL, "%s is empty: leave the line out instead", key);
-	if (strlen(value) >= size)
-		return error_set(err, -EINVAL, "%s '%s' is longer than %zu bytes", key, value,
-				 size - 1);
-	memcpy(field, value, strlen(value) + 1);
-	return 0;
-}
-
 static int set_listen(struct config *config, const char *value, struct error *err)
 {
 	struct endpoint e;
@@ -46,6 +36,9 @@ static int set_listen(struct config *config, const char *value, struct error *er
 				 "listen '%s' is not udp:ADDRESS or udp:ADDRESS:PORT "
 				 "(IPv6 in brackets where a port follows)",
 				 value);
+	for (unsigned i = 0; i < config->listen_count; i++)
+		if (endpoint_eq(&config->listen[i], &e))
+			return error_set(err, -EINVAL, "listen '%s' is given twice", value);
 	if (config->listen_count == CONFIG_LISTEN_MAX)
 		return error_set(err, -EINVAL, "listen '%s' is one too many: at most %d", value,
 				 CONFIG_LISTEN_MAX);
@@ -85,63 +78,184 @@ static int set_log_format(struct config *config, const char *value, struct error
 	return 0;
 }
 
-int config_set(struct config *config, const char *key, const char *value, struct error *err)
-{
-	if (strcmp(key, "interface") == 0)
-		return set_text(config->interface, sizeof(config->interface), key, value, err);
-	if (strcmp(key, "upstream") == 0)
-		return set_text(config->upstream, sizeof(config->upstream), key, value, err);
-	if (strcmp(key, "state") == 0)
-		return set_text(config->state_dir, sizeof(config->state_dir), key, value, err);
-	if (strcmp(key, "pin_dir") == 0)
-		return set_text(config->pin_dir, sizeof(config->pin_dir), key, value, err);
-	if (strcmp(key, "listen") == 0)
-		return set_listen(config, value, err);
-	if (strcmp(key, "log_level") == 0)
-		return set_log_level(config, value, err);
-	if (strcmp(key, "log_format") == 0)
-		return set_log_format(config, value, err);
-	return error_set(err, -EINVAL,
-			 "unknown key '%s': there are interface, upstream, listen, state, pin_dir, "
-			 "log_level, log_format",
-			 key);
-}
-
-struct reading {
-	struct config *config;
-	struct error error;
-	bool failed;
+/* A key with a setter, or a text of at most size - 1 bytes. */
+struct key {
+	const char *name;
+	int (*set)(struct config *config, const char *value, struct error *err);
+	size_t offset, size;
+	bool repeats;
 };
 
-/* Called by inih for each line; 0 is an error at that line. The first one counts. */
-static int on_line(void *arg, const char *section, const char *name, const char *value)
+#define TEXT_KEY(name_, field)                                                                     \
+	{                                                                                          \
+		.name = (name_), .offset = offsetof(struct config, field),                         \
+		.size = sizeof(((struct config *)0)->field)                                        \
+	}
+
+static const struct key keys[] = {
+    TEXT_KEY("interface", interface),
+    TEXT_KEY("upstream", upstream),
+    {.name = "listen", .set = set_listen, .repeats = true},
+    TEXT_KEY("state", state_dir),
+    TEXT_KEY("pin_dir", pin_dir),
+    {.name = "log_level", .set = set_log_level},
+    {.name = "log_format", .set = set_log_format},
+};
+
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+static int set_text(struct config *config, const struct key *key, const char *value,
+		    struct error *err)
+{
+	if (!value[0])
+		return error_set(err, -EINVAL, "%s is empty: leave the line out instead",
+				 key->name);
+	if (strlen(value) >= key->size)
+		return error_set(err, -EINVAL, "%s '%s' is longer than %zu bytes", key->name, value,
+				 key->size - 1);
+	memcpy((char *)config + key->offset, value, strlen(value) + 1);
+	return 0;
+}
+
+static const struct key *key_find(const char *name)
+{
+	for (size_t i = 0; i < KEYS; i++)
+		if (strcmp(name, keys[i].name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+int config_set(struct config *config, const char *name, const char *value, struct error *err)
+{
+	const struct key *key = key_find(name);
+
+	if (!key)
+		return error_set(
+		    err, -EINVAL,
+		    "unknown key '%s': there are interface, upstream, listen, state, pin_dir, "
+		    "log_level, log_format",
+		    name);
+	return key->set ? key->set(config, value, err) : set_text(config, key, value, err);
+}
+
+/* ---- the file ---- */
+
+struct reading {
+	FILE *file;
+	struct config *config;
+	int line; /* the one that was read last */
+	bool given[KEYS];
+	int bad_line; /* the first that can not be taken, 0 = none so far */
+	struct error error;
+};
+
+static void refuse(struct reading *reading, const struct error *why)
+{
+	if (reading->bad_line)
+		return;
+	reading->bad_line = reading->line;
+	reading->error = *why;
+}
+
+static void skip_rest(FILE *file)
+{
+	int c;
+
+	do
+		c = fgetc(file);
+	while (c != '\n' && c != EOF);
+}
+
+/* Hands inih one whole line at a time, so that ours and its line numbers agree: it would take the
+ * rest of a long line for another one, and an indented line for more of the value above it. */
+static char *read_line(char *line, int size, void *arg)
 {
 	struct reading *reading = arg;
+	struct error why;
+	size_t n, blanks;
+	bool whole;
 
-	if (reading->failed)
-		return 0;
+	if (!fgets(line, size, reading->file))
+		return NULL;
+	reading->line++;
+	n = strlen(line);
+	whole = n < (size_t)size - 1 || line[n - 1] == '\n' || feof(reading->file);
+	blanks = strspn(line, " \t");
+	memmove(line, line + blanks, n - blanks + 1);
+	if (whole)
+		return line;
+	skip_rest(reading->file);
+	error_set(&why, -EINVAL, "the line is longer than %d bytes", size - 2);
+	if (!strchr("#;", line[0]))
+		refuse(reading, &why);
+	return line;
+}
+
+static int take(struct reading *reading, const char *section, const char *name, const char *value,
+		struct error *err)
+{
+	const struct key *key = key_find(name);
+	bool *given = key ? &reading->given[key - keys] : NULL;
+
+	if (!section[0])
+		return error_set(err, -EINVAL, "key '%s' stands before the line [sipwardd]", name);
 	if (strcmp(section, "sipwardd") != 0)
-		reading->failed =
-		    error_set(&reading->error, -EINVAL,
-			      "key '%s' is in section [%s]: the only section is [sipwardd]", name,
-			      section) != 0;
-	else
-		reading->failed = config_set(reading->config, name, value, &reading->error) != 0;
-	return !reading->failed;
+		return error_set(err, -EINVAL,
+				 "key '%s' is in section [%s]: the only section is [sipwardd]",
+				 name, section);
+	if (given && *given && !key->repeats)
+		return error_set(err, -EINVAL, "%s '%s' is given a second time", name, value);
+	if (given)
+		*given = true;
+	return config_set(reading->config, name, value, err);
+}
+
+/* Called by inih for each key; 0 is an error at that line. */
+static int on_key(void *arg, const char *section, const char *name, const char *value)
+{
+	struct reading *reading = arg;
+	struct error why;
+
+	if (take(reading, section, name, value, &why) == 0)
+		return 1;
+	refuse(reading, &why);
+	return 0;
+}
+
+/* fopen takes a directory, and reading it would look like an empty file. */
+static int open_file(const char *path, FILE **ret_file, struct error *err)
+{
+	FILE *file = fopen(path, "re");
+	struct stat st;
+
+	if (!file)
+		return error_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
+		fclose(file);
+		return error_set(err, -EISDIR, "%s is a directory, not a configuration file", path);
+	}
+	*ret_file = file;
+	return 0;
 }
 
 int config_read(const char *path, struct config *config, struct error *err)
 {
 	struct reading reading = {.config = config};
-	FILE *file = fopen(path, "re");
-	int line;
+	int rc = open_file(path, &reading.file, err);
+	int line, failed;
 
-	if (!file)
-		return error_set(err, -errno, "%s: %s", path, strerror(errno));
-	line = ini_parse_file(file, on_line, &reading);
-	fclose(file);
-	if (reading.failed)
-		return error_set(err, -EINVAL, "%s:%d: %s", path, line, reading.error.text);
+	if (rc)
+		return rc;
+	line = ini_parse_stream(read_line, &reading, on_key, &reading);
+	failed = ferror(reading.file) ? errno : 0;
+	fclose(reading.file);
+	if (failed)
+		return error_set(err, -EIO, "%s: can not be read: %s", path, strerror(failed));
+	if (line < 0)
+		return error_set(err, -ENOMEM, "%s: out of memory", path);
+	if (reading.bad_line && (!line || reading.bad_line <= line))
+		return error_set(err, -EINVAL, "%s:%d: %s", path, reading.bad_line,
+				 reading.error.text);
 	if (line)
 		return error_set(err, -EINVAL, "%s:%d: not a [section] or a key = value", path,
 				 line);
