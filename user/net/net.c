@@ -53,10 +53,8 @@ static void enlarge_buffers(int fd)
 
 static int set_options(int fd, unsigned family)
 {
-	int rc = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	int rc;
 
-	if (rc)
-		return rc;
 	enlarge_buffers(fd);
 	if (family == 6) {
 		rc = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -87,6 +85,21 @@ static int bind_udp(int fd, const struct endpoint *listen, struct endpoint *ret_
 	return endpoint_from_sockaddr((struct sockaddr *)&sa, ret_bound);
 }
 
+static int explain_bind(const char *address, int rc, struct error *err)
+{
+	if (rc == -EADDRINUSE)
+		return error_set(err, rc,
+				 "listen udp:%s: another program has this port (ss -lunp tells "
+				 "which), or another listen line covers it",
+				 address);
+	if (rc == -EADDRNOTAVAIL)
+		return error_set(err, rc,
+				 "listen udp:%s: no interface has this address (ip addr lists "
+				 "those there are)",
+				 address);
+	return error_set(err, rc, "listen udp:%s: %s", address, strerror(-rc));
+}
+
 int net_listen_udp(struct net *net, const struct endpoint *listen, struct error *err)
 {
 	char text[ENDPOINT_TEXT_SIZE];
@@ -106,7 +119,7 @@ int net_listen_udp(struct net *net, const struct endpoint *listen, struct error 
 		rc = bind_udp(s->fd, listen, &s->bound);
 	if (rc) {
 		close(s->fd);
-		return error_set(err, rc, "listen udp:%s: %s", text, strerror(-rc));
+		return explain_bind(text, rc, err);
 	}
 	s->wildcard = ip_is_any(&s->bound.ip);
 	net->socket_count++;

@@ -32,7 +32,8 @@ struct net_packet {
 
 struct net;
 
-/* A set of listening UDP sockets, non-blocking, with SO_REUSEPORT, IP_PKTINFO/IPV6_RECVPKTINFO. */
+/* A set of listening UDP sockets, non-blocking, with IP_PKTINFO/IPV6_RECVPKTINFO. An address that
+ * another program has is refused (-EADDRINUSE): sharing it would lose us half of the calls. */
 int net_create(struct net **ret_net);
 void net_free(struct net *net);
 int net_listen_udp(struct net *net, const struct endpoint *listen, struct error *err);
