@@ -119,7 +119,8 @@ static int detach_locked(const struct pins *pins, const char *ifname, struct err
 	int rc = filter_attachments(pins->dir, all, ATTACHMENTS_MAX, &n);
 
 	if (rc)
-		return error_set(err, rc, "can not look at the interfaces: %s", strerror(-rc));
+		return error_set(err, rc, "can not look at the programs of the interfaces: %s%s",
+				 strerror(-rc), rc == -EPERM ? " (it takes root)" : "");
 	rc = choose(all, n < ATTACHMENTS_MAX ? n : ATTACHMENTS_MAX, ifname, &attachment, err);
 	if (!rc)
 		rc = live_off(attachment, err);

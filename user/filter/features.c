@@ -79,15 +79,17 @@ const char *features_capabilities_missing(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {0};
-	bool bpf, net;
+	bool admin, net;
 
 	if (syscall(SYS_capget, &header, data))
 		return NULL; /* the kernel will say so itself */
-	bpf = has_capability(data, CAP_BPF) || has_capability(data, CAP_SYS_ADMIN);
+	/* It includes CAP_BPF and CAP_PERFMON; those two alone load programs, but the kernel lets
+	 * nobody with them find out what an interface holds. */
+	admin = has_capability(data, CAP_SYS_ADMIN);
 	net = has_capability(data, CAP_NET_ADMIN);
-	if (!bpf && !net)
-		return "CAP_BPF and CAP_NET_ADMIN";
-	if (!bpf)
-		return "CAP_BPF";
+	if (!admin && !net)
+		return "CAP_NET_ADMIN and CAP_SYS_ADMIN (CAP_BPF does not suffice)";
+	if (!admin)
+		return "CAP_SYS_ADMIN (CAP_BPF does not suffice)";
 	return net ? NULL : "CAP_NET_ADMIN";
 }

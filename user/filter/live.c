@@ -260,10 +260,11 @@ static int explain_failure(const struct live *live, enum filter_attach_request m
 	if (rc == -ENODEV || rc == -ENXIO || !if_indextoname(live->ifindex, name))
 		return error_set(err, -ENODEV, "the interface vanished while attaching");
 	if (rc == -EPERM)
-		return error_set(err, rc,
-				 "attaching to %s is not permitted: it takes root, or CAP_BPF and "
-				 "CAP_NET_ADMIN",
-				 name);
+		return error_set(
+		    err, rc,
+		    "attaching to %s is not permitted, with all capabilities: a container "
+		    "or a security module forbids it",
+		    name);
 	if (rc == -EBUSY || rc == -EEXIST)
 		return error_set(err, -EEXIST,
 				 "another process attached an XDP program to %s meanwhile", name);
@@ -305,7 +306,9 @@ int live_result(struct live *live, struct filter_attachment *ret_attachment, str
 	if (!rc && !now.ours_count)
 		rc = -ENODEV;
 	if (rc)
-		return error_set(err, rc, "the interface vanished, or lost the program again: %s",
+		return error_set(err, rc,
+				 "the interface vanished, or lost the program again, right after "
+				 "it was attached: %s",
 				 strerror(-rc));
 	*ret_attachment = interface_attachment(live->ifindex, &now, now.ours[0]);
 	return 0;

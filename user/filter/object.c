@@ -174,8 +174,8 @@ int object_load(struct sipward_bpf *object, struct error *err)
 	if (rc == -EPERM)
 		return error_set(
 		    err, rc,
-		    "loading the program is not permitted: it takes root, or CAP_BPF and "
-		    "CAP_NET_ADMIN (%s)",
+		    "loading the program is not permitted, with all capabilities: a container, a "
+		    "security module or a locked-down kernel forbids it (%s)",
 		    libbpf_log_caught());
 	error_set(err, rc, "the kernel refuses the program: %s", libbpf_log_caught());
 	missing = features_missing();
