@@ -141,10 +141,12 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 		d->policy = news.policy;
 		replay_set_lifetime(d->replay, policy_settings(d->policy)->nonce_lifetime_s);
 	}
-	if (news.reloaded) {
+	if (news.reloaded && !news.policy)
+		log_error("reload_failed", LOG_STR("effect", "goes on with what it has"));
+	else if (news.reloaded)
 		log_info("reloaded", LOG_INT("generation", (int64_t)policy_generation(d->policy)));
+	if (news.reloaded)
 		sd_notify(0, "READY=1");
-	}
 }
 
 /* ---- signals ---- */

@@ -48,24 +48,33 @@ int guard_store(const struct config *config, struct store **ret_store, struct er
 
 static int find_default(const struct store_trunk *trunk, void *arg)
 {
-	bool *found = arg;
+	if (strcmp(trunk->domain, "*") != 0 || trunk->user[0])
+		return 0;
+	*(struct store_trunk *)arg = *trunk;
+	return 1;
+}
 
-	if (strcmp(trunk->domain, "*") == 0 && !trunk->user[0])
-		*found = true;
-	return 0;
+/* Who changes the file and sees no change is told why. */
+static void compare_upstream(const struct config *config, const struct store_trunk *trunk)
+{
+	if (strcmp(trunk->upstream, config->upstream) != 0)
+		log_warning("upstream_ignored", LOG_STR("upstream", config->upstream),
+			    LOG_STR("trunk", trunk->name), LOG_STR("has", trunk->upstream),
+			    LOG_STR("mend", "sipward trunk set TRUNK --upstream URI"));
 }
 
 int guard_default_trunk(const struct config *config, struct store *store, struct error *err)
 {
 	struct store_trunk trunk;
-	bool found = false;
 	int rc;
 
 	if (!config->upstream[0])
 		return 0;
-	rc = store_trunk_each(store, find_default, &found, err);
-	if (rc || found)
-		return rc;
+	rc = store_trunk_each(store, find_default, &trunk, err);
+	if (rc > 0)
+		compare_upstream(config, &trunk);
+	if (rc)
+		return rc < 0 ? rc : 0;
 	store_trunk_defaults(&trunk);
 	snprintf(trunk.name, sizeof(trunk.name), "default");
 	snprintf(trunk.domain, sizeof(trunk.domain), "*");

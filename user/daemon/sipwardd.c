@@ -31,9 +31,8 @@ static const char help[] =
     "Options count over the file. SIGHUP resolves the upstreams' names again and reads the store;\n"
     "SIGUSR1 logs the counters; SIGTERM stops. The filter stays attached.\n"
     "\n"
-    "Exit codes: 0 stopped, 1 failed, 2 wrong option or configuration, 3 another sipwardd works "
-    "on\n"
-    "the state directory.\n";
+    "Exit codes: 0 stopped, 1 failed, 2 wrong option or configuration, 3 in use by another: the\n"
+    "state directory, an address to listen on, or the interface.\n";
 
 enum option_id { OPT_CONFIG = 256, OPT_SET, OPT_LOG_JSON, OPT_HELP, OPT_VERSION };
 
@@ -139,6 +138,20 @@ static int read_file(struct arguments *args)
 	return rc ? usage_error(&err) : -1;
 }
 
+static int exit_code(int rc)
+{
+	switch (rc) {
+	case -EINVAL:
+		return EXIT_USAGE;
+	case -EBUSY:
+	case -EADDRINUSE:
+	case -EEXIST:
+		return EXIT_IN_USE;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments args = {0};
@@ -159,5 +172,5 @@ int main(int argc, char **argv)
 	if (!rc)
 		return EXIT_STOPPED;
 	log_error("failed", LOG_STR("error", err.text));
-	return rc == -EBUSY ? EXIT_IN_USE : EXIT_FAILED;
+	return exit_code(rc);
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -28,8 +29,9 @@ struct watch {
 	uint64_t generation;
 	bool pinned;	  /* maps were in the pin directory when we last looked */
 	unsigned lost;	  /* looks in a row at an interface without the filter, at most 3 */
-	int attach_error; /* of the last try to put it back; told once */
-	bool stale;	  /* the maps or the snapshot did not follow the store; try again */
+	int attach_error; /* of the last try to put it back; told once, like the others */
+	int store_error, sync_error;
+	bool stale; /* the maps or the snapshot did not follow the store; try again */
 
 	pthread_mutex_t lock; /* over what follows */
 	bool stop, reload;
@@ -77,6 +79,15 @@ static void publish(struct watch *watch, const struct watch_news *news)
 	signal_fd(watch->news_fd);
 }
 
+/* What fails each second is told once. */
+static bool is_new(int *last, int rc)
+{
+	bool news = rc && rc != *last;
+
+	*last = rc;
+	return news;
+}
+
 /* ---- the filter ---- */
 
 /* NULL: any. */
@@ -103,13 +114,15 @@ static void keep_attached(struct watch *watch)
 	if (watch->lost < 3)
 		watch->lost++;
 	if (watch->lost == 2)
-		log_error("filter_lost", LOG_STR("interface", config->interface));
+		log_error("filter_lost", LOG_STR("interface", config->interface),
+			  LOG_STR("effect", "nothing is filtered there"),
+			  LOG_STR("mend", "attached again once the interface is back"));
 	if (watch->lost < 2 || !if_nametoindex(config->interface))
 		return;
 	rc = guard_attach(config, watch->store, &err);
-	if (rc && rc != watch->attach_error)
-		log_error("attach_failed", LOG_STR("error", err.text));
-	watch->attach_error = rc;
+	if (is_new(&watch->attach_error, rc))
+		log_error("attach_failed", LOG_STR("error", err.text),
+			  LOG_STR("mend", "tried again each second; sipward doctor tells more"));
 }
 
 /* Finds the filter that is in force now. True if it is another one than before. */
@@ -167,13 +180,21 @@ static int sync_filter(struct watch *watch, bool full)
 	if (!watch->filter)
 		return 0;
 	rc = store_sync(watch->store, watch->filter, full, &done, &err);
-	if (rc)
+	if (is_new(&watch->sync_error, rc))
 		log_error("filter_sync_failed", LOG_STR("error", err.text));
-	else if (done.added + done.changed + done.removed)
+	if (!rc && done.added + done.changed + done.removed)
 		log_info("filter_synced", LOG_INT("added", (int64_t)done.added),
 			 LOG_INT("changed", (int64_t)done.changed),
 			 LOG_INT("removed", (int64_t)done.removed));
 	return rc;
+}
+
+static void store_failed(struct watch *watch, int rc, const char *why)
+{
+	if (is_new(&watch->store_error, rc))
+		log_error("store_failed", LOG_STR("error", why),
+			  LOG_STR("effect", "calls and filter go on with the rules of before"));
+	watch->stale = true;
 }
 
 /* The snapshot first: a customer just added must not be refused by the daemon once the filter lets
@@ -183,18 +204,23 @@ static void follow_store(struct watch *watch, bool reload, struct watch_news *ne
 	struct policy *policy;
 	struct error err;
 	uint64_t generation;
+	int rc;
 
-	if (store_generation(watch->store, &generation))
+	rc = store_generation(watch->store, &generation);
+	if (rc) {
+		store_failed(watch, rc, strerror(-rc));
 		return;
+	}
 	if (generation == watch->generation && !reload && !watch->stale)
 		return;
 	watch->stale = false;
 	if (generation != watch->generation || reload) {
-		if (policy_build(watch->store, &policy, &err)) {
-			log_error("policy_failed", LOG_STR("error", err.text));
-			watch->stale = true;
+		rc = policy_build(watch->store, &policy, &err);
+		if (rc) {
+			store_failed(watch, rc, err.text);
 			return;
 		}
+		watch->store_error = 0;
 		watch->generation = policy_generation(policy);
 		news->policy = policy;
 		log_info("policy", LOG_INT("generation", (int64_t)watch->generation));

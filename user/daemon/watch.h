@@ -30,7 +30,7 @@ int watch_fd(const struct watch *watch);
 struct watch_news {
 	struct policy *policy;
 	struct filter *filter;
-	bool reloaded; /* the reload asked for has been done */
+	bool reloaded; /* the reload asked for has been done, or failed: then policy is NULL */
 };
 void watch_take(struct watch *watch, struct watch_news *ret_news);
 
