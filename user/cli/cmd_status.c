@@ -37,6 +37,19 @@ static void set(struct status *status, const char *key, json_t *value)
 	json_object_set_new(status->object, key, value);
 }
 
+/* Pinned maps without a program: the interface has vanished, and took the program along. */
+static void add_no_interface(struct status *status)
+{
+	struct cli *cli = status->cli;
+	struct error err;
+	if (filter_open(cli->pin_dir, NULL, &cli->filter, &err) < 0)
+		line(status, "interface", "none; `sipward attach IF` attaches the filter");
+	else
+		line(status, "interface",
+		     "none has the filter, though its maps are kept: did the interface vanish? "
+		     "Once it is back sipwardd attaches again, or `sipward attach IF` does");
+}
+
 static int add_attachments(struct status *status)
 {
 	struct filter_attachment list[ATTACHMENTS_MAX];
@@ -45,10 +58,11 @@ static int add_attachments(struct status *status)
 	int rc = filter_attachments(status->cli->pin_dir, list, ATTACHMENTS_MAX, &n);
 	set(status, "attachments", rows);
 	if (rc < 0)
-		return cli_error(status->cli, rc, "can not look at the interfaces: %s",
-				 strerror(-rc));
+		return cli_error(
+		    status->cli, rc, "can not look at the XDP programs of the interfaces: %s%s",
+		    strerror(-rc), rc == -EPERM || rc == -EACCES ? " (it takes root)" : "");
 	if (!n)
-		line(status, "interface", "none; `sipward attach IF` attaches the filter");
+		add_no_interface(status);
 	for (size_t i = 0; i < n && i < ATTACHMENTS_MAX; i++) {
 		line(status, "interface", "%s: %s, attached %s, program %u", list[i].ifname,
 		     xdp_mode_name(list[i].mode), via_text(list[i].via), list[i].program_id);
@@ -127,7 +141,9 @@ static void add_step(struct status *status, uint64_t generation)
 	set(status, "filter_generation", json_integer((json_int_t)generation));
 	set(status, "in_step", json_boolean(in_step));
 	if (!status->cli->store)
-		line(status, "store", "none in %s", status->cli->state_dir);
+		line(status, "store", "%s %s",
+		     cli_store_exists(status->cli) ? "can not be read in" : "none in",
+		     status->cli->state_dir);
 	else if (in_step)
 		line(status, "store", "%s, generation %lld; the filter is in step",
 		     status->cli->state_dir, (long long)stored);
@@ -214,37 +230,67 @@ static int add_filter(struct status *status)
 	return 0;
 }
 
-static int add_all(struct status *status)
+static int add_stored(struct status *status)
 {
 	struct cli *cli = status->cli;
-	set(status, "state_dir", output_text(cli->state_dir));
-	set(status, "pin_dir", output_text(cli->pin_dir));
-	int rc = add_attachments(status);
-	if (rc == 0 && cli_store_exists(cli))
-		rc = cli_store(cli);
+	int rc = cli_store_exists(cli) ? cli_store(cli) : 0;
 	if (rc == 0 && cli->store)
 		rc = add_store(status);
-	if (rc < 0)
-		return rc;
-	rc = cli_filter(cli);
+	/* add_filter then tells what the filter goes by. */
+	if (rc < 0 && cli->store) {
+		store_close(cli->store);
+		cli->store = NULL;
+	}
+	return rc;
+}
+
+static int add_attached(struct status *status)
+{
+	int rc = cli_filter(status->cli);
 	if (rc == 0)
-		rc = add_filter(status);
-	else if (rc == -ENOENT)
-		rc = 0;
-	bool runs = cli_daemon_runs(cli);
+		return add_filter(status);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int add_daemon(struct status *status)
+{
+	bool runs = cli_daemon_runs(status->cli);
 	set(status, "daemon", json_boolean(runs));
 	line(status, "daemon", "%s", runs ? "running" : "not running");
-	return rc;
+	return 0;
+}
+
+/* In trouble the rest is what an operator needs: a section that fails does not hide the others. The
+ * first error is the command's. */
+static int add_all(struct status *status)
+{
+	static int (*const sections[])(struct status * status) = {add_attachments, add_stored,
+								  add_attached, add_daemon};
+	struct cli *cli = status->cli;
+	struct error first = {0};
+	int failed = 0;
+	set(status, "state_dir", output_text(cli->state_dir));
+	set(status, "pin_dir", output_text(cli->pin_dir));
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		int rc = sections[i](status);
+		if (rc == 0 || failed)
+			continue;
+		failed = rc;
+		first = cli->err;
+	}
+	cli->err = first;
+	return failed;
 }
 
 int cmd_status(struct cli *cli)
 {
 	struct status status = {.cli = cli, .object = json_object()};
-	int rc = add_all(&status);
-	if (rc == 0 && cli->json)
-		return output_json(cli, status.object);
-	if (rc == 0)
+	int failed = add_all(&status);
+	if (cli->json)
+		output_json(cli, status.object);
+	else
 		fputs(status.text, stdout);
-	json_decref(status.object);
-	return rc;
+	if (!cli->json)
+		json_decref(status.object);
+	return failed;
 }
