@@ -19,6 +19,7 @@ struct gate {
 	struct nonce_keys keys;
 	struct admission admission;
 	struct admission_result result;
+	const struct sip_msg *msg; /* the last request */
 	uint64_t now_s;
 	enum net_transport transport;
 };
@@ -183,6 +184,7 @@ static inline enum admission_cause gate_send(struct gate *gate, const char *sour
 	assert_int_equal(ip_parse(slice_from(source), &request.source.ip), 0);
 	request.source.port = 5060;
 	memset(&gate->result, 0xa5, sizeof(gate->result));
+	gate->msg = &msg;
 	admission_decide(&gate->admission, &request, &gate->result);
 	return gate->result.cause;
 }

@@ -382,6 +382,75 @@ static void causes_have_names(void **state)
 	assert_string_equal(admission_cause_name(ADMISSION_CAUSES), "unknown");
 }
 
+/* ---- what the operator is told ---- */
+
+static void assert_told(const struct gate *gate, const char *tried, const char *hint)
+{
+	const char *told = admission_hint(gate->policy, gate->msg, &gate->result);
+
+	assert_true(slice_eq(gate->result.tried, slice_from(tried)));
+	if (hint)
+		assert_string_equal(told, hint);
+	else
+		assert_null(told);
+}
+
+static void the_operator_is_told_whose_credentials_failed_and_why(void **state)
+{
+	struct gate *gate = *state;
+	struct client client = client_new("sip:1@cred.example");
+	char name[STORE_USER_SIZE + 20];
+
+	client_call(gate, UNLISTED, &client);
+	assert_told(gate, "alice", NULL);
+	client.nc = "00000002";
+	client.password = "Wr0ng-password";
+	assert_int_equal(client_send(gate, UNLISTED, &client), ADMISSION_BAD_CREDENTIALS);
+	assert_told(gate, "alice", NULL);
+	client.username = "mallory";
+	assert_int_equal(client_send(gate, UNLISTED, &client), ADMISSION_BAD_CREDENTIALS);
+	assert_told(gate, "mallory", "no such user");
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	client.username = name;
+	client_send(gate, UNLISTED, &client);
+	name[STORE_USER_SIZE] = '\0';
+	assert_told(gate, name, "no such user");
+	client.realm = "pbx.example";
+	assert_int_equal(client_send(gate, UNLISTED, &client), ADMISSION_NO_CREDENTIALS);
+	assert_told(gate, "", "credentials for another realm only");
+	assert_int_equal(gate_send(gate, UNLISTED, &client, ""), ADMISSION_NO_CREDENTIALS);
+	assert_told(gate, "", NULL);
+}
+
+static void the_operator_is_told_why_no_trunk_was_found(void **state)
+{
+	struct gate *gate = *state;
+	struct store_trunk trunk;
+	struct client client = client_new("sip:+12025550123@app.example");
+
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NO_TRUNK);
+	assert_told(gate, "", "no trunk for this domain");
+	store_trunk_defaults(&trunk);
+	strcpy(trunk.name, "app");
+	strcpy(trunk.domain, "app.example");
+	strcpy(trunk.user, "app1");
+	strcpy(trunk.upstream, "sip:198.51.100.1");
+	assert_ok(gate->f, store_trunk_create(gate->f->store, &trunk, &gate->f->err));
+	gate_build(gate);
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NO_TRUNK);
+	assert_told(gate, "", "number in the Request-URI where a trunk's user belongs");
+	client.target = "sip:app2@app.example";
+	gate_send(gate, LISTED, &client, "");
+	assert_told(gate, "", "no trunk for this domain");
+	client.target = "sip:1@none.example";
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NOT_REGISTERED);
+	assert_told(gate, "", "nothing is attached to the trunk");
+	client.target = "sip:1@addr.example";
+	assert_int_equal(gate_send(gate, UNLISTED, &client, ""), ADMISSION_ADDRESS_REFUSED);
+	assert_told(gate, "", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +471,8 @@ int main(void)
 	    GATE_TEST(forged_requests_never_lock_out_a_listed_source),
 	    GATE_TEST(over_tcp_the_same_requests_are_hard_evidence),
 	    GATE_TEST(without_memory_nobody_is_admitted_and_nothing_is_evidence),
+	    GATE_TEST(the_operator_is_told_whose_credentials_failed_and_why),
+	    GATE_TEST(the_operator_is_told_why_no_trunk_was_found),
 	    cmocka_unit_test(causes_have_names),
 	};
 

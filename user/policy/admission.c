@@ -204,6 +204,13 @@ unsigned admission_own_credentials(const struct policy_trunk *trunk, const struc
 	return n;
 }
 
+static void note_tried(struct admission_result *result, const struct credentials_outcome *outcome)
+{
+	memcpy(result->tried_text, outcome->name, outcome->name_n);
+	result->tried = (struct slice){result->tried_text, outcome->name_n};
+	result->tried_unknown = outcome->unknown;
+}
+
 /* Checks every set of credentials for our realms until one is right or the source is locked out.
  * Each wrong one counts: a request with ten guesses is ten failures. */
 static enum admission_cause check_credentials(struct decision *decision)
@@ -223,11 +230,16 @@ static enum admission_cause check_credentials(struct decision *decision)
 	result->consumed_count = n;
 	for (unsigned i = 0; i < n && best != ADMISSION_BY_CREDENTIAL && !result->locked_out; i++) {
 		struct slice value = request->msg->headers[own[i]].value;
-		enum admission_cause cause = credentials_check(&query, value, &decision->user);
+		struct credentials_outcome outcome;
 
-		note_failure(decision, cause);
-		if (consequences[cause].rank > consequences[best].rank)
-			best = cause;
+		credentials_check(&query, value, &outcome);
+		note_failure(decision, outcome.cause);
+		if (outcome.user)
+			decision->user = outcome.user;
+		if (consequences[outcome.cause].rank <= consequences[best].rank)
+			continue;
+		best = outcome.cause;
+		note_tried(result, &outcome);
 	}
 	return best;
 }
@@ -309,6 +321,8 @@ void admission_decide(const struct admission *admission, const struct admission_
 	ret_result->trunk = NULL;
 	ret_result->user = NULL;
 	ret_result->auth = STORE_AUTH_NONE;
+	ret_result->tried = (struct slice){ret_result->tried_text, 0};
+	ret_result->tried_unknown = false;
 	ret_result->challenge = (struct slice){ret_result->challenge_text, 0};
 	ret_result->consumed_count = 0;
 	ret_result->locked_out = false;

@@ -56,6 +56,11 @@ struct admission_result {
 	const struct policy_trunk *trunk; /* NULL without one */
 	enum store_auth_type auth;	  /* how it was admitted */
 	const struct policy_user *user;	  /* NULL unless by credential */
+	/* The user name in the credentials that decided, cut to size; empty without. That there is no
+	 * such user is for the operator alone. */
+	struct slice tried;
+	char tried_text[STORE_USER_SIZE];
+	bool tried_unknown;
 	struct slice challenge;	       /* header fields with CRLF; points into the result */
 	char challenge_text[ADMISSION_CHALLENGE_SIZE];
 	/* Credentials headers to remove before forwarding: those of our realms. */
@@ -79,6 +84,10 @@ struct admission_request {
  * is treated as any other listed source here. */
 void admission_decide(const struct admission *admission, const struct admission_request *request,
 		      struct admission_result *ret_result);
+
+/* What the operator may want to know about the refusal or challenge, or NULL. */
+const char *admission_hint(const struct policy *policy, const struct sip_msg *msg,
+			   const struct admission_result *result);
 
 /* Lists the credentials headers of this message that belong to the trunk's realms (ours, to be
  * removed from requests that are forwarded without a decision: ACK, BYE in dialog). Digest

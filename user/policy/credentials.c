@@ -218,7 +218,8 @@ static enum admission_cause use_answer(const struct credentials_query *query,
 }
 
 static enum admission_cause check_answer(const struct credentials_query *query,
-					 const struct answer *answer, struct policy_user **ret_user)
+					 const struct answer *answer,
+					 struct credentials_outcome *outcome)
 {
 	enum nonce_result nonce;
 	struct policy_user *user;
@@ -229,29 +230,41 @@ static enum admission_cause check_answer(const struct credentials_query *query,
 	if (nonce == NONCE_FOREIGN)
 		return ADMISSION_FOREIGN_NONCE;
 	user = policy_user_find(query->trunk, answer->text.username, answer->text.realm);
+	outcome->unknown = !user;
 	right = digest_is_right(query, answer, user);
 	if (right < 0)
 		return ADMISSION_NO_RESOURCES;
 	if (!right)
 		return ADMISSION_BAD_CREDENTIALS;
-	*ret_user = user;
+	outcome->user = user;
 	if (nonce == NONCE_EXPIRED)
 		return ADMISSION_EXPIRED_NONCE;
 	return use_answer(query, answer, user, issued_s);
 }
 
-enum admission_cause credentials_check(const struct credentials_query *query, struct slice value,
-				       struct policy_user **ret_user)
+static void note_name(struct credentials_outcome *outcome, struct slice name)
 {
+	outcome->name_n = name.n < sizeof(outcome->name) ? name.n : sizeof(outcome->name);
+	if (outcome->name_n > 0)
+		memcpy(outcome->name, name.p, outcome->name_n);
+}
+
+void credentials_check(const struct credentials_query *query, struct slice value,
+		       struct credentials_outcome *ret_outcome)
+{
+	struct credentials_outcome outcome = {0};
 	struct answer answer = {0};
-	enum admission_cause cause;
 	int rc = sip_credentials_parse(value, &answer.text);
 
-	if (rc)
-		return rc == -ENOMEM ? ADMISSION_NO_RESOURCES : ADMISSION_MALFORMED_CREDENTIALS;
-	cause = read_answer(query, &answer);
-	if (cause == ADMISSION_BY_CREDENTIAL)
-		cause = check_answer(query, &answer, ret_user);
-	sip_credentials_free(&answer.text);
-	return cause;
+	if (rc) {
+		outcome.cause =
+		    rc == -ENOMEM ? ADMISSION_NO_RESOURCES : ADMISSION_MALFORMED_CREDENTIALS;
+	} else {
+		note_name(&outcome, answer.text.username);
+		outcome.cause = read_answer(query, &answer);
+		if (outcome.cause == ADMISSION_BY_CREDENTIAL)
+			outcome.cause = check_answer(query, &answer, &outcome);
+		sip_credentials_free(&answer.text);
+	}
+	*ret_outcome = outcome;
 }

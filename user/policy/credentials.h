@@ -11,11 +11,18 @@ struct credentials_query {
 	const struct policy_trunk *trunk;
 };
 
-/* ADMISSION_BY_CREDENTIAL, or why not. Uses up the nonce count, raises the ratchet; counts no
- * evidence. *ret_user is set once the digest was found right, whatever came of it. An unknown user
- * costs the same work as a wrong password and has the same result. */
-enum admission_cause credentials_check(const struct credentials_query *query, struct slice value,
-				       struct policy_user **ret_user);
+struct credentials_outcome {
+	enum admission_cause cause; /* ADMISSION_BY_CREDENTIAL, or why not */
+	struct policy_user *user;   /* whose digest was right, whatever came of it; else NULL */
+	bool unknown;		    /* there is no such user */
+	size_t name_n;
+	char name[STORE_USER_SIZE]; /* as sent, cut to size */
+};
+
+/* Uses up the nonce count, raises the ratchet; counts no evidence. An unknown user costs the same
+ * work as a wrong password and has the same cause. */
+void credentials_check(const struct credentials_query *query, struct slice value,
+		       struct credentials_outcome *ret_outcome);
 
 /* Whether a (Proxy-)Authorization value is for one of the trunk's realms. Digest credentials that
  * can not be read, or name no realm, count as ours: nobody else could use them. */

@@ -98,6 +98,18 @@ const struct policy_trunk *policy_trunk_find(const struct policy *policy, struct
 	return trunk;
 }
 
+bool policy_has_user_trunk(const struct policy *policy, struct slice host)
+{
+	for (size_t i = 0; i < policy->trunk_count; i++) {
+		const struct store_trunk *config = &policy->trunks[i].config;
+
+		if (config->user[0] && (host_cmp(slice_from(config->domain), host) == 0 ||
+					strcmp(config->domain, "*") == 0))
+			return true;
+	}
+	return false;
+}
+
 static int id_search(const void *key, const void *element)
 {
 	const int64_t *id = key;

@@ -39,6 +39,8 @@ struct policy_trunk {
  * as no domain: they reach the default trunk, or user@* trunks. NULL: no trunk. */
 const struct policy_trunk *policy_trunk_find(const struct policy *policy, struct slice user,
 					     struct slice host);
+/* Whether some trunk of the host is found by a user too (user@domain). */
+bool policy_has_user_trunk(const struct policy *policy, struct slice host);
 /* By id, for in-dialog tokens; NULL if it is gone or disabled. */
 const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64_t id);
 /* The trunk whose upstream address this is, or NULL (the first by name). */

@@ -4,17 +4,40 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+static bool says_nothing(const struct log_field *field)
+{
+	return (field->kind == LOG_FIELD_SLICE && field->slice.n == 0) ||
+	       (field->kind == LOG_FIELD_INT && field->integer == 0);
+}
+
 static void report_write(enum log_level level, const struct report_line *line)
 {
 	const struct sip_msg *msg = line->msg;
-	const char *trunk = line->trunk ? line->trunk->config.name : "";
+	struct log_field fields[] = {
+	    LOG_ENDPOINT("source", line->source),
+	    LOG_SLICE("method", msg->method_text),
+	    LOG_SLICE("uri", msg->uri),
+	    LOG_SLICE("from", sip_msg_value(msg, SIP_FROM)),
+	    LOG_SLICE("call_id", sip_msg_value(msg, SIP_CALL_ID)),
+	    LOG_STR("trunk", line->trunk ? line->trunk->config.name : ""),
+	    LOG_SLICE("user", line->user),
+	    LOG_INT("status", line->status),
+	    LOG_STR("cause", line->cause),
+	    LOG_STR("hint", line->hint),
+	};
+	size_t n = 0;
 
-	LOG_AT(level, line->event, LOG_ENDPOINT("source", line->source),
-	       LOG_SLICE("method", msg->method_text), LOG_SLICE("uri", msg->uri),
-	       LOG_SLICE("from", sip_msg_value(msg, SIP_FROM)),
-	       LOG_SLICE("call_id", sip_msg_value(msg, SIP_CALL_ID)), LOG_STR("trunk", trunk),
-	       LOG_SLICE("user", line->user), LOG_INT("status", line->status),
-	       LOG_STR("cause", line->cause));
+	if (!log_enabled(level))
+		return;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (!says_nothing(&fields[i]))
+			fields[n++] = fields[i];
+	log_write(level, line->event, fields, n);
+}
+
+bool report_has_room(const struct report *report, uint64_t now_ns)
+{
+	return report->second != now_ns / NS_PER_S || report->lines < REPORT_LINES_PER_S;
 }
 
 void report_decision(const struct report_line *line)

@@ -22,10 +22,13 @@ struct report_line {
 	const struct endpoint *source;
 	const struct policy_trunk *trunk; /* NULL = none */
 	struct slice user;		  /* empty = none */
+	const char *hint;		  /* NULL = none */
 };
 
 /* A decision that changes nothing for anybody: debug. */
 void report_decision(const struct report_line *line);
+/* Whether a refusal would be written now, and not only counted. */
+bool report_has_room(const struct report *report, uint64_t now_ns);
 /* A refusal: info, within the limit. */
 void report_refusal(struct report *report, const struct report_line *line, uint64_t now_ns);
 /* A source has just been locked out: info, always (a source causes one a lockout at most). */

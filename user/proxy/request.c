@@ -243,8 +243,12 @@ static void answer_denied(struct proxy *proxy, const struct request *request,
 
 	line.status = result->status;
 	line.trunk = result->trunk;
+	line.user = result->tried;
+	/* Not for the lines of a flood, which nobody will read. */
+	if (report_has_room(&proxy->report, proxy->now_ns))
+		line.hint = admission_hint(proxy->admission.policy, request->msg, result);
 	proxy_count(proxy, refused ? PROXY_REFUSED : PROXY_CHALLENGED);
-	if (refused)
+	if (refused || line.hint)
 		report_refusal(&proxy->report, &line, proxy->now_ns);
 	else
 		report_decision(&line);
