@@ -23,6 +23,18 @@ static __always_inline bool is_sip_port(const struct packet *p, const struct env
 	return false;
 }
 
+/* Whether the source may have an entry in lockouts or proven. The index only counts where user
+ * space vouches for it. */
+static __always_inline bool may_be_known(const struct packet *p, const struct env *env)
+{
+	struct source_index_spot spot = source_index_spot(&p->source);
+	const __u64 *word = bpf_map_lookup_elem(&source_index, &spot.word);
+
+	if (!word || !(env->settings->flags & SIPWARD_SOURCES_INDEXED))
+		return true;
+	return (*word & spot.mask) == spot.mask;
+}
+
 static __always_inline bool is_locked_out(const struct packet *p, struct env *env)
 {
 	const struct sipward_lockout *lockout = bpf_map_lookup_elem(&lockouts, &p->source);
@@ -49,7 +61,7 @@ static __always_inline bool index_may_match_v4(__u32 addr)
 {
 	__u32 hits;
 
-	if (!index_has(acl_index_v4(ACL_INDEX_V4_ANY, addr)))
+	if (!index_has(acl_index_v4_wide(addr)) || !index_has(acl_index_v4(ACL_INDEX_V4_ANY, addr)))
 		return false;
 	hits = index_has(acl_index_v4(ACL_INDEX_V4_NET, addr));
 	hits += index_has(acl_index_bloom(ACL_CLASS_V4_28, addr >> 4 << 4, 0));

@@ -20,6 +20,7 @@ static __always_inline enum sipward_reason decide(struct packet *p, struct env *
 {
 	struct cursor cursor = {(void *)(long)env->ctx->data, (void *)(long)env->ctx->data_end};
 	enum parsed parsed;
+	bool known;
 	__u32 acl;
 
 	p->bytes = cursor.end - cursor.pos;
@@ -36,14 +37,15 @@ static __always_inline enum sipward_reason decide(struct packet *p, struct env *
 		return SIPWARD_OTHER;
 	if (p->malformed || p->promised_bytes > p->bytes)
 		return SIPWARD_MALFORMED;
-	if (is_locked_out(p, env))
+	known = may_be_known(p, env);
+	if (known && is_locked_out(p, env))
 		return SIPWARD_LOCKED_OUT;
 	acl = acl_match(p, env);
 	if (acl & SIPWARD_ACL_DENY)
 		return SIPWARD_DENIED;
 	if (acl & (SIPWARD_ACL_ALLOW | SIPWARD_ACL_UPSTREAM))
 		return SIPWARD_LISTED;
-	if (is_proven(p, env))
+	if (known && is_proven(p, env))
 		return SIPWARD_PROVEN;
 	return decide_unlisted(p, env);
 }

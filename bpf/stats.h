@@ -4,16 +4,16 @@
  *
  * An entry in `drops` for each packet of a flood from ever new addresses would cost ten times the
  * decision. So time is cut into windows: in each, a CPU puts the first drops down one by one, and
- * after that one in some 256, at random distances, each standing for those skipped before it.
+ * after that at random gaps that grow in steps, each entry standing for those skipped before it.
  */
 #ifndef SIPWARD_BPF_STATS_H
 #define SIPWARD_BPF_STATS_H
 
 #define WINDOW_JIFFIES_SHIFT 4 /* 16 jiffies, 16 to 160 ms by the kernel's HZ */
 #define WINDOW_EXACT_DROPS 64
+#define WINDOW_STEP_DROPS 64 /* entries before gaps grow again */
 #define WINDOW_EVENTS 2
 #define WINDOW_FRAGMENTS 64
-#define SAMPLE_GAP_MASK 511 /* gaps of 1 to 512 */
 
 static __always_inline bool reason_drops(enum sipward_reason reason)
 {
@@ -49,6 +49,18 @@ static __always_inline bool window_allows(struct sipward_cpu_state *cpu, __u32 *
 	return true;
 }
 
+/* A mask for the gap to the next entry, gaps being 1 to mask + 1. */
+static __always_inline __u32 gap_mask(__u32 accounted)
+{
+	if (accounted < WINDOW_EXACT_DROPS)
+		return 0;
+	if (accounted < WINDOW_EXACT_DROPS + WINDOW_STEP_DROPS)
+		return 15;
+	if (accounted < WINDOW_EXACT_DROPS + 2 * WINDOW_STEP_DROPS)
+		return 127;
+	return 2047;
+}
+
 /* How many drops this one stands for in the map; 0: it is left out. */
 static __always_inline __u32 drop_weight(struct sipward_cpu_state *cpu)
 {
@@ -59,10 +71,7 @@ static __always_inline __u32 drop_weight(struct sipward_cpu_state *cpu)
 	if (weight < cpu->gap)
 		return 0;
 	cpu->pending = 0;
-	if (cpu->accounted < WINDOW_EXACT_DROPS)
-		cpu->accounted++;
-	else
-		cpu->gap = 1 + (bpf_get_prandom_u32() & SAMPLE_GAP_MASK);
+	cpu->gap = 1 + (bpf_get_prandom_u32() & gap_mask(++cpu->accounted));
 	return weight;
 }
 

@@ -5,18 +5,18 @@
  * costs a lookup in the trie, a bit too few would hide a prefix. So bits are set before a prefix
  * goes into its trie, and only cleared when no prefix in the tries needs them.
  *
- * It is one array of 64-bit words, in six parts:
+ * It is one array of 64-bit words, in seven parts:
  *
+ *	IPv4 /16s	a bit for each: some prefix covers it or is in it
  *	IPv4 /24s	a bit for each: some prefix covers it or is in it
  *	IPv4 networks	a bit for each /24: a prefix of at most /24 covers it
  *	IPv6 heads	two bits, hashed, for the first 20, 24, 29 or 32 bits of each longer prefix
  *	IPv6 /16s	a bit for each: a prefix shorter than /20 covers it or is in it
  *	classes		one word: which of the classes below have prefixes at all
- *	Bloom filter	three bits of one word for each longer prefix, cut to the length of its
- *class
+ *	Bloom filter	three bits of one word for each longer prefix, as its class cuts it
  *
- * The IPv4 /24s and the IPv6 heads answer for most addresses. They are kept apart and small,
- *because cache misses are what they cost.
+ * The IPv4 parts and the IPv6 heads answer for most addresses. They are kept apart and small: what
+ * they cost is cache misses.
  *
  * Like types.h this is for both sides and includes nothing; types.h stands before it.
  */
@@ -30,7 +30,9 @@
 #define ACL_INDEX_V6_HEADS_BITS 18
 #define ACL_INDEX_V6_SHORT (ACL_INDEX_V6_HEADS + (1U << ACL_INDEX_V6_HEADS_BITS))
 #define ACL_INDEX_V6_SHORT_WORDS (1U << 10)
-#define ACL_INDEX_CLASSES (ACL_INDEX_V6_SHORT + ACL_INDEX_V6_SHORT_WORDS)
+#define ACL_INDEX_V4_WIDE (ACL_INDEX_V6_SHORT + ACL_INDEX_V6_SHORT_WORDS)
+#define ACL_INDEX_V4_WIDE_WORDS (1U << 10)
+#define ACL_INDEX_CLASSES (ACL_INDEX_V4_WIDE + ACL_INDEX_V4_WIDE_WORDS)
 #define ACL_INDEX_BLOOM (ACL_INDEX_V6_SHORT + 4096)
 #define ACL_INDEX_BLOOM_BITS 19
 #define ACL_INDEX_WORDS (ACL_INDEX_BLOOM + (1U << ACL_INDEX_BLOOM_BITS))
@@ -55,6 +57,11 @@ struct acl_index_spot {
 	__u32 word;
 	__u64 mask;
 };
+
+static inline struct acl_index_spot acl_index_v4_wide(__u32 addr)
+{
+	return (struct acl_index_spot){ACL_INDEX_V4_WIDE + (addr >> 22), 1ULL << (addr >> 16 & 63)};
+}
 
 /* part: ACL_INDEX_V4_ANY or ACL_INDEX_V4_NET; addr: host order. */
 static inline struct acl_index_spot acl_index_v4(__u32 part, __u32 addr)

@@ -8,6 +8,7 @@
 
 #include "maps/types.h"
 #include "maps/acl_index.h"
+#include "maps/source_index.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -39,6 +40,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } acl_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SOURCE_INDEX_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} source_index SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

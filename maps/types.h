@@ -15,8 +15,8 @@
 #define SIPWARD_LAYOUT 1U
 
 #define SIPWARD_PORTS_MAX 8
-#define SIPWARD_LOCKOUTS_MAX 16384 /* small, so that a miss stays in the cache */
-#define SIPWARD_PROVEN_MAX 16384
+#define SIPWARD_LOCKOUTS_MAX 65536
+#define SIPWARD_PROVEN_MAX 65536
 #define SIPWARD_LIMITS_MAX 65536
 #define SIPWARD_FRAGMENTS_MAX 8192
 #define SIPWARD_DROPS_MAX 65536
@@ -67,7 +67,8 @@ enum sipward_unlisted {
 
 /* settings.flags */
 enum sipward_settings_flag {
-	SIPWARD_ACL_INDEXED = 1 << 0,	 /* the index maps in front of the tries are complete */
+	SIPWARD_ACL_INDEXED = 1 << 0,	  /* acl_index has the bits of all prefixes */
+	SIPWARD_SOURCES_INDEXED = 1 << 2, /* source_index has those of all lockouts and proofs */
 	SIPWARD_LOCKOUT_REJECT = 1 << 1, /* locked-out sources pass to the daemon, which says 403 */
 };
 

@@ -15,6 +15,7 @@
 #include "filter/internal.h"
 #include "tests/bench/filter.skel.h"
 #include "packet.h"
+#include "row.h"
 
 #define ROUNDS 12
 #define REPEAT 200000
@@ -30,13 +31,6 @@ static void must(int rc, const char *what)
 		return;
 	fprintf(stderr, "bench_filter: %s: %s\n", what, strerror(rc < 0 ? -rc : rc));
 	exit(1);
-}
-
-static void print_row(const char *name, double value, const char *unit, double target)
-{
-	printf("%s\t%.1f\t%s\t<= %g\t%s\n", name, value, unit, target,
-	       value <= target ? "ok" : "MISSED");
-	fflush(stdout);
 }
 
 static unsigned run_ns(const struct bpf_program *program, const struct bench_packet *packet)
@@ -217,12 +211,13 @@ static void bench_sizes(unsigned family, const struct bench_packet *packet, doub
 
 		snprintf(name, sizeof(name), "unlisted IPv%u source dropped, %zu prefixes", family,
 			 sizes[i]);
-		print_row(name, cost_unlisted(packet, family), "ns", target);
+		bench_row(name, cost_unlisted(packet, family), "ns", "<=", target);
 		if (sizes[i] == 1000000) {
 			snprintf(name, sizeof(name), "reconcile of %zu IPv%u prefixes", sizes[i],
 				 family);
-			print_row(name, seconds, "s", 10);
-			print_row("one ACL change into 1000000 prefixes", apply_ms(), "ms", 10);
+			bench_row(name, seconds, "s", "<=", 10);
+			bench_row("one ACL change into 1000000 prefixes", apply_ms(), "ms",
+				  "<=", 10);
 		}
 		filter_rules_free(&rules);
 	}
@@ -238,9 +233,10 @@ static void bench_locked_out(const struct bench_packet *packet)
 
 		must(filter_lockout_set(filter, &source, &lockout), "lockout");
 	}
-	print_row("locked-out source dropped, one source", cost_locked_out(packet, 1), "ns", 50);
-	print_row("locked-out source dropped, one of 1024", cost_locked_out(packet, LOCKED_SOURCES),
-		  "ns", 50);
+	bench_row("locked-out source dropped, one source", cost_locked_out(packet, 1), "ns",
+		  "<=", 50);
+	bench_row("locked-out source dropped, one of 1024", cost_locked_out(packet, LOCKED_SOURCES),
+		  "ns", "<=", 50);
 	filter_lockout_clear_all(filter, &(size_t){0});
 }
 
@@ -256,7 +252,8 @@ int main(void)
 		must(errno ? errno : 1, "load");
 	must(filter_of_object(skel->obj, &filter, &err), err.text);
 	reconcile_s(&none);
-	print_row("packet to another port, random source", cost_unlisted(&other4, 4), "ns", 15);
+	bench_row("packet to another port, random source", cost_unlisted(&other4, 4), "ns",
+		  "<=", 15);
 	bench_locked_out(&sip4);
 	bench_sizes(4, &sip4, 60);
 	reconcile_s(&none);

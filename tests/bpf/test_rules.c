@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include "filter/acl_index.h"
+#include "filter/source_index.h"
 #include "judge.h"
+#include "../../maps/source_index.h"
 
 #define RULES_MAX 4000
+#define SOURCE_INDEX_BYTES (SOURCE_INDEX_WORDS * sizeof(uint64_t))
 
 static uint64_t rand64(void)
 {
@@ -295,7 +298,7 @@ static void reconcile_goes_by_difference(void **state)
 	assert_int_equal(filter_settings_read(j->filter, &settings), 0);
 	assert_int_equal(settings.generation, 7);
 	assert_int_equal(settings.layout, SIPWARD_LAYOUT);
-	assert_int_equal(settings.flags, SIPWARD_ACL_INDEXED);
+	assert_int_equal(settings.flags, SIPWARD_ACL_INDEXED | SIPWARD_SOURCES_INDEXED);
 }
 
 static void apply_counts_what_it_does(void **state)
@@ -349,19 +352,55 @@ static void reconcile_mends_the_index(void **state)
 	struct filter_rule rules[] = {rule_of("198.51.100.0/24", SIPWARD_ACL_ALLOW),
 				      rule_of("2001:db8:51::/48", SIPWARD_ACL_ALLOW)};
 	struct judge *j = *state;
-	uint64_t *words, *empty = acl_index_new();
+	uint64_t *empty = acl_index_new();
 
 	reconcile(j, rules, 2);
-	assert_int_equal(acl_index_map(j->filter->acl_index, &words), 0);
-	acl_index_replace(words, empty);
+	acl_index_replace(j->filter->acl_words, empty);
 	expect(j, SIPWARD_UNLISTED, .family = 4);
 	assert_counts(reconcile(j, rules, 2), 0, 0, 0, 2);
 	expect(j, SIPWARD_LISTED, .family = 4);
 	expect(j, SIPWARD_LISTED, .family = 6);
 	reconcile(j, NULL, 0);
-	assert_int_equal(memcmp(words, empty, 4096), 0);
-	acl_index_unmap(words);
+	assert_int_equal(memcmp(j->filter->acl_words, empty, 4096), 0);
 	free(empty);
+}
+
+/* Known sources are found whoever wrote them, once the settings vouch for the index. */
+static void known_sources_are_found_through_the_index(void **state)
+{
+	struct sipward_source locked = source_of("198.51.100.7"),
+			      proven = source_of("2001:db8:51::");
+	struct sipward_lockout lockout = {.until_ns = UINT64_MAX};
+	struct judge *j = *state;
+
+	judge_lock_out(j, "198.51.100.9", UINT64_MAX);
+	reconcile(j, NULL, 0);
+	expect(j, SIPWARD_LOCKED_OUT, .src = "198.51.100.9");
+	assert_int_equal(filter_lockout_set(j->filter, &locked, &lockout), 0);
+	assert_int_equal(filter_proven_set(j->filter, &proven, UINT64_MAX), 0);
+	expect(j, SIPWARD_LOCKED_OUT, .src = "198.51.100.7");
+	expect(j, SIPWARD_PROVEN, .family = 6);
+	memset(j->filter->source_words, 0, SOURCE_INDEX_BYTES);
+	expect(j, SIPWARD_UNLISTED, .src = "198.51.100.7");
+	reconcile(j, NULL, 0);
+	expect(j, SIPWARD_LOCKED_OUT, .src = "198.51.100.7");
+	expect(j, SIPWARD_PROVEN, .family = 6);
+	expect(j, SIPWARD_UNLISTED, .src = "198.51.100.8");
+}
+
+static void reconcile_forgets_sources_that_are_gone(void **state)
+{
+	struct sipward_source source = source_of("198.51.100.7");
+	struct sipward_lockout lockout = {.until_ns = UINT64_MAX};
+	struct judge *j = *state;
+	unsigned set = 0;
+
+	assert_int_equal(filter_lockout_set(j->filter, &source, &lockout), 0);
+	assert_int_equal(filter_lockout_clear(j->filter, &source), 0);
+	reconcile(j, NULL, 0);
+	for (unsigned i = 0; i < SOURCE_INDEX_BYTES / sizeof(uint64_t); i++)
+		set += j->filter->source_words[i] != 0;
+	assert_int_equal(set, 0);
 }
 
 /* Killed at whatever moment: sources that both states list pass, sources that neither lists are
@@ -455,6 +494,8 @@ int main(void)
 	    TEST(a_removed_prefix_is_gone_even_within_its_like),
 	    TEST(prefixes_of_an_operator_count_without_an_index),
 	    TEST(reconcile_mends_the_index),
+	    TEST(known_sources_are_found_through_the_index),
+	    TEST(reconcile_forgets_sources_that_are_gone),
 	    TEST(a_kill_at_any_moment_is_healed),
 	    cmocka_unit_test_setup_teardown(too_many_prefixes_leave_the_maps_as_they_were,
 					    open_small, judge_close),

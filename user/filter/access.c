@@ -9,6 +9,7 @@
 #include "filter/filter.h"
 #include "filter/internal.h"
 #include "filter/libbpf_log.h"
+#include "filter/source_index.h"
 #include "filter/walk.h"
 
 int filter_settings_read(struct filter *filter, struct sipward_settings *ret_settings)
@@ -127,7 +128,7 @@ out:
 int filter_lockout_set(struct filter *filter, const struct sipward_source *source,
 		       const struct sipward_lockout *lockout)
 {
-	return bpf_map_update_elem(filter->lockouts, source, lockout, BPF_ANY);
+	return source_index_write(filter, filter->lockouts, source, lockout);
 }
 
 int filter_lockout_get(struct filter *filter, const struct sipward_source *source,
@@ -177,7 +178,7 @@ int filter_proven_set(struct filter *filter, const struct sipward_source *source
 {
 	const struct sipward_proof proof = {.until_ns = until_ns};
 
-	return bpf_map_update_elem(filter->proven, source, &proof, BPF_ANY);
+	return source_index_write(filter, filter->proven, source, &proof);
 }
 
 int filter_proven_get(struct filter *filter, const struct sipward_source *source,

@@ -9,20 +9,24 @@
 
 #define INDEX_BYTES (ACL_INDEX_WORDS * sizeof(uint64_t))
 
-int acl_index_map(int fd, uint64_t **ret_words)
+int acl_index_map(struct filter *filter)
 {
-	void *words = mmap(NULL, INDEX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *words;
 
+	if (filter->acl_words)
+		return 0;
+	words = mmap(NULL, INDEX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, filter->acl_index, 0);
 	if (words == MAP_FAILED)
 		return -errno;
-	*ret_words = words;
+	filter->acl_words = words;
 	return 0;
 }
 
-void acl_index_unmap(uint64_t *words)
+void acl_index_unmap(struct filter *filter)
 {
-	if (words)
-		munmap(words, INDEX_BYTES);
+	if (filter->acl_words)
+		munmap(filter->acl_words, INDEX_BYTES);
+	filter->acl_words = NULL;
 }
 
 uint64_t *acl_index_new(void)
@@ -81,6 +85,7 @@ static void add_v4(uint64_t *words, const struct prefix *prefix)
 		set_range(words + ACL_INDEX_V4_NET, first, last);
 	}
 	set_range(words + ACL_INDEX_V4_ANY, first, last);
+	set_range(words + ACL_INDEX_V4_WIDE, first >> 8, last >> 8);
 }
 
 static enum acl_index_class class_of_v6(unsigned len)
@@ -90,7 +95,7 @@ static enum acl_index_class class_of_v6(unsigned len)
 	if (len == 128)
 		return ACL_CLASS_V6_128;
 	while (acl_index_v6_bits(class) > len)
-		class--;
+		class --;
 	return class;
 }
 

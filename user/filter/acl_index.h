@@ -3,13 +3,12 @@
 #ifndef SIPWARD_FILTER_ACL_INDEX_H
 #define SIPWARD_FILTER_ACL_INDEX_H
 
-#include <stdint.h>
+#include "filter/internal.h"
 
-#include "base/addr.h"
-
-/* Maps the words of the map acl_index into memory. 0 or a negative errno. */
-int acl_index_map(int fd, uint64_t **ret_words);
-void acl_index_unmap(uint64_t *words);
+/* Maps the words of the map acl_index into memory, to filter->acl_words, unless that is done; and
+ * away again. 0 or a negative errno. */
+int acl_index_map(struct filter *filter);
+void acl_index_unmap(struct filter *filter);
 
 /* Room for a private index, all bits clear; NULL without memory. The caller free()s it. */
 uint64_t *acl_index_new(void);

@@ -70,7 +70,7 @@ static int copy_trie(int from, int to)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-/* Generation 0 and no index: the next reconcile looks at every rule. */
+/* Generation 0 and no indexes: the next reconcile looks at every rule. */
 static int copy_settings(int from, int to)
 {
 	struct sipward_settings settings;
@@ -80,7 +80,7 @@ static int copy_settings(int from, int to)
 	if (rc || settings.layout != SIPWARD_LAYOUT)
 		return rc;
 	settings.generation = 0;
-	settings.flags &= ~(__u32)SIPWARD_ACL_INDEXED;
+	settings.flags &= ~(__u32)(SIPWARD_ACL_INDEXED | SIPWARD_SOURCES_INDEXED);
 	return bpf_map_update_elem(to, &zero, &settings, BPF_ANY);
 }
 

@@ -10,6 +10,7 @@ struct filter {
 	int settings;
 	int acl_v4, acl_v6;
 	int acl_index;
+	int source_index;
 	int lockouts;
 	int proven;
 	int limits;
@@ -20,6 +21,8 @@ struct filter {
 	int lock; /* a descriptor of the pin directory, held with flock() while rules are written;
 		     -1 where the maps are not pinned */
 	bool pinned;
+	uint64_t *acl_words;	  /* the memory of acl_index, from its first writing on */
+	uint64_t *source_words;	  /* the memory of source_index */
 	struct ring_buffer *ring; /* over events, made at the first poll */
 	void (*on_event)(const struct sipward_event *event, void *arg);
 	void *on_event_arg;

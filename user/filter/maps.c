@@ -8,11 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "filter/acl_index.h"
 #include "filter/filter.h"
 #include "filter/interface.h"
 #include "filter/internal.h"
 #include "filter/libbpf_log.h"
 #include "filter/pins.h"
+#include "filter/source_index.h"
 
 /* An operator may run the program without its index or its drop accounting one day, never without
  * these sizes: what is read is copied into structures. */
@@ -27,6 +29,7 @@ static const struct {
     {"acl_v6", offsetof(struct filter, acl_v6), sizeof(struct sipward_acl_v6_key),
      sizeof(struct sipward_acl_value)},
     {"acl_index", offsetof(struct filter, acl_index), 4, 8},
+    {"source_index", offsetof(struct filter, source_index), 4, 8},
     {"lockouts", offsetof(struct filter, lockouts), sizeof(struct sipward_source),
      sizeof(struct sipward_lockout)},
     {"proven", offsetof(struct filter, proven), sizeof(struct sipward_source),
@@ -119,6 +122,12 @@ static int open_all(open_map open_one, const void *from, struct filter **ret_fil
 	}
 	if (!rc)
 		rc = check_layout(filter, err);
+	if (!rc) {
+		rc = source_index_map(filter);
+		if (rc)
+			error_set(err, rc, "can not map source_index into memory: %s",
+				  strerror(-rc));
+	}
 	if (rc) {
 		filter_close(filter);
 		return rc;
@@ -201,6 +210,8 @@ void filter_close(struct filter *filter)
 	if (!filter)
 		return;
 	ring_buffer__free(filter->ring);
+	acl_index_unmap(filter);
+	source_index_unmap(filter);
 	for (size_t i = 0; i < MEMBERS; i++)
 		if (*member_fd(filter, i) >= 0)
 			close(*member_fd(filter, i));

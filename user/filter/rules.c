@@ -15,6 +15,9 @@
 #include "filter/acl_index.h"
 #include "filter/acl_map.h"
 #include "filter/acl_plan.h"
+#include "filter/source_index.h"
+
+#define INDEX_FLAGS (SIPWARD_ACL_INDEXED | SIPWARD_SOURCES_INDEXED)
 
 void filter_rules_free(struct filter_rules *rules)
 {
@@ -118,10 +121,9 @@ static int write_error(struct error *err, int rc)
 	return error_set(err, rc, "the ACL maps can not be written: %s", strerror(-rc));
 }
 
-static int reconcile_locked(const struct filter *filter, const struct filter_rules *rules,
+static int reconcile_locked(struct filter *filter, const struct filter_rules *rules,
 			    struct acl_plan *plan, struct error *err)
 {
-	uint64_t *index = NULL;
 	int rc = plan_make(filter, rules, plan);
 
 	if (rc)
@@ -129,14 +131,15 @@ static int reconcile_locked(const struct filter *filter, const struct filter_rul
 	rc = check_room(filter, plan, err);
 	if (rc)
 		return rc;
-	rc = acl_index_map(filter->acl_index, &index);
+	rc = acl_index_map(filter);
 	if (!rc)
-		rc = acl_plan_run(plan, filter, index);
+		rc = acl_plan_run(plan, filter, filter->acl_words);
 	if (!rc)
-		rc = refresh_index(index, rules);
+		rc = refresh_index(filter->acl_words, rules);
 	if (!rc)
-		rc = settings_write(filter, rules, SIPWARD_ACL_INDEXED);
-	acl_index_unmap(index);
+		rc = source_index_refresh(filter);
+	if (!rc)
+		rc = settings_write(filter, rules, INDEX_FLAGS);
 	return rc ? write_error(err, rc) : 0;
 }
 
@@ -155,22 +158,20 @@ int filter_reconcile(struct filter *filter, const struct filter_rules *rules,
 	return rc;
 }
 
-static int apply_locked(const struct filter *filter, const struct filter_rules *changes,
+static int apply_locked(struct filter *filter, const struct filter_rules *changes,
 			struct acl_plan *plan)
 {
 	struct sipward_settings settings = {};
-	uint64_t *index = NULL;
 	int rc = settings_read(filter, &settings);
 
 	if (!rc)
 		rc = acl_plan_changes(filter, changes, plan);
 	if (!rc)
-		rc = acl_index_map(filter->acl_index, &index);
+		rc = acl_index_map(filter);
 	if (!rc)
-		rc = acl_plan_run(plan, filter, index);
+		rc = acl_plan_run(plan, filter, filter->acl_words);
 	if (!rc)
-		rc = settings_write(filter, changes, settings.flags & SIPWARD_ACL_INDEXED);
-	acl_index_unmap(index);
+		rc = settings_write(filter, changes, settings.flags & INDEX_FLAGS);
 	return rc;
 }
 
