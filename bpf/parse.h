@@ -204,8 +204,9 @@ static __always_inline enum parsed parse_ipv4(struct cursor *c, struct packet *p
 	if (!ip || !is_transport(ip->protocol))
 		return PARSED_OTHER;
 	p->source.family = 4;
-	p->source.addr_be[0] = p->src_be[0] = ip->saddr;
+	p->src_be[0] = ip->saddr;
 	p->dst_be[0] = ip->daddr;
+	__builtin_memcpy(p->source.addr, &ip->saddr, sizeof(ip->saddr));
 	p->protocol = ip->protocol;
 	p->fragment_id_be = ip->id;
 	p->transport_bytes = bpf_ntohs(ip->tot_len) - ip->ihl * 4;
@@ -257,8 +258,7 @@ static __always_inline enum parsed parse_ipv6(struct cursor *c, struct packet *p
 	__builtin_memcpy(p->src_be, &ip->saddr, sizeof(p->src_be));
 	__builtin_memcpy(p->dst_be, &ip->daddr, sizeof(p->dst_be));
 	p->source.family = 6;
-	p->source.addr_be[0] = p->src_be[0];
-	p->source.addr_be[1] = p->src_be[1];
+	__builtin_memcpy(p->source.addr, &ip->saddr, sizeof(p->source.addr));
 	p->transport_bytes = bpf_ntohs(ip->payload_len);
 	type = ip->nexthdr;
 	for (int i = 0; i < EXTENSIONS_MAX && is_extension(type); i++) {

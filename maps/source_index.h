@@ -20,8 +20,9 @@ struct source_index_spot {
 
 static inline struct source_index_spot source_index_spot(const struct sipward_source *source)
 {
-	__u64 h = (__u64)source->addr_be[0] << 32 | source->addr_be[1];
+	__u64 h;
 
+	__builtin_memcpy(&h, source->addr, sizeof(h));
 	h = (h + source->family) * 0x9e3779b97f4a7c15ULL;
 	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ULL;
 	return (struct source_index_spot){(__u32)(h >> (64 - SOURCE_INDEX_BITS)),

@@ -110,8 +110,8 @@ struct sipward_settings {
 
 /* Whom lockouts, proofs and budgets are kept for: an IPv4 address or an IPv6 /64. */
 struct sipward_source {
-	__u32 family;	   /* 4 or 6 */
-	__be32 addr_be[2]; /* IPv4: the address, 0. IPv6: the upper 64 bits */
+	__u32 family; /* 4 or 6 */
+	__u8 addr[8]; /* IPv4: the address and zeros. IPv6: the upper 64 bits */
 };
 
 struct sipward_acl_v4_key {

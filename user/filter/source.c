@@ -10,7 +10,7 @@ struct sipward_source filter_source(const struct ip *ip)
 {
 	struct sipward_source source = {.family = ip->family};
 
-	memcpy(source.addr_be, ip->bytes, ip->family == 4 ? 4 : SOURCE_V6_BITS / 8);
+	memcpy(source.addr, ip->bytes, ip->family == 4 ? 4 : SOURCE_V6_BITS / 8);
 	return source;
 }
 
@@ -38,6 +38,6 @@ void filter_source_format(const struct sipward_source *source, char text[PREFIX_
 	struct prefix prefix = {.ip.family = source->family == 4 ? 4 : 6};
 
 	prefix.len = prefix.ip.family == 4 ? 32 : SOURCE_V6_BITS;
-	memcpy(prefix.ip.bytes, source->addr_be, prefix.ip.family == 4 ? 4 : SOURCE_V6_BITS / 8);
+	memcpy(prefix.ip.bytes, source->addr, prefix.ip.family == 4 ? 4 : SOURCE_V6_BITS / 8);
 	prefix_format(&prefix, text);
 }
