@@ -132,6 +132,9 @@ capabilities() {
 	check_eq "and nothing is attached" "$(value "len(it['attachments'])" status)" 0
 	check_exit "an ordinary user is told" 5 "Permission denied|CAP_NET_ADMIN" \
 		in_ns gate setpriv --reuid=65534 --regid=65534 --clear-groups "${cli[@]}" attach eth0
+	check_exit "and status claims nothing that it can not know" 5 \
+		"takes root.*can not be told|Permission denied" \
+		in_ns gate setpriv --reuid=65534 --regid=65534 --clear-groups "${cli[@]}" status
 
 	# The unit's set, its read-only /sys and its no-new-privileges do.
 	start_in gate unit unshare --mount bash -c 'mount -o remount,bind,ro /sys && exec "$@"' unit \
@@ -332,10 +335,44 @@ interface_vanishes() {
 	check_exit "the filter comes off" 0 "detached from eth0" cli detach eth0
 }
 
+installation() {
+	local root=$tmp/root want
+	want="/etc/bash_completion.d/sipward /etc/sipward/sipward.conf"
+	want+=" /etc/systemd/system/sipward.service /usr/local/lib/sipward/sipward.bpf.o"
+	want+=" /usr/local/sbin/sipward /usr/local/sbin/sipwardd"
+	want+=" /usr/local/share/man/man5/sipward.conf.5 /usr/local/share/man/man8/sipward.8"
+	want+=" /usr/local/share/man/man8/sipwardd.8"
+	files() { (cd "$root" && find . ! -type d | sort | sed 's/^\.//' | tr '\n' ' ' | sed 's/ $//'); }
+	DESTDIR=$root scripts/install >/dev/null
+	check_eq "everything is installed, and nothing else" "$(files)" "$want"
+	start_in gate delivered "$root/usr/local/sbin/sipwardd" --pin-dir "$pin_dir" \
+		--config "$root/etc/sipward/sipward.conf" --state "$tmp/delivered"
+	check "the daemon takes the configuration as delivered" \
+		wait_for 10 logged delivered '^info ready'
+	stop delivered
+	echo "# mine" >>"$root/etc/sipward/sipward.conf"
+	DESTDIR=$root scripts/install >/dev/null
+	check_match "an edited configuration is kept" "$(<"$root/etc/sipward/sipward.conf")" "# mine"
+	DESTDIR=$root scripts/install --remove >/dev/null
+	check_eq "uninstalling leaves the configuration alone" "$(files)" /etc/sipward/sipward.conf
+	if command -v systemd-analyze >/dev/null; then
+		sed 's|@SBINDIR@/sipwardd|/bin/true|' dist/sipward.service >"$tmp/sipward.service"
+		check_exit "the unit is sound" 0 '^$' systemd-analyze verify --man=no \
+			"$tmp/sipward.service"
+	fi
+	command -v man >/dev/null || return 0
+	local page
+	for page in man/*; do
+		check_exit "$page has no warnings" 0 '^$' \
+			sh -c "man --warnings -E UTF-8 -l '$page' 2>&1 >/dev/null"
+	done
+}
+
 tidy() {
 	umount -l "$tmp/disk" 2>/dev/null
 }
 
+installation
 full_disk
 bpffs_missing
 capabilities
