@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/output.h"
 #include "cli/words.h"
@@ -149,8 +150,8 @@ static void add_step(struct status *status, uint64_t generation)
 		     status->cli->state_dir, (long long)stored);
 	else
 		line(status, "store",
-		     "%s, generation %lld; the filter is behind, at %llu: the next change or a "
-		     "start of sipwardd brings it in step",
+		     "%s, generation %lld; the filter is at %llu: `sipward reconcile`, or the "
+		     "next change, brings it in step",
 		     status->cli->state_dir, (long long)stored, (unsigned long long)generation);
 }
 
@@ -255,6 +256,11 @@ static int add_attached(struct status *status)
 static int add_daemon(struct status *status)
 {
 	bool runs = cli_daemon_runs(status->cli);
+	if (!runs && access(status->cli->state_dir, X_OK) < 0 && errno == EACCES) {
+		line(status, "daemon", "can not be told without access to %s",
+		     status->cli->state_dir);
+		return 0;
+	}
 	set(status, "daemon", json_boolean(runs));
 	line(status, "daemon", "%s", runs ? "running" : "not running");
 	return 0;

@@ -97,7 +97,9 @@ int cli_sync_silently(struct cli *cli)
 	if (rc == 0)
 		return 0;
 	err = cli->err;
-	return cli_error(cli, rc, "the change is stored, but the filter does not have it: %.400s",
+	return cli_error(cli, rc,
+			 "the change is stored, but the filter does not have it (`sipward "
+			 "reconcile` tries again): %.380s",
 			 err.text[0] ? err.text : strerror(-rc));
 }
 
