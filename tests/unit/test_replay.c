@@ -303,6 +303,19 @@ static void creation_fails_cleanly(void **state)
 	replay_free(NULL);
 }
 
+static void longer_lifetime_does_not_bring_back_what_was_forgotten(void **state)
+{
+	(void)state;
+	assert_int_equal(use(1, NOW, 1, NOW), REPLAY_FRESH);
+	assert_int_equal(use(2, NOW + 61, 1, NOW + 61), REPLAY_FRESH);
+	replay_set_lifetime(replay, 600);
+	assert_int_equal(use(1, NOW, 1, NOW + 61), REPLAY_STALE);
+	assert_int_equal(use(2, NOW + 61, 2, NOW + 600), REPLAY_FRESH);
+	assert_int_equal(use(3, NOW + 62, 1, NOW + 600), REPLAY_FRESH);
+	replay_set_lifetime(replay, 10);
+	assert_int_equal(use(4, NOW + 580, 1, NOW + 600), REPLAY_STALE);
+}
+
 #define WITH_EIGHT(test) cmocka_unit_test_setup_teardown(test, create_eight, destroy)
 
 int main(void)
@@ -324,6 +337,7 @@ int main(void)
 	    WITH_EIGHT(what_is_issued_now_is_taken_even_in_a_refused_second),
 	    WITH_EIGHT(odd_texts_are_stale),
 	    WITH_EIGHT(out_of_memory_is_stale_and_loses_nothing),
+	    WITH_EIGHT(longer_lifetime_does_not_bring_back_what_was_forgotten),
 	    cmocka_unit_test(creation_fails_cleanly),
 	};
 
