@@ -116,6 +116,13 @@ static inline void gate_fill(struct gate *gate)
 	assert_ok(f, store_trunk_attach_credentials(f->store, "two", "more", &f->err));
 }
 
+static inline void gate_ratchet(void *arg, int64_t user_id, unsigned strongest)
+{
+	struct gate *gate = arg;
+
+	assert_ok(gate->f, store_user_ratchet(gate->f->store, user_id, strongest, &gate->f->err));
+}
+
 static inline int gate_setup(void **state)
 {
 	struct gate *gate = calloc(1, sizeof(*gate));
@@ -129,7 +136,8 @@ static inline int gate_setup(void **state)
 	gate->keys.present[0] = true;
 	memcpy(gate->keys.key[0], "a secret of ours", 16);
 	gate->admission.nonce_keys = &gate->keys;
-	gate->admission.store = gate->f->store;
+	gate->admission.ratchet = gate_ratchet;
+	gate->admission.ratchet_arg = gate;
 	assert_int_equal(digest_context_create(&gate->admission.digest), 0);
 	assert_int_equal(replay_create(64, 300, &gate->admission.replay), 0);
 	assert_int_equal(lockouts_create(NULL, 64, &gate->admission.lockouts), 0);

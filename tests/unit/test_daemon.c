@@ -217,6 +217,29 @@ static void snapshots_not_taken_are_freed(void **state)
 	watch_stop(watch);
 }
 
+static int take_strongest(const struct store_user *user, void *arg)
+{
+	*(unsigned *)arg = user->strongest;
+	return 0;
+}
+
+static void ratchet_is_written_at_the_latest_when_the_watch_ends(void **state)
+{
+	static const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE];
+	struct fixture *f = *state;
+	struct watch *watch = watch_of(f);
+	unsigned strongest = 0;
+
+	assert_ok(f, store_credentials_create(f->store, "phones", "sip.example", &f->err));
+	assert_ok(f, store_user_add(f->store, "phones", "alice", ha1, &f->err));
+	/* Far more than there is room for: nobody waits, nothing breaks. */
+	for (int i = 0; i < 10000; i++)
+		watch_ratchet(watch, 1, 1 + (unsigned)i % 2);
+	watch_stop(watch);
+	assert_ok(f, store_user_each(f->store, "phones", take_strongest, &strongest, &f->err));
+	assert_int_equal(strongest, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +251,7 @@ int main(void)
 	    STORE_TEST(change_of_the_store_brings_a_snapshot),
 	    STORE_TEST(reload_is_told_even_if_nothing_changed),
 	    STORE_TEST(snapshots_not_taken_are_freed),
+	    STORE_TEST(ratchet_is_written_at_the_latest_when_the_watch_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

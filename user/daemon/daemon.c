@@ -245,6 +245,13 @@ static int make_admission(struct daemon *d, struct error *err)
 	return 0;
 }
 
+static void on_ratchet(void *arg, int64_t user_id, unsigned strongest)
+{
+	struct daemon *d = arg;
+
+	watch_ratchet(d->watch, user_id, strongest);
+}
+
 static int make_proxy(struct daemon *d, struct error *err)
 {
 	struct proxy_options options = {
@@ -257,7 +264,8 @@ static int make_proxy(struct daemon *d, struct error *err)
 		    .replay = d->replay,
 		    .lockouts = d->lockouts,
 		    .filter = d->filter,
-		    .store = d->store,
+		    .ratchet = on_ratchet,
+		    .ratchet_arg = d,
 		},
 	};
 	int rc = store_secret(d->store, "branch", options.branch_key, err);

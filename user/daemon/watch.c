@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -16,6 +17,12 @@
 
 /* How often is looked without being told: the notification may be lost, the filter replaced. */
 #define POLL_MS 1000
+#define RATCHETS_MAX 256
+
+struct ratchet {
+	int64_t user_id;
+	unsigned strongest;
+};
 
 struct watch {
 	pthread_t thread;
@@ -35,6 +42,8 @@ struct watch {
 
 	pthread_mutex_t lock; /* over what follows */
 	bool stop, reload;
+	struct ratchet ratchets[RATCHETS_MAX];
+	size_t ratchet_count;
 	struct watch_news news;
 };
 
@@ -229,6 +238,23 @@ static void follow_store(struct watch *watch, bool reload, struct watch_news *ne
 		watch->stale = true;
 }
 
+static void write_ratchets(struct watch *watch)
+{
+	struct ratchet ratchets[RATCHETS_MAX];
+	struct error err;
+	size_t n;
+
+	pthread_mutex_lock(&watch->lock);
+	n = watch->ratchet_count;
+	memcpy(ratchets, watch->ratchets, n * sizeof(ratchets[0]));
+	watch->ratchet_count = 0;
+	pthread_mutex_unlock(&watch->lock);
+	for (size_t i = 0; i < n; i++)
+		if (store_user_ratchet(watch->store, ratchets[i].user_id, ratchets[i].strongest,
+				       &err))
+			log_warning("ratchet_failed", LOG_STR("error", err.text));
+}
+
 /* ---- the thread ---- */
 
 /* Waits for something to do. False: stop. */
@@ -259,6 +285,8 @@ static void *watch_main(void *arg)
 	while (wait_for_work(watch, &reload)) {
 		struct watch_news news = {.reloaded = reload};
 
+		/* Before a snapshot is read that should know of them. */
+		write_ratchets(watch);
 		if (reload)
 			resolve_upstreams(watch);
 		follow_filter(watch, &news);
@@ -267,6 +295,7 @@ static void *watch_main(void *arg)
 		if (news.policy || news.filter || news.reloaded)
 			publish(watch, &news);
 	}
+	write_ratchets(watch);
 	return NULL;
 }
 
@@ -350,6 +379,15 @@ void watch_take(struct watch *watch, struct watch_news *ret_news)
 	*ret_news = watch->news;
 	watch->news = (struct watch_news){0};
 	pthread_mutex_unlock(&watch->lock);
+}
+
+void watch_ratchet(struct watch *watch, int64_t user_id, unsigned strongest)
+{
+	pthread_mutex_lock(&watch->lock);
+	if (watch->ratchet_count < RATCHETS_MAX)
+		watch->ratchets[watch->ratchet_count++] = (struct ratchet){user_id, strongest};
+	pthread_mutex_unlock(&watch->lock);
+	signal_fd(watch->wake_fd);
 }
 
 void watch_reload(struct watch *watch)

@@ -34,6 +34,10 @@ struct watch_news {
 };
 void watch_take(struct watch *watch, struct watch_news *ret_news);
 
+/* Has the store note that a user has answered a stronger algorithm. Never waits for the store: what
+ * there is no room for is lost. */
+void watch_ratchet(struct watch *watch, int64_t user_id, unsigned strongest);
+
 /* Resolves the upstreams' names again, and reads everything again. */
 void watch_reload(struct watch *watch);
 

@@ -19,7 +19,9 @@ struct admission {
 	struct replay *replay;
 	struct lockouts *lockouts;
 	struct filter *filter; /* NULL: no proven sources */
-	struct store *store;   /* for the ratchet; NULL: not written */
+	/* Told once that a user has answered a stronger algorithm; may be NULL. Must not block. */
+	void (*ratchet)(void *arg, int64_t user_id, unsigned strongest);
+	void *ratchet_arg;
 };
 
 enum admission_verdict {

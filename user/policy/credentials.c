@@ -180,7 +180,7 @@ static enum nonce_result verify_nonce(const struct credentials_query *query,
 	    policy_settings(query->admission->policy)->nonce_lifetime_s, ret_issued_s);
 }
 
-/* Lost if the store can not take it: then the next snapshot knows no better than this one did. */
+/* Lost if it can not be noted: then the next snapshot knows no better than this one did. */
 static void ratchet_raise(const struct admission *admission, struct policy_user *user,
 			  enum digest_algorithm algorithm)
 {
@@ -190,8 +190,8 @@ static void ratchet_raise(const struct admission *admission, struct policy_user 
 		if (!__atomic_compare_exchange_n(&user->strongest, &strongest, algorithm, false,
 						 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			continue;
-		if (admission->store)
-			store_user_ratchet(admission->store, user->id, algorithm, NULL);
+		if (admission->ratchet)
+			admission->ratchet(admission->ratchet_arg, user->id, algorithm);
 		return;
 	}
 }
