@@ -67,6 +67,21 @@ static inline void in_dialog(char out[4096], const char *method, const char *uri
 		 from_caller ? caller : callee, from_caller ? callee : caller, method);
 }
 
+/* The PBX's 200 to a CANCEL, whose only Via is ours. */
+static inline void cancel_is_answered(struct world *w, const char *invite)
+{
+	char text[4096], via[256];
+
+	lines_of(invite, "Via: SIP/2.0/UDP 10.0.0.1", via, sizeof(via));
+	snprintf(text, sizeof(text),
+		 "SIP/2.0 200 OK\n%sFrom: <sip:a@b>;tag=f1\nTo: <sip:100@gate.example>;tag=t1\n"
+		 "Call-ID: c1\nCSeq: 7 CANCEL\nContent-Length: 0\n\n",
+		 via);
+	hear(w, PBX, text);
+	assert_int_equal(w->sent_count, 0);
+	assert_int_equal(counted(w, PROXY_RESPONSE_UNVERIFIED), 0);
+}
+
 /* Sends the INVITE; the text that the PBX got. */
 static inline const char *call_begins(struct world *w)
 {

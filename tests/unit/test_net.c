@@ -167,6 +167,29 @@ static void one_unsendable_datagram_does_not_hold_up_the_rest(void **state)
 	net_free(b);
 }
 
+/* ICMP "port unreachable" of an upstream that is down. */
+static void a_closed_port_does_not_disturb_reading(void **state)
+{
+	struct endpoint a_at, b_at, closed;
+	struct net *a = listener("127.0.0.1", &a_at), *b = listener("127.0.0.1", &b_at);
+	struct net *gone = listener("127.0.0.1", &closed);
+	struct net_packet packets[NET_BATCH];
+	struct net_stats stats;
+
+	(void)state;
+	net_free(gone);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send_text(a, &closed, "hello", 5), 0);
+	assert_int_equal(send_text(b, &a_at, "still here", 10), 0);
+	assert_int_equal(receive(a, packets), 1);
+	assert_int_equal(send_text(a, &b_at, "and there", 9), 0);
+	assert_int_equal(receive(b, packets), 1);
+	net_stats(a, &stats);
+	assert_int_equal(stats.send_errors, 0);
+	net_free(a);
+	net_free(b);
+}
+
 static void local_addresses_are_known(void **state)
 {
 	struct endpoint at, wild_at, local, remote = endpoint("127.0.0.9", 5060);
@@ -222,6 +245,7 @@ int main(void)
 	    cmocka_unit_test(largest_datagrams_pass_both_ways),
 	    cmocka_unit_test(more_than_a_batch_is_sent_and_received),
 	    cmocka_unit_test(one_unsendable_datagram_does_not_hold_up_the_rest),
+	    cmocka_unit_test(a_closed_port_does_not_disturb_reading),
 	    cmocka_unit_test(local_addresses_are_known),
 	    cmocka_unit_test(wrong_family_has_no_socket),
 	    cmocka_unit_test(listen_error_names_address),

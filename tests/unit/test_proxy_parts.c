@@ -110,11 +110,15 @@ static void branch_text_is_recognised_and_any_changed_character_is_not(void **st
 {
 	struct branch branch = {0x0123456789abcdef, 0xfedcba9876543210};
 	char text[BRANCH_TEXT_SIZE];
+	uint64_t id;
 
 	(void)state;
 	branch_format(&branch, text);
 	assert_string_equal(text, "z9hG4bKefcdab89674523011032547698badcfe");
 	assert_true(branch_has_id(slice_from(text), branch.id));
+	assert_int_equal(branch_read_id(slice_from(text), &id), 0);
+	assert_int_equal(id, branch.id);
+	assert_int_equal(branch_read_id(SLICE("z9hG4bKab"), &id), -EINVAL);
 	assert_true(branch_has_loop(slice_from(text), branch.loop));
 	assert_false(branch_has_loop(slice_from(text), branch.id));
 	for (size_t i = 0; i < 7 + 16; i++) {

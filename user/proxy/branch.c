@@ -53,6 +53,14 @@ static bool is_ours(struct slice text)
 	return text.n == BRANCH_TEXT_SIZE - 1 && memcmp(text.p, COOKIE, COOKIE_BYTES) == 0;
 }
 
+int branch_read_id(struct slice text, uint64_t *ret_id)
+{
+	if (!is_ours(text))
+		return -EINVAL;
+	return hex_decode((struct slice){text.p + COOKIE_BYTES, PART_BYTES}, ret_id,
+			  sizeof(*ret_id));
+}
+
 bool branch_has_id(struct slice text, uint64_t id)
 {
 	return is_ours(text) && mac_matches(id, (struct slice){text.p + COOKIE_BYTES, PART_BYTES});

@@ -25,6 +25,8 @@ uint64_t branch_id(const uint8_t *key, const struct sip_msg *msg, const struct s
 uint64_t branch_loop(const uint8_t *key, const struct sip_msg *request);
 
 void branch_format(const struct branch *branch, char text[BRANCH_TEXT_SIZE]);
+/* The id in the text. 0, or -EINVAL if it does not look like a branch of ours. */
+int branch_read_id(struct slice text, uint64_t *ret_id);
 /* Whether the text is a branch of ours with this id. */
 bool branch_has_id(struct slice text, uint64_t id);
 /* Whether the text looks like a branch of ours with this loop part. */

@@ -162,6 +162,30 @@ static bool response_verify(struct proxy *proxy, const struct sip_msg *msg,
 	return good;
 }
 
+/* To a CANCEL of ours, which had no other Via than ours. */
+static bool response_to_cancel(struct proxy *proxy, const struct sip_msg *msg)
+{
+	struct txn *txn = NULL;
+	struct slice element;
+	struct sip_via own = {0};
+	uint64_t id;
+
+	if (msg->method != SIP_CANCEL || !via_element(msg, 0, &element) ||
+	    sip_via_parse(element, &own))
+		return false;
+	if (branch_read_id(own.branch, &id) == 0)
+		txn = txn_find(&proxy->txns, id);
+	sip_via_free(&own);
+	if (!txn)
+		return false;
+	if (txn->cancel == TXN_CANCEL_SENT && msg->status >= 200) {
+		txn->cancel = TXN_CANCEL_ANSWERED;
+		if (txn->state == TXN_PROCEEDING)
+			txn_schedule(&proxy->txns, txn, 0, txn->give_up_ns);
+	}
+	return true;
+}
+
 static void response_dispatch(struct proxy *proxy, const struct sip_msg *msg,
 			      const struct sip_via *client_via, uint64_t id)
 {
@@ -171,12 +195,6 @@ static void response_dispatch(struct proxy *proxy, const struct sip_msg *msg,
 		response_stateless(proxy, msg, client_via);
 	else if (msg->method == txn->method)
 		response_by_txn(proxy, txn, msg);
-	else if (msg->method == SIP_CANCEL && txn->cancel == TXN_CANCEL_SENT &&
-		 msg->status >= 200) {
-		txn->cancel = TXN_CANCEL_ANSWERED;
-		if (txn->state == TXN_PROCEEDING)
-			txn_schedule(&proxy->txns, txn, 0, txn->give_up_ns);
-	}
 }
 
 void response_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path)
@@ -188,7 +206,8 @@ void response_receive(struct proxy *proxy, const struct sip_msg *msg, const stru
 	(void)path;
 	proxy_count(proxy, PROXY_RESPONSES);
 	if (!via_element(msg, 1, &element) || sip_via_parse(element, &client_via)) {
-		proxy_count(proxy, PROXY_RESPONSE_UNVERIFIED);
+		if (!response_to_cancel(proxy, msg))
+			proxy_count(proxy, PROXY_RESPONSE_UNVERIFIED);
 		return;
 	}
 	if (response_verify(proxy, msg, &client_via, &id))
