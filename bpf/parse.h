@@ -58,7 +58,8 @@ struct packet {
 enum parsed {
 	PARSED_OTHER,	       /* no UDP or TCP that could be SIP */
 	PARSED_LATER_FRAGMENT, /* has no ports of its own */
-	PARSED_TINY_FRAGMENT,  /* a first fragment that hides its ports */
+	PARSED_HIDDEN,	       /* has ports, but only its receiver will see them */
+	PARSED_CUT,	       /* ends within its headers, or goes on in a further buffer */
 	PARSED_TRANSPORT,      /* protocol and port are known */
 };
 
@@ -185,7 +186,7 @@ static __always_inline enum parsed parse_transport(struct cursor *c, struct pack
 
 	udp = cursor_take(&ports, PORTS_BYTES);
 	if (!udp || p->transport_bytes < PORTS_BYTES)
-		return p->first_fragment ? PARSED_TINY_FRAGMENT : PARSED_OTHER;
+		return p->first_fragment ? PARSED_HIDDEN : PARSED_CUT;
 	p->port_be = udp->dest;
 	p->payload_offset = offset + UDP_BYTES;
 	p->promised_bytes = offset + p->transport_bytes;
@@ -228,14 +229,14 @@ static __always_inline enum parsed parse_extension(struct cursor *c, struct pack
 	if (*type != IPPROTO_FRAGMENT) {
 		header = cursor_extension(c, *type, &bytes);
 		if (!header)
-			return PARSED_TINY_FRAGMENT;
+			return PARSED_CUT;
 		p->transport_bytes -= bytes;
 		*type = header->nexthdr;
 		return PARSED_OTHER;
 	}
 	fragment = cursor_fragment(c);
 	if (!fragment)
-		return PARSED_TINY_FRAGMENT;
+		return PARSED_CUT;
 	p->transport_bytes -= bytes;
 	p->fragment_id_be = fragment->identification;
 	*type = fragment->nexthdr;
@@ -263,11 +264,14 @@ static __always_inline enum parsed parse_ipv6(struct cursor *c, struct packet *p
 	type = ip->nexthdr;
 	for (int i = 0; i < EXTENSIONS_MAX && is_extension(type); i++) {
 		parsed = parse_extension(c, p, &type);
-		if (parsed == PARSED_TINY_FRAGMENT)
-			return p->first_fragment ? PARSED_TINY_FRAGMENT : PARSED_OTHER;
+		if (parsed == PARSED_CUT)
+			return p->first_fragment ? PARSED_HIDDEN : PARSED_CUT;
 		if (parsed == PARSED_LATER_FRAGMENT)
 			return is_transport(type) || is_extension(type) ? parsed : PARSED_OTHER;
 	}
+	/* Linux would walk on, and find SIP behind as many headers as a packet holds. */
+	if (is_extension(type))
+		return PARSED_HIDDEN;
 	if (!is_transport(type))
 		return PARSED_OTHER;
 	p->protocol = type;

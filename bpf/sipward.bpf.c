@@ -25,14 +25,16 @@ static __always_inline enum sipward_reason decide(struct packet *p, struct env *
 
 	p->bytes = cursor.end - cursor.pos;
 	parsed = parse_packet(&cursor, p);
+	if (parsed == PARSED_CUT) /* jumbo frames have several buffers, of which this is the first */
+		parsed = bpf_xdp_get_buff_len(env->ctx) > p->bytes ? PARSED_HIDDEN : PARSED_OTHER;
 	if (parsed == PARSED_OTHER)
 		return SIPWARD_OTHER;
 	if (parsed == PARSED_LATER_FRAGMENT)
 		return fragment_inherit(p, env);
-	if (parsed == PARSED_TINY_FRAGMENT)
+	if (parsed == PARSED_HIDDEN)
 		return SIPWARD_MALFORMED;
 	if (p->promised_bytes > p->bytes)
-		p->bytes = bpf_xdp_get_buff_len(env->ctx); /* jumbo frames have several buffers */
+		p->bytes = bpf_xdp_get_buff_len(env->ctx);
 	if (!is_sip_port(p, env))
 		return SIPWARD_OTHER;
 	if (p->malformed || p->promised_bytes > p->bytes)

@@ -84,7 +84,7 @@ static inline int ref_ipv6(struct ref_packet *p, long at)
 		long size;
 
 		if (headers++ == 6)
-			return SIPWARD_OTHER + 1;
+			return SIPWARD_MALFORMED + 1;
 		if (at + 2 > p->n)
 			return unreadable;
 		next = p->bytes[at];

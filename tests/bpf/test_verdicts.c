@@ -377,6 +377,13 @@ static void jumbo_frames_are_judged_whole(void **state)
 	assert_int_equal(got.counted.bytes, length);
 	put_u16(bytes + f.ip_at + 2, length - 13);
 	assert_int_equal(judge_bytes(&j, bytes, length).reason, SIPWARD_MALFORMED);
+	/* Three extension headers of 2 KB end in the second buffer. */
+	f = FRAME(.family = 6, .exts = 1, .ext = {EXT_DEST}, .ext_bytes = 8);
+	memcpy(bytes, f.bytes, f.n);
+	for (unsigned i = 0, at = 14 + 40; i < 3; i++, at += 2048)
+		memcpy(bytes + at, (const uint8_t[]){i < 2 ? EXT_DEST : IPPROTO_UDP, 255}, 2);
+	put_u16(bytes + 14 + 4, length - 54);
+	assert_int_equal(judge_bytes(&j, bytes, length).reason, SIPWARD_MALFORMED);
 	free(bytes);
 	filter_close(j.filter);
 	clocked_bpf__destroy(skel);
