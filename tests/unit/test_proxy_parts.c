@@ -313,7 +313,7 @@ static unsigned answers(struct sources *sources, const struct store_settings *se
 	struct ip source = ip(text);
 	unsigned n = 0;
 
-	while (n < 1000 && source_take_answer(sources, settings, &source, now_ns))
+	while (n < 1000 && source_take_answer(sources, settings, &source, 1, now_ns))
 		n++;
 	return n;
 }
@@ -324,6 +324,7 @@ static void answers_are_a_burst_and_then_a_rate_for_each_and_for_all(void **stat
 	struct store_settings settings = {
 	    .source_rate_pps = 10, .source_burst = 20, .cpu_rate_pps = 100, .cpu_burst = 50};
 	struct store_settings unlimited = {0};
+	struct ip source;
 	uint64_t now = 7 * NS_PER_S;
 
 	(void)state;
@@ -335,6 +336,14 @@ static void answers_are_a_burst_and_then_a_rate_for_each_and_for_all(void **stat
 	assert_int_equal(answers(sources, &settings, "192.0.2.2", now), 20);
 	/* Ten are left of fifty for everybody. */
 	assert_int_equal(answers(sources, &settings, "192.0.2.3", now), 10);
+	/* Of five times the size there are two in the burst, and none is cheaper for being late. */
+	now += 100 * NS_PER_S;
+	source = ip("192.0.2.4");
+	settings.source_burst = 14;
+	assert_true(source_take_answer(sources, &settings, &source, 5, now));
+	assert_true(source_take_answer(sources, &settings, &source, 5, now));
+	assert_false(source_take_answer(sources, &settings, &source, 5, now));
+	assert_int_equal(answers(sources, &settings, "192.0.2.4", now), 4);
 	assert_int_equal(answers(sources, &unlimited, "192.0.2.3", now), 1000);
 	free(sources);
 }

@@ -541,6 +541,29 @@ static void locked_out_source_stays_so_when_it_is_listed(void **state)
 	sent_to(w, 0, PBX, "INVITE ");
 }
 
+/* Forged sources get little more than was sent in their name. */
+static void large_answers_to_small_requests_of_strangers_cost_more(void **state)
+{
+	static const unsigned all[] = {DIGEST_SHA_512_256, DIGEST_SHA_256, DIGEST_MD5};
+	const char *request = "INVITE sip:digest.example SIP/2.0\nv:SIP/2.0/UDP h;branch=z9hG4bK1\n"
+			      "f:<sip:a>;tag=1\nt:<sip:a>\ni:1\nCSeq:1 INVITE\n\n";
+	struct world *w = *state;
+	struct store_trunk trunk;
+	size_t bytes = 0;
+
+	assert_ok(w->f, store_trunk_get(w->f->store, "digest", &trunk, &w->f->err));
+	memcpy(trunk.algorithms, all, sizeof(all));
+	trunk.algorithm_count = 3;
+	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
+	world_read_store(w);
+	for (int i = 0; i < 100; i++) {
+		hear(w, STRANGER, request);
+		bytes += w->sent_count ? w->sent[0].n : 0;
+	}
+	assert_true(bytes > 0);
+	assert_true(bytes < 2 * 20 * strlen(request));
+}
+
 /* ---- NAT and IPv6 ---- */
 
 static void client_behind_nat_without_rport_is_answered_at_its_address(void **state)
@@ -767,6 +790,7 @@ int main(void)
 	    PROXY_TEST(from_without_a_tag_is_forwarded_and_makes_no_dialog_for_others),
 	    PROXY_TEST(acks_nobody_asked_for_cost_nothing),
 	    PROXY_TEST(locked_out_source_stays_so_when_it_is_listed),
+	    DIGEST_TEST(large_answers_to_small_requests_of_strangers_cost_more),
 	    PROXY_TEST(client_behind_nat_without_rport_is_answered_at_its_address),
 	    PROXY_TEST(ipv6_client_is_found_by_via_alone_and_in_dialog),
 	    PROXY_TEST(answer_from_another_port_or_address_of_the_upstream_passes),

@@ -58,8 +58,8 @@ struct admission_result {
 	const struct policy_trunk *trunk; /* NULL without one */
 	enum store_auth_type auth;	  /* how it was admitted */
 	const struct policy_user *user;	  /* NULL unless by credential */
-	/* The user name in the credentials that decided, cut to size; empty without. That there is no
-	 * such user is for the operator alone. */
+	/* The user name in the credentials that decided, cut to size; empty without. That there
+	 * is no such user is for the operator alone. */
 	struct slice tried;
 	char tried_text[STORE_USER_SIZE];
 	bool tried_unknown;

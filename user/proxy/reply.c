@@ -58,13 +58,15 @@ int reply_write(struct proxy *proxy, const struct request *request, unsigned sta
 	return rc;
 }
 
-/* Answers to forged sources would make a reflector of the gate. */
-static bool may_answer(struct proxy *proxy, const struct ip *ip)
+/* Answers to forged sources would make a reflector of the gate, the more the larger they are. */
+static bool may_answer(struct proxy *proxy, const struct ip *ip, const struct sip_msg *msg,
+		       size_t answer_n)
 {
+	unsigned times = msg->raw.n ? (unsigned)(answer_n / msg->raw.n) : 1;
 	const struct store_settings *settings = policy_settings(proxy->admission.policy);
 
 	if (source_is_vouched(proxy, ip) ||
-	    source_take_answer(&proxy->sources, settings, ip, proxy->now_ns))
+	    source_take_answer(&proxy->sources, settings, ip, times ? times : 1, proxy->now_ns))
 		return true;
 	proxy_count(proxy, PROXY_REPLY_WITHHELD);
 	return false;
@@ -76,9 +78,8 @@ void reply_stateless(struct proxy *proxy, const struct request *request, unsigne
 	struct net_path path = reply_path(request);
 	struct slice message;
 
-	if (!may_answer(proxy, &request->path->remote.ip))
-		return;
-	if (reply_write(proxy, request, status, headers, &message) == 0)
+	if (reply_write(proxy, request, status, headers, &message) == 0 &&
+	    may_answer(proxy, &request->path->remote.ip, request->msg, message.n))
 		proxy_send(proxy, &path, message);
 }
 
@@ -93,12 +94,12 @@ void reply_unreadable(struct proxy *proxy, const struct net_path *path, unsigned
 
 	proxy_count(proxy, PROXY_BAD_REQUEST);
 	if (!msg->is_request || msg->method == SIP_ACK ||
-	    lockout_active(proxy->admission.lockouts, &path->remote.ip, proxy->now_ns, NULL) ||
-	    !may_answer(proxy, &path->remote.ip))
+	    lockout_active(proxy->admission.lockouts, &path->remote.ip, proxy->now_ns, NULL))
 		return;
 	reply_tag(proxy, 0, tag);
 	reply.to_tag = (struct slice){tag, sizeof(tag) - 1};
 	back.remote = sip_reply_destination(msg, &path->remote);
-	if (sip_reply_write(msg, &reply, proxy->made, sizeof(proxy->made), &n) == 0)
+	if (sip_reply_write(msg, &reply, proxy->made, sizeof(proxy->made), &n) == 0 &&
+	    may_answer(proxy, &path->remote.ip, msg, n))
 		proxy_send(proxy, &back, (struct slice){proxy->made, n});
 }

@@ -35,12 +35,12 @@ bool source_is_proven(const struct sources *sources, const struct ip *ip, uint64
 }
 
 /* rate 0 = no limit. */
-static bool bucket_take(struct source_bucket *bucket, unsigned rate, unsigned burst,
+static bool bucket_take(struct source_bucket *bucket, unsigned rate, unsigned burst, unsigned times,
 			uint64_t now_ns)
 {
 	uint64_t elapsed_ms = (now_ns - bucket->at_ns) / NS_PER_MS;
 	uint64_t most = (burst ? burst : 1) * 1000ULL;
-	uint64_t tokens = bucket->milli_tokens;
+	uint64_t tokens = bucket->milli_tokens, cost = times * 1000ULL;
 
 	if (!rate)
 		return true;
@@ -53,14 +53,15 @@ static bool bucket_take(struct source_bucket *bucket, unsigned rate, unsigned bu
 	bucket->at_ns = bucket->at_ns ? bucket->at_ns + elapsed_ms * NS_PER_MS : now_ns;
 	if (tokens > most)
 		tokens = most;
-	bucket->milli_tokens = tokens >= 1000 ? tokens - 1000 : tokens;
-	return tokens >= 1000;
+	bucket->milli_tokens = tokens >= cost ? tokens - cost : tokens;
+	return tokens >= cost;
 }
 
 bool source_take_answer(struct sources *sources, const struct store_settings *settings,
-			const struct ip *ip, uint64_t now_ns)
+			const struct ip *ip, unsigned times, uint64_t now_ns)
 {
 	return bucket_take(&sources->buckets[place_of(sources, ip)], settings->source_rate_pps,
-			   settings->source_burst, now_ns) &&
-	       bucket_take(&sources->all, settings->cpu_rate_pps, settings->cpu_burst, now_ns);
+			   settings->source_burst, times, now_ns) &&
+	       bucket_take(&sources->all, settings->cpu_rate_pps, settings->cpu_burst, times,
+			   now_ns);
 }
