@@ -25,7 +25,8 @@ static __always_inline enum sipward_reason decide(struct packet *p, struct env *
 
 	p->bytes = cursor.end - cursor.pos;
 	parsed = parse_packet(&cursor, p);
-	if (parsed == PARSED_CUT) /* jumbo frames have several buffers, of which this is the first */
+	/* Of a jumbo frame in several buffers this is the first one. */
+	if (parsed == PARSED_CUT)
 		parsed = bpf_xdp_get_buff_len(env->ctx) > p->bytes ? PARSED_HIDDEN : PARSED_OTHER;
 	if (parsed == PARSED_OTHER)
 		return SIPWARD_OTHER;

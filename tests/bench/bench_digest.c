@@ -19,7 +19,7 @@ static uint64_t now_s = 1700000000;
 
 static const struct nonce_keys keys = {.key = {{1, 2, 3}}, .present = {true}};
 static const struct nonce_binding binding = {
-    .source = {4, {192, 0, 2, 1}}, .transport = 1, .realm = {"sip.example.com", 15}};
+	.source = {4, {192, 0, 2, 1}}, .transport = 1, .realm = {"sip.example.com", 15}};
 
 static uint64_t clock_ns(void)
 {
@@ -74,14 +74,14 @@ static void check_response(int algorithm)
 {
 	static const uint8_t ha1[DIGEST_HASH_MAX] = {1};
 	const struct digest_input input = {
-	    .algorithm = (enum digest_algorithm)algorithm,
-	    .ha1 = ha1,
-	    .nonce = slice_from(nonce),
-	    .nc = SLICE("00000001"),
-	    .cnonce = SLICE("f2/wE4q74E6zIJEtWaHKaf5wv"),
-	    .qop = DIGEST_QOP_AUTH,
-	    .method = SLICE("INVITE"),
-	    .uri = SLICE("sip:+4930123456@sip.example.com"),
+		.algorithm = (enum digest_algorithm)algorithm,
+		.ha1 = ha1,
+		.nonce = slice_from(nonce),
+		.nc = SLICE("00000001"),
+		.cnonce = SLICE("f2/wE4q74E6zIJEtWaHKaf5wv"),
+		.qop = DIGEST_QOP_AUTH,
+		.method = SLICE("INVITE"),
+		.uri = SLICE("sip:+4930123456@sip.example.com"),
 	};
 	char hex[DIGEST_HEX_SIZE];
 

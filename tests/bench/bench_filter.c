@@ -132,7 +132,7 @@ struct share {
 };
 static const struct share v4_shares[] = {{85, 32, 32}, {8, 24, 24}, {6, 25, 30}, {1, 20, 23}};
 static const struct share v6_shares[] = {
-    {50, 128, 128}, {30, 64, 64}, {12, 48, 56}, {7, 32, 47}, {1, 29, 31}};
+	{50, 128, 128}, {30, 64, 64}, {12, 48, 56}, {7, 32, 47}, {1, 29, 31}};
 
 static unsigned draw_len(const struct share *shares)
 {

@@ -111,9 +111,9 @@ static void list_sources(struct filter *filter)
 
 	for (int i = 0; i < LISTED; i++)
 		rules[i] = (struct filter_rule){
-		    .prefix = {.ip = {.family = 4, .bytes = {198, 18, i / 250, i % 250}},
-			       .len = 32},
-		    .value = {.flags = SIPWARD_ACL_ALLOW}};
+			.prefix = {.ip = {.family = 4, .bytes = {198, 18, i / 250, i % 250}},
+				   .len = 32},
+			.value = {.flags = SIPWARD_ACL_ALLOW}};
 	must(filter_reconcile(filter, &all, NULL, &err), err.text);
 }
 

@@ -15,8 +15,9 @@ static const char *object_file(void)
 
 static int prepare_enforces(struct filter *filter, void *arg, struct error *err)
 {
-	const struct sipward_settings settings = {
-	    .layout = SIPWARD_LAYOUT, .mode = SIPWARD_ENFORCE, .unlisted = SIPWARD_UNLISTED_DROP};
+	const struct sipward_settings settings = {.layout = SIPWARD_LAYOUT,
+						  .mode = SIPWARD_ENFORCE,
+						  .unlisted = SIPWARD_UNLISTED_DROP};
 
 	(void)arg;
 	(void)err;
@@ -312,15 +313,15 @@ static void counters_drops_and_events_tell_of_a_drop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(maps_are_found_when_ip_link_attached_the_object),
-	    TEST(maps_are_found_when_xdp_loader_loaded_the_object),
-	    TEST(detach_takes_off_what_another_tool_attached),
-	    TEST(nothing_attached_is_said_so),
-	    TEST(explain_follows_the_order_of_the_filter),
-	    TEST(lockouts_are_listed_latest_first_and_cleared),
-	    TEST(packets_are_allowed_then_blocked_then_allowed),
-	    TEST(no_packet_passes_while_the_filter_is_replaced),
-	    TEST(counters_drops_and_events_tell_of_a_drop),
+		TEST(maps_are_found_when_ip_link_attached_the_object),
+		TEST(maps_are_found_when_xdp_loader_loaded_the_object),
+		TEST(detach_takes_off_what_another_tool_attached),
+		TEST(nothing_attached_is_said_so),
+		TEST(explain_follows_the_order_of_the_filter),
+		TEST(lockouts_are_listed_latest_first_and_cleared),
+		TEST(packets_are_allowed_then_blocked_then_allowed),
+		TEST(no_packet_passes_while_the_filter_is_replaced),
+		TEST(counters_drops_and_events_tell_of_a_drop),
 	};
 
 	return lab_run(tests);

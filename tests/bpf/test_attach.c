@@ -9,8 +9,8 @@
 static int load_stranger(void)
 {
 	const struct bpf_insn program[] = {
-	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_PASS},
-	    {.code = BPF_JMP | BPF_EXIT},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "stranger", "GPL", program, 2, NULL);
 
@@ -421,25 +421,25 @@ static void a_missing_bpffs_is_mounted_or_its_command_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(attach_to_veth_is_native_and_pinned),
-	    TEST(attach_twice_is_refused),
-	    TEST(a_stranger_on_the_interface_is_named_and_left_alone),
-	    TEST(replace_swaps_the_program_and_keeps_what_the_maps_hold),
-	    TEST(detach_removes_program_and_pins),
-	    TEST(two_interfaces_share_the_maps_until_the_last_leaves),
-	    TEST(native_is_never_replaced_silently_by_generic),
-	    TEST(a_large_mtu_does_not_cost_native_mode),
-	    TEST(another_layout_is_refused_until_replaced),
-	    TEST(a_misshapen_map_is_refused_and_the_rest_carried_over),
-	    TEST(prepare_fills_the_maps_first),
-	    TEST(a_failing_prepare_leaves_nothing),
-	    TEST(a_failing_replacement_leaves_the_old_program),
-	    TEST(an_interface_that_vanishes_leaves_nothing),
-	    TEST(a_deleted_interface_leaves_pins_that_the_next_attach_uses),
-	    TEST(a_kill_before_the_switch_changes_nothing),
-	    TEST(replace_completes_what_a_kill_interrupted),
-	    TEST(without_capabilities_the_sentence_names_them),
-	    TEST(a_missing_bpffs_is_mounted_or_its_command_named),
+		TEST(attach_to_veth_is_native_and_pinned),
+		TEST(attach_twice_is_refused),
+		TEST(a_stranger_on_the_interface_is_named_and_left_alone),
+		TEST(replace_swaps_the_program_and_keeps_what_the_maps_hold),
+		TEST(detach_removes_program_and_pins),
+		TEST(two_interfaces_share_the_maps_until_the_last_leaves),
+		TEST(native_is_never_replaced_silently_by_generic),
+		TEST(a_large_mtu_does_not_cost_native_mode),
+		TEST(another_layout_is_refused_until_replaced),
+		TEST(a_misshapen_map_is_refused_and_the_rest_carried_over),
+		TEST(prepare_fills_the_maps_first),
+		TEST(a_failing_prepare_leaves_nothing),
+		TEST(a_failing_replacement_leaves_the_old_program),
+		TEST(an_interface_that_vanishes_leaves_nothing),
+		TEST(a_deleted_interface_leaves_pins_that_the_next_attach_uses),
+		TEST(a_kill_before_the_switch_changes_nothing),
+		TEST(replace_completes_what_a_kill_interrupted),
+		TEST(without_capabilities_the_sentence_names_them),
+		TEST(a_missing_bpffs_is_mounted_or_its_command_named),
 	};
 
 	return lab_run(tests);

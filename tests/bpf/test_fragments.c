@@ -187,19 +187,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, judge_open, judge_close)
 	const struct CMUnitTest tests[] = {
-	    TEST(later_fragments_of_nothing_known_pass),
-	    TEST(offsets_are_not_confused_with_flags),
-	    TEST(later_fragments_inherit_the_drop),
-	    TEST(only_the_same_datagram_inherits),
-	    TEST(a_passing_first_fragment_ends_an_old_drop),
-	    TEST(a_drop_is_forgotten_after_thirty_seconds),
-	    TEST(first_fragments_without_ports_are_malformed),
-	    TEST(first_fragments_must_hold_the_whole_header),
-	    TEST(first_fragments_must_reach_the_transport_header),
-	    TEST(forged_malformed_fragments_stop_nobody),
-	    TEST(extension_headers_before_and_behind_are_walked),
-	    TEST(atomic_fragments_are_whole_packets),
-	    TEST(a_flood_of_first_fragments_is_remembered_in_part),
+		TEST(later_fragments_of_nothing_known_pass),
+		TEST(offsets_are_not_confused_with_flags),
+		TEST(later_fragments_inherit_the_drop),
+		TEST(only_the_same_datagram_inherits),
+		TEST(a_passing_first_fragment_ends_an_old_drop),
+		TEST(a_drop_is_forgotten_after_thirty_seconds),
+		TEST(first_fragments_without_ports_are_malformed),
+		TEST(first_fragments_must_hold_the_whole_header),
+		TEST(first_fragments_must_reach_the_transport_header),
+		TEST(forged_malformed_fragments_stop_nobody),
+		TEST(extension_headers_before_and_behind_are_walked),
+		TEST(atomic_fragments_are_whole_packets),
+		TEST(a_flood_of_first_fragments_is_remembered_in_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

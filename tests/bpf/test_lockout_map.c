@@ -19,7 +19,7 @@ static const struct store_settings settings = {.lockout_failures = 10,
 static int attach_filter(void **state)
 {
 	const struct filter_attach_options options = {
-	    .pin_dir = pin_dir, .ifname = INTERFACE, .mode = FILTER_ATTACH_GENERIC};
+		.pin_dir = pin_dir, .ifname = INTERFACE, .mode = FILTER_ATTACH_GENERIC};
 	struct filter_attachment attachment;
 	struct error err = {0};
 	int rc;
@@ -204,13 +204,13 @@ static void success_makes_an_unlisted_source_proven_and_vouched_for(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    MAP_TEST(a_lockout_is_in_the_map_the_moment_it_is_made),
-	    MAP_TEST(what_is_cleared_in_the_map_counts_at_once),
-	    MAP_TEST(what_is_added_to_the_map_counts_at_once),
-	    MAP_TEST(a_new_daemon_knows_the_lockouts_of_the_old_one),
-	    GATE_TEST(success_makes_an_unlisted_source_proven_and_vouched_for),
-	    /* Last: it closes the maps. */
-	    MAP_TEST(a_lockout_that_the_map_can_not_take_stands_all_the_same),
+		MAP_TEST(a_lockout_is_in_the_map_the_moment_it_is_made),
+		MAP_TEST(what_is_cleared_in_the_map_counts_at_once),
+		MAP_TEST(what_is_added_to_the_map_counts_at_once),
+		MAP_TEST(a_new_daemon_knows_the_lockouts_of_the_old_one),
+		GATE_TEST(success_makes_an_unlisted_source_proven_and_vouched_for),
+		/* Last: it closes the maps. */
+		MAP_TEST(a_lockout_that_the_map_can_not_take_stands_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, attach_filter, detach_filter);

@@ -58,9 +58,9 @@ static void draw_state(struct judge *j, struct ref_state *s)
 		}
 		if (i % 5 == 0)
 			s->rules[s->rules_n++] = (struct filter_rule){
-			    .prefix = {.ip = ip_masked(&ip, family == 4 ? 32 - i % 4 : 64),
-				       .len = family == 4 ? 32 - i % 4 : 64},
-			    .value = {.flags = i == 10 ? SIPWARD_ACL_DENY : SIPWARD_ACL_ALLOW}};
+				.prefix = {.ip = ip_masked(&ip, family == 4 ? 32 - i % 4 : 64),
+					   .len = family == 4 ? 32 - i % 4 : 64},
+				.value = {.flags = i == 10 ? SIPWARD_ACL_DENY : SIPWARD_ACL_ALLOW}};
 	}
 }
 
@@ -193,8 +193,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, judge_open, judge_close)
 	const struct CMUnitTest tests[] = {
-	    TEST(mutated_frames_are_judged_twice_alike),
-	    TEST(noise_is_judged_twice_alike),
+		TEST(mutated_frames_are_judged_twice_alike),
+		TEST(noise_is_judged_twice_alike),
 	};
 
 	seed = from_environment("SIPWARD_RANDOM_SEED", 88172645463325252ULL);

@@ -35,7 +35,7 @@ static struct filter_rule rule_of(const char *text, uint32_t flags)
 static struct filter_rules rules_of(struct filter_rule *rules, size_t n)
 {
 	return (struct filter_rules){
-	    .settings = {.mode = SIPWARD_ENFORCE}, .generation = 7, .rules = rules, .count = n};
+		.settings = {.mode = SIPWARD_ENFORCE}, .generation = 7, .rules = rules, .count = n};
 }
 
 static struct filter_reconciled reconcile(struct judge *j, struct filter_rule *rules, size_t n)
@@ -158,9 +158,9 @@ static size_t draw_rules(struct filter_rule *rules, size_t n)
 		struct ip ip = draw_ip(family);
 		unsigned len = rand64() % (ip_bits(&ip) + 1);
 		struct filter_rule rule = {
-		    .prefix = {.ip = ip_masked(&ip, len), .len = len},
-		    .value = {.flags = rand64() % 3 ? SIPWARD_ACL_ALLOW : SIPWARD_ACL_DENY,
-			      .rule_id = i}};
+			.prefix = {.ip = ip_masked(&ip, len), .len = len},
+			.value = {.flags = rand64() % 3 ? SIPWARD_ACL_ALLOW : SIPWARD_ACL_DENY,
+				  .rule_id = i}};
 
 		/* Short prefixes would cover all; one in sixteen is enough. */
 		if (len < 16 && rand64() % 16)
@@ -265,10 +265,10 @@ static void every_prefix_length_matches_its_addresses(void **state)
 static void the_longest_prefix_wins(void **state)
 {
 	struct filter_rule rules[] = {
-	    rule_of("0.0.0.0/0", SIPWARD_ACL_DENY),
-	    rule_of("198.51.100.0/24", SIPWARD_ACL_ALLOW),
-	    rule_of("198.51.100.0/28", SIPWARD_ACL_DENY),
-	    rule_of("198.51.100.7/32", SIPWARD_ACL_UPSTREAM),
+		rule_of("0.0.0.0/0", SIPWARD_ACL_DENY),
+		rule_of("198.51.100.0/24", SIPWARD_ACL_ALLOW),
+		rule_of("198.51.100.0/28", SIPWARD_ACL_DENY),
+		rule_of("198.51.100.7/32", SIPWARD_ACL_UPSTREAM),
 	};
 	struct judge *j = *state;
 
@@ -485,20 +485,20 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, judge_open, judge_close)
 	const struct CMUnitTest tests[] = {
-	    TEST(random_rules_decide_as_a_search_does),
-	    TEST(applied_changes_decide_as_a_search_does),
-	    TEST(every_prefix_length_matches_its_addresses),
-	    TEST(the_longest_prefix_wins),
-	    TEST(reconcile_goes_by_difference),
-	    TEST(apply_counts_what_it_does),
-	    TEST(a_removed_prefix_is_gone_even_within_its_like),
-	    TEST(prefixes_of_an_operator_count_without_an_index),
-	    TEST(reconcile_mends_the_index),
-	    TEST(known_sources_are_found_through_the_index),
-	    TEST(reconcile_forgets_sources_that_are_gone),
-	    TEST(a_kill_at_any_moment_is_healed),
-	    cmocka_unit_test_setup_teardown(too_many_prefixes_leave_the_maps_as_they_were,
-					    open_small, judge_close),
+		TEST(random_rules_decide_as_a_search_does),
+		TEST(applied_changes_decide_as_a_search_does),
+		TEST(every_prefix_length_matches_its_addresses),
+		TEST(the_longest_prefix_wins),
+		TEST(reconcile_goes_by_difference),
+		TEST(apply_counts_what_it_does),
+		TEST(a_removed_prefix_is_gone_even_within_its_like),
+		TEST(prefixes_of_an_operator_count_without_an_index),
+		TEST(reconcile_mends_the_index),
+		TEST(known_sources_are_found_through_the_index),
+		TEST(reconcile_forgets_sources_that_are_gone),
+		TEST(a_kill_at_any_moment_is_healed),
+		cmocka_unit_test_setup_teardown(too_many_prefixes_leave_the_maps_as_they_were,
+						open_small, judge_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -285,13 +285,13 @@ static void next_sync_heals_what_a_kill_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    SYNC_TEST(what_the_store_says_is_in_the_maps),
-	    SYNC_TEST(one_change_touches_one_rule),
-	    SYNC_TEST(setting_alone_reaches_the_maps),
-	    SYNC_TEST(changes_leave_what_a_full_reconcile_would),
-	    SYNC_TEST(processes_that_sync_at_once_do_not_undo_each_other),
-	    SYNC_TEST(sync_waits_while_another_process_syncs),
-	    SYNC_TEST(next_sync_heals_what_a_kill_left),
+		SYNC_TEST(what_the_store_says_is_in_the_maps),
+		SYNC_TEST(one_change_touches_one_rule),
+		SYNC_TEST(setting_alone_reaches_the_maps),
+		SYNC_TEST(changes_leave_what_a_full_reconcile_would),
+		SYNC_TEST(processes_that_sync_at_once_do_not_undo_each_other),
+		SYNC_TEST(sync_waits_while_another_process_syncs),
+		SYNC_TEST(next_sync_heals_what_a_kill_left),
 	};
 
 	if (geteuid() != 0) {

@@ -106,8 +106,9 @@ static size_t expand(const struct sender *sender, const struct admission_request
 		     struct slice in, char *out, size_t size)
 {
 	static const char letters[] = "MST";
-	struct nonce_binding binding = {
-	    .source = request->source.ip, .transport = request->transport, .realm = SLICE(REALM)};
+	struct nonce_binding binding = {.source = request->source.ip,
+					.transport = request->transport,
+					.realm = SLICE(REALM)};
 	uint64_t issued_s = sender->flags & 16 ? NOW_S - 1000 : NOW_S;
 	size_t n = 0;
 

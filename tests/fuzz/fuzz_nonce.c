@@ -9,9 +9,9 @@
 #define NOW 1700000000u
 
 static const struct nonce_keys keys = {
-    .key = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}, .present = {true, true}, .current = 1};
+	.key = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}, .present = {true, true}, .current = 1};
 static const struct nonce_binding binding = {
-    .source = {4, {192, 0, 2, 1}}, .transport = 1, .realm = {"sip.example.com", 15}};
+	.source = {4, {192, 0, 2, 1}}, .transport = 1, .realm = {"sip.example.com", 15}};
 static struct slice issued;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

@@ -17,10 +17,10 @@
 #define TRANSACTIONS 8
 
 static const struct endpoint peers[4] = {
-    {{4, {198, 51, 100, 7}}, 5062},		       /* the customer */
-    {{4, {10, 0, 0, 5}}, 5060},			       /* the upstream */
-    {{4, {192, 0, 2, 66}}, 5060},		       /* a stranger */
-    {{6, {0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 7}}, 5060}, /* a customer with IPv6 */
+	{{4, {198, 51, 100, 7}}, 5062},			   /* the customer */
+	{{4, {10, 0, 0, 5}}, 5060},			   /* the upstream */
+	{{4, {192, 0, 2, 66}}, 5060},			   /* a stranger */
+	{{6, {0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 7}}, 5060}, /* a customer with IPv6 */
 };
 static const struct endpoint ours[2] = {{{4, {203, 0, 113, 1}}, 5060},
 					{{6, {0x20, 0x01, 0x0d, 0xb8}}, 5060}};
@@ -176,7 +176,7 @@ static void hear(struct proxy *proxy, struct slice record, uint64_t *now)
 	packet.path.remote = peers[op & 3];
 	packet.path.local = ours[packet.path.remote.ip.family == 6];
 	packet.bytes = (struct slice){
-	    wire, expand((struct slice){record.p + 1, record.n - 1}, wire, sizeof(wire))};
+		wire, expand((struct slice){record.p + 1, record.n - 1}, wire, sizeof(wire))};
 	proxy_receive(proxy, &packet, 1, *now);
 }
 

@@ -101,4 +101,12 @@ static inline void established(struct world *w, char routes[1024])
 	routes_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 200 "), true, routes);
 }
 
+static inline void caller_says(struct world *w, const char *method, const char *routes)
+{
+	char message[4096];
+
+	in_dialog(message, method, "sip:pbx@10.0.0.5", routes, true);
+	hear(w, CUSTOMER, message);
+}
+
 #endif

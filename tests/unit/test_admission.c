@@ -38,30 +38,31 @@ static void requests_without_credentials_are_answered_by_the_trunks_type(void **
 		unsigned status;
 		bool evidence;
 	} rows[] = {
-	    {LISTED, "sip:1@addr.example", ADMISSION_BY_ADDRESS, ADMISSION_FORWARD, 0, false},
-	    {LISTED, "sips:1@ADDR.example:5061;x", ADMISSION_BY_ADDRESS, ADMISSION_FORWARD, 0,
-	     false},
-	    {UNLISTED, "sip:1@addr.example", ADMISSION_ADDRESS_REFUSED, ADMISSION_REFUSE, 403,
-	     true},
-	    {"192.0.2.66", "sip:1@addr.example", ADMISSION_ADDRESS_REFUSED, ADMISSION_REFUSE, 403,
-	     true},
-	    {"2001:db8::1", "sip:1@addr.example", ADMISSION_ADDRESS_REFUSED, ADMISSION_REFUSE, 403,
-	     true},
-	    {LISTED, "sip:1@cred.example", ADMISSION_NO_CREDENTIALS, ADMISSION_CHALLENGE, 407,
-	     false},
-	    {UNLISTED, "sip:1@cred.example", ADMISSION_NO_CREDENTIALS, ADMISSION_CHALLENGE, 407,
-	     false},
-	    {LISTED, "sip:1@both.example", ADMISSION_NO_CREDENTIALS, ADMISSION_CHALLENGE, 407,
-	     false},
-	    {UNLISTED, "sip:1@both.example", ADMISSION_ADDRESS_REFUSED, ADMISSION_REFUSE, 403,
-	     true},
-	    {LISTED, "sip:1@none.example", ADMISSION_NOT_REGISTERED, ADMISSION_REFUSE, 486, false},
-	    {UNLISTED, "sip:1@none.example", ADMISSION_NOT_REGISTERED, ADMISSION_REFUSE, 486,
-	     false},
-	    {UNLISTED, "sip:1@else.example", ADMISSION_NO_TRUNK, ADMISSION_REFUSE, 403, true},
-	    {LISTED, "sip:1@else.example", ADMISSION_NO_TRUNK, ADMISSION_REFUSE, 403, false},
-	    {LISTED, "sip:1@192.0.2.200", ADMISSION_NO_TRUNK, ADMISSION_REFUSE, 403, false},
-	    {LISTED, "tel:+12345678900", ADMISSION_NO_TRUNK, ADMISSION_REFUSE, 403, false},
+		{LISTED, "sip:1@addr.example", ADMISSION_BY_ADDRESS, ADMISSION_FORWARD, 0, false},
+		{LISTED, "sips:1@ADDR.example:5061;x", ADMISSION_BY_ADDRESS, ADMISSION_FORWARD, 0,
+		 false},
+		{UNLISTED, "sip:1@addr.example", ADMISSION_ADDRESS_REFUSED, ADMISSION_REFUSE, 403,
+		 true},
+		{"192.0.2.66", "sip:1@addr.example", ADMISSION_ADDRESS_REFUSED, ADMISSION_REFUSE,
+		 403, true},
+		{"2001:db8::1", "sip:1@addr.example", ADMISSION_ADDRESS_REFUSED, ADMISSION_REFUSE,
+		 403, true},
+		{LISTED, "sip:1@cred.example", ADMISSION_NO_CREDENTIALS, ADMISSION_CHALLENGE, 407,
+		 false},
+		{UNLISTED, "sip:1@cred.example", ADMISSION_NO_CREDENTIALS, ADMISSION_CHALLENGE, 407,
+		 false},
+		{LISTED, "sip:1@both.example", ADMISSION_NO_CREDENTIALS, ADMISSION_CHALLENGE, 407,
+		 false},
+		{UNLISTED, "sip:1@both.example", ADMISSION_ADDRESS_REFUSED, ADMISSION_REFUSE, 403,
+		 true},
+		{LISTED, "sip:1@none.example", ADMISSION_NOT_REGISTERED, ADMISSION_REFUSE, 486,
+		 false},
+		{UNLISTED, "sip:1@none.example", ADMISSION_NOT_REGISTERED, ADMISSION_REFUSE, 486,
+		 false},
+		{UNLISTED, "sip:1@else.example", ADMISSION_NO_TRUNK, ADMISSION_REFUSE, 403, true},
+		{LISTED, "sip:1@else.example", ADMISSION_NO_TRUNK, ADMISSION_REFUSE, 403, false},
+		{LISTED, "sip:1@192.0.2.200", ADMISSION_NO_TRUNK, ADMISSION_REFUSE, 403, false},
+		{LISTED, "tel:+12345678900", ADMISSION_NO_TRUNK, ADMISSION_REFUSE, 403, false},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -302,9 +303,10 @@ static void forged_requests_never_lock_out_a_listed_source(void **state)
 {
 	static const char *const targets[] = {"sip:1@else.example", "sip:1@cred.example"};
 	static const char *const forged[] = {
-	    "Proxy-Authorization: Digest username=\"alice\", realm=\"" REALM "\", nonce=\"0\", "
-	    "uri=\"sip:1@cred.example\", response=\"0\", qop=auth, nc=00000001, cnonce=\"1\"\r\n",
-	    "Proxy-Authorization: Digest realm=\"" REALM "\"\r\n"};
+		"Proxy-Authorization: Digest username=\"alice\", realm=\"" REALM "\", nonce=\"0\", "
+		"uri=\"sip:1@cred.example\", response=\"0\", qop=auth, nc=00000001, "
+		"cnonce=\"1\"\r\n",
+		"Proxy-Authorization: Digest realm=\"" REALM "\"\r\n"};
 	struct gate *gate = *state;
 
 	for (int i = 0; i < 400; i++) {
@@ -454,26 +456,26 @@ static void the_operator_is_told_why_no_trunk_was_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(requests_without_credentials_are_answered_by_the_trunks_type),
-	    GATE_TEST(the_right_answer_is_forwarded),
-	    GATE_TEST(both_must_pass_where_both_are_attached),
-	    GATE_TEST(the_trunk_comes_from_the_request_uri_and_never_from_to),
-	    GATE_TEST(every_method_is_asked_for_credentials),
-	    GATE_TEST(a_digest_is_bound_to_the_method),
-	    GATE_TEST(register_and_401_trunks_use_the_www_names),
-	    GATE_TEST(credentials_are_taken_from_either_header),
-	    GATE_TEST(a_challenge_is_one_field_for_each_realm_and_algorithm_in_order),
-	    GATE_TEST(any_realm_of_the_trunk_will_do),
-	    GATE_TEST(challenges_that_do_not_fit_are_left_out_and_none_is_cut),
-	    GATE_TEST(the_tenth_wrong_password_locks_out_even_a_listed_source),
-	    GATE_TEST(address_and_credential_failures_share_the_counter),
-	    GATE_TEST(being_challenged_is_no_failure),
-	    GATE_TEST(forged_requests_never_lock_out_a_listed_source),
-	    GATE_TEST(over_tcp_the_same_requests_are_hard_evidence),
-	    GATE_TEST(without_memory_nobody_is_admitted_and_nothing_is_evidence),
-	    GATE_TEST(the_operator_is_told_whose_credentials_failed_and_why),
-	    GATE_TEST(the_operator_is_told_why_no_trunk_was_found),
-	    cmocka_unit_test(causes_have_names),
+		cmocka_unit_test(requests_without_credentials_are_answered_by_the_trunks_type),
+		GATE_TEST(the_right_answer_is_forwarded),
+		GATE_TEST(both_must_pass_where_both_are_attached),
+		GATE_TEST(the_trunk_comes_from_the_request_uri_and_never_from_to),
+		GATE_TEST(every_method_is_asked_for_credentials),
+		GATE_TEST(a_digest_is_bound_to_the_method),
+		GATE_TEST(register_and_401_trunks_use_the_www_names),
+		GATE_TEST(credentials_are_taken_from_either_header),
+		GATE_TEST(a_challenge_is_one_field_for_each_realm_and_algorithm_in_order),
+		GATE_TEST(any_realm_of_the_trunk_will_do),
+		GATE_TEST(challenges_that_do_not_fit_are_left_out_and_none_is_cut),
+		GATE_TEST(the_tenth_wrong_password_locks_out_even_a_listed_source),
+		GATE_TEST(address_and_credential_failures_share_the_counter),
+		GATE_TEST(being_challenged_is_no_failure),
+		GATE_TEST(forged_requests_never_lock_out_a_listed_source),
+		GATE_TEST(over_tcp_the_same_requests_are_hard_evidence),
+		GATE_TEST(without_memory_nobody_is_admitted_and_nothing_is_evidence),
+		GATE_TEST(the_operator_is_told_whose_credentials_failed_and_why),
+		GATE_TEST(the_operator_is_told_why_no_trunk_was_found),
+		cmocka_unit_test(causes_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

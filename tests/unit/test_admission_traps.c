@@ -138,26 +138,26 @@ static void malformed_credentials_are_400(void **state)
 	static const struct {
 		const char *qop, *nc, *cnonce, *more;
 	} rows[] = {
-	    {"auth", NULL, "1", NULL},
-	    {"auth", "00000001", NULL, NULL},
-	    {"auth", "1", "1", NULL},
-	    {"auth", "000000001", "1", NULL},
-	    {"auth", "0000000g", "1", NULL},
-	    {"auth", "-0000001", "1", NULL},
-	    {"auth", "0x000001", "1", NULL},
-	    {"auth", "00000000", "1", NULL},
-	    {"auth", "\"\"", "1", NULL},
-	    {"auth2", "00000001", "1", NULL},
-	    {"auth-int", "00000001", "1", NULL}, /* not offered */
-	    {"\"auth,auth-int\"", "00000001", "1", NULL},
-	    {"\"\"", "00000001", "1", NULL},
-	    {NULL, NULL, NULL, NULL},
-	    {NULL, "00000001", "1", NULL},
-	    {"auth", "00000001", "1", ", nc=00000001"},
-	    {"auth", "00000001", "1", ", username=\"alice\""},
-	    {"auth", "00000001", "1", ", REALM=\"" REALM "\""},
-	    {"auth", "00000001", "1", ", response=\"0\""},
-	    {"auth", "00000001", "1", ", opaque=\"unfinished"},
+		{"auth", NULL, "1", NULL},
+		{"auth", "00000001", NULL, NULL},
+		{"auth", "1", "1", NULL},
+		{"auth", "000000001", "1", NULL},
+		{"auth", "0000000g", "1", NULL},
+		{"auth", "-0000001", "1", NULL},
+		{"auth", "0x000001", "1", NULL},
+		{"auth", "00000000", "1", NULL},
+		{"auth", "\"\"", "1", NULL},
+		{"auth2", "00000001", "1", NULL},
+		{"auth-int", "00000001", "1", NULL}, /* not offered */
+		{"\"auth,auth-int\"", "00000001", "1", NULL},
+		{"\"\"", "00000001", "1", NULL},
+		{NULL, NULL, NULL, NULL},
+		{NULL, "00000001", "1", NULL},
+		{"auth", "00000001", "1", ", nc=00000001"},
+		{"auth", "00000001", "1", ", username=\"alice\""},
+		{"auth", "00000001", "1", ", REALM=\"" REALM "\""},
+		{"auth", "00000001", "1", ", response=\"0\""},
+		{"auth", "00000001", "1", ", opaque=\"unfinished"},
 	};
 	struct gate *gate = *state;
 
@@ -589,18 +589,19 @@ static void the_response_may_be_upper_case(void **state)
 static void own_credentials_are_found_without_a_decision(void **state)
 {
 	static const char text[] =
-	    "BYE sip:pbx SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
-	    "To: <sip:c@d>;tag=2\r\nCall-ID: x\r\nCSeq: 2 BYE\r\n"
-	    "Authorization: Digest realm=\"" REALM "\", username=\"a\"\r\n"
-	    "Authorization: Digest realm=\"pbx.example\", username=\"a\"\r\n"
-	    "Proxy-Authorization: digest\tusername=\"a\",realm=\"sip\\.example\"\r\n"
-	    "Proxy-Authorization: Digest username=\"unfinished, realm=\r\n"
-	    "Authorization: Bearer realm=\"" REALM "\"\r\n\r\n";
+		"BYE sip:pbx SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: "
+		"<sip:a@b>;tag=1\r\n"
+		"To: <sip:c@d>;tag=2\r\nCall-ID: x\r\nCSeq: 2 BYE\r\n"
+		"Authorization: Digest realm=\"" REALM "\", username=\"a\"\r\n"
+		"Authorization: Digest realm=\"pbx.example\", username=\"a\"\r\n"
+		"Proxy-Authorization: digest\tusername=\"a\",realm=\"sip\\.example\"\r\n"
+		"Proxy-Authorization: Digest username=\"unfinished, realm=\r\n"
+		"Authorization: Bearer realm=\"" REALM "\"\r\n\r\n";
 	struct gate *gate = *state;
 	const struct policy_trunk *trunk =
-	    policy_trunk_find(gate->policy, SLICE(""), SLICE("cred.example"));
+		policy_trunk_find(gate->policy, SLICE(""), SLICE("cred.example"));
 	const struct policy_trunk *addr =
-	    policy_trunk_find(gate->policy, SLICE(""), SLICE("addr.example"));
+		policy_trunk_find(gate->policy, SLICE(""), SLICE("addr.example"));
 	static struct sip_msg msg;
 	unsigned headers[8];
 	const char *why;
@@ -617,37 +618,37 @@ static void own_credentials_are_found_without_a_decision(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    GATE_TEST(a_nonce_count_is_not_used_up_by_a_wrong_digest),
-	    GATE_TEST(a_repeated_nonce_count_is_challenged_with_stale),
-	    GATE_TEST(a_nonce_serves_again_with_the_next_count),
-	    GATE_TEST(an_expired_nonce_with_the_right_digest_is_stale_and_no_failure),
-	    GATE_TEST(an_expired_nonce_with_a_wrong_digest_is_refused),
-	    GATE_TEST(the_lifetime_of_nonces_is_the_settings),
-	    GATE_TEST(a_nonce_older_than_what_was_forgotten_is_stale),
-	    GATE_TEST(malformed_credentials_are_400),
-	    GATE_TEST(credentials_without_a_required_parameter_are_400),
-	    GATE_TEST(without_qop_only_where_allowed_and_a_nonce_serves_once),
-	    GATE_TEST(credentials_for_other_realms_come_first_and_stay),
-	    GATE_TEST(credentials_for_other_realms_alone_are_none_and_no_failure),
-	    GATE_TEST(old_credentials_beside_the_right_ones_do_no_harm),
-	    GATE_TEST(many_guesses_in_one_request_are_as_many_failures),
-	    GATE_TEST(a_right_guess_after_the_lockout_comes_too_late),
-	    GATE_TEST(more_credentials_than_can_be_removed_are_refused),
-	    GATE_TEST(quoted_pairs_are_unescaped_before_hashing),
-	    GATE_TEST(an_unknown_user_is_answered_like_a_wrong_password),
-	    GATE_TEST(nobody_can_answer_for_an_unknown_user),
-	    GATE_TEST(a_foreign_nonce_is_challenged_afresh),
-	    GATE_TEST(a_nonce_of_another_realm_is_foreign),
-	    GATE_TEST(the_algorithm_left_out_is_md5),
-	    GATE_TEST(an_algorithm_that_is_not_offered_is_challenged),
-	    GATE_TEST(every_algorithm_offered_authenticates),
-	    GATE_TEST(who_has_answered_a_stronger_algorithm_is_not_taken_with_a_weaker),
-	    GATE_TEST(the_ratchet_can_be_off_and_never_locks_a_trunk_without_the_algorithm),
-	    GATE_TEST(the_digest_uri_need_not_be_the_request_uri_unless_told),
-	    GATE_TEST(auth_int_binds_the_body_where_offered),
-	    GATE_TEST(a_new_password_counts_from_the_next_snapshot),
-	    GATE_TEST(the_response_may_be_upper_case),
-	    GATE_TEST(own_credentials_are_found_without_a_decision),
+		GATE_TEST(a_nonce_count_is_not_used_up_by_a_wrong_digest),
+		GATE_TEST(a_repeated_nonce_count_is_challenged_with_stale),
+		GATE_TEST(a_nonce_serves_again_with_the_next_count),
+		GATE_TEST(an_expired_nonce_with_the_right_digest_is_stale_and_no_failure),
+		GATE_TEST(an_expired_nonce_with_a_wrong_digest_is_refused),
+		GATE_TEST(the_lifetime_of_nonces_is_the_settings),
+		GATE_TEST(a_nonce_older_than_what_was_forgotten_is_stale),
+		GATE_TEST(malformed_credentials_are_400),
+		GATE_TEST(credentials_without_a_required_parameter_are_400),
+		GATE_TEST(without_qop_only_where_allowed_and_a_nonce_serves_once),
+		GATE_TEST(credentials_for_other_realms_come_first_and_stay),
+		GATE_TEST(credentials_for_other_realms_alone_are_none_and_no_failure),
+		GATE_TEST(old_credentials_beside_the_right_ones_do_no_harm),
+		GATE_TEST(many_guesses_in_one_request_are_as_many_failures),
+		GATE_TEST(a_right_guess_after_the_lockout_comes_too_late),
+		GATE_TEST(more_credentials_than_can_be_removed_are_refused),
+		GATE_TEST(quoted_pairs_are_unescaped_before_hashing),
+		GATE_TEST(an_unknown_user_is_answered_like_a_wrong_password),
+		GATE_TEST(nobody_can_answer_for_an_unknown_user),
+		GATE_TEST(a_foreign_nonce_is_challenged_afresh),
+		GATE_TEST(a_nonce_of_another_realm_is_foreign),
+		GATE_TEST(the_algorithm_left_out_is_md5),
+		GATE_TEST(an_algorithm_that_is_not_offered_is_challenged),
+		GATE_TEST(every_algorithm_offered_authenticates),
+		GATE_TEST(who_has_answered_a_stronger_algorithm_is_not_taken_with_a_weaker),
+		GATE_TEST(the_ratchet_can_be_off_and_never_locks_a_trunk_without_the_algorithm),
+		GATE_TEST(the_digest_uri_need_not_be_the_request_uri_unless_told),
+		GATE_TEST(auth_int_binds_the_body_where_offered),
+		GATE_TEST(a_new_password_counts_from_the_next_snapshot),
+		GATE_TEST(the_response_may_be_upper_case),
+		GATE_TEST(own_credentials_are_found_without_a_decision),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

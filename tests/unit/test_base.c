@@ -28,15 +28,15 @@ static void prefixes_parse_and_print(void **state)
 	static const struct {
 		const char *in, *out;
 	} rows[] = {
-	    {"192.0.2.1", "192.0.2.1"},
-	    {"192.0.2.1/32", "192.0.2.1"},
-	    {"0.0.0.0/0", "0.0.0.0/0"},
-	    {"10.0.0.0/8", "10.0.0.0/8"},
-	    {"2001:db8::/32", "2001:db8::/32"},
-	    {"2001:DB8:0::1", "2001:db8::1"},
-	    {"::/0", "::/0"},
-	    {"::ffff:192.0.2.1", "192.0.2.1"},
-	    {"[2001:db8::1]", "2001:db8::1"},
+		{"192.0.2.1", "192.0.2.1"},
+		{"192.0.2.1/32", "192.0.2.1"},
+		{"0.0.0.0/0", "0.0.0.0/0"},
+		{"10.0.0.0/8", "10.0.0.0/8"},
+		{"2001:db8::/32", "2001:db8::/32"},
+		{"2001:DB8:0::1", "2001:db8::1"},
+		{"::/0", "::/0"},
+		{"::ffff:192.0.2.1", "192.0.2.1"},
+		{"[2001:db8::1]", "2001:db8::1"},
 	};
 	char text[PREFIX_TEXT_SIZE];
 
@@ -54,16 +54,16 @@ static void bad_prefixes_say_what_was_meant(void **state)
 	static const struct {
 		const char *in, *says;
 	} rows[] = {
-	    {"10.0.0.1/8", "host bits are set; 10.0.0.0/8 was probably meant"},
-	    {"2001:db8::1/64", "host bits are set; 2001:db8::/64 was probably meant"},
-	    {"10.0.0.0/33", "the length must be 0 to 32"},
-	    {"10.0.0.0/", "the length must be 0 to 32"},
-	    {"10.0.0.0/-1", "the length must be 0 to 32"},
-	    {"::/129", "the length must be 0 to 128"},
-	    {"10.0.0", "not an IPv4 or IPv6 address"},
-	    {"example.com", "not an IPv4 or IPv6 address"},
-	    {"[192.0.2.1]", "not an IPv4 or IPv6 address"},
-	    {"", "not an IPv4 or IPv6 address"},
+		{"10.0.0.1/8", "host bits are set; 10.0.0.0/8 was probably meant"},
+		{"2001:db8::1/64", "host bits are set; 2001:db8::/64 was probably meant"},
+		{"10.0.0.0/33", "the length must be 0 to 32"},
+		{"10.0.0.0/", "the length must be 0 to 32"},
+		{"10.0.0.0/-1", "the length must be 0 to 32"},
+		{"::/129", "the length must be 0 to 128"},
+		{"10.0.0", "not an IPv4 or IPv6 address"},
+		{"example.com", "not an IPv4 or IPv6 address"},
+		{"[192.0.2.1]", "not an IPv4 or IPv6 address"},
+		{"", "not an IPv4 or IPv6 address"},
 	};
 	struct prefix prefix;
 	struct error err;
@@ -94,17 +94,17 @@ static void endpoints_parse_and_print(void **state)
 	static const struct {
 		const char *in, *out; /* out NULL: refused */
 	} rows[] = {
-	    {"192.0.2.1:5080", "192.0.2.1:5080"},
-	    {"192.0.2.1", "192.0.2.1:5060"},
-	    {"[2001:db8::1]:5080", "[2001:db8::1]:5080"},
-	    {"[2001:db8::1]", "[2001:db8::1]:5060"},
-	    {"2001:db8::1", "[2001:db8::1]:5060"},
-	    {"192.0.2.1:0", NULL},
-	    {"192.0.2.1:65536", NULL},
-	    {"192.0.2.1:", NULL},
-	    {"[2001:db8::1]5060", NULL},
-	    {":5060", NULL},
-	    {"", NULL},
+		{"192.0.2.1:5080", "192.0.2.1:5080"},
+		{"192.0.2.1", "192.0.2.1:5060"},
+		{"[2001:db8::1]:5080", "[2001:db8::1]:5080"},
+		{"[2001:db8::1]", "[2001:db8::1]:5060"},
+		{"2001:db8::1", "[2001:db8::1]:5060"},
+		{"192.0.2.1:0", NULL},
+		{"192.0.2.1:65536", NULL},
+		{"192.0.2.1:", NULL},
+		{"[2001:db8::1]5060", NULL},
+		{":5060", NULL},
+		{"", NULL},
 	};
 	char text[ENDPOINT_TEXT_SIZE];
 	struct endpoint endpoint;
@@ -271,16 +271,16 @@ static void long_log_lines_end_properly(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(prefixes_parse_and_print),
-	    cmocka_unit_test(bad_prefixes_say_what_was_meant),
-	    cmocka_unit_test(masking_clears_exactly_the_host_bits),
-	    cmocka_unit_test(endpoints_parse_and_print),
-	    cmocka_unit_test(numbers_are_whole_and_bounded),
-	    cmocka_unit_test(hex_has_one_text_for_one_value),
-	    cmocka_unit_test(the_steady_clock_tells_the_time),
-	    cmocka_unit_test(tables_find_what_they_hold),
-	    cmocka_unit_test(log_lines_can_not_be_forged),
-	    cmocka_unit_test(long_log_lines_end_properly),
+		cmocka_unit_test(prefixes_parse_and_print),
+		cmocka_unit_test(bad_prefixes_say_what_was_meant),
+		cmocka_unit_test(masking_clears_exactly_the_host_bits),
+		cmocka_unit_test(endpoints_parse_and_print),
+		cmocka_unit_test(numbers_are_whole_and_bounded),
+		cmocka_unit_test(hex_has_one_text_for_one_value),
+		cmocka_unit_test(the_steady_clock_tells_the_time),
+		cmocka_unit_test(tables_find_what_they_hold),
+		cmocka_unit_test(log_lines_can_not_be_forged),
+		cmocka_unit_test(long_log_lines_end_properly),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -243,13 +243,13 @@ static void import_takes_all_or_nothing(void **state)
 	(void)state;
 	expect_success("acl create a", "");
 	expect_success(
-	    "printf '# x\\n\\n10.0.0.0/8 deny # bad\\r\\n 192.0.2.1\\t#n\\n2001:db8::/32' | "
-	    "sipward acl import a -",
-	    "ACL a: 3 added");
+		"printf '# x\\n\\n10.0.0.0/8 deny # bad\\r\\n 192.0.2.1\\t#n\\n2001:db8::/32' | "
+		"sipward acl import a -",
+		"ACL a: 3 added");
 	expect_success("acl show a", "deny   10.0.0.0/8           bad\n");
 	expect_failure(
-	    "printf '198.51.100.0/24\\n300.1.1.1\\n' >$D/l | cat; sipward acl import a $D/l", 2,
-	    "/l line 2: prefix \"300.1.1.1\"");
+		"printf '198.51.100.0/24\\n300.1.1.1\\n' >$D/l | cat; sipward acl import a $D/l", 2,
+		"/l line 2: prefix \"300.1.1.1\"");
 	expect_failure("printf '198.51.100.0/24 allow\\n' | sipward acl import a -", 2,
 		       "- line 1: 'allow' after the prefix is not 'deny'");
 	expect_failure("acl import a /nonexistent", 3, "can not open /nonexistent");
@@ -636,32 +636,32 @@ int main(void)
 	if (unshare(CLONE_NEWNET) < 0)
 		perror("unshare");
 	const struct CMUnitTest tests[] = {
-	    TEST(a_wrong_command_is_told_with_the_likeliest_one),
-	    TEST(wrong_options_are_named),
-	    TEST(global_options_stand_anywhere),
-	    TEST(help_names_every_command_and_the_exit_codes),
-	    TEST(completion_offers_words_options_and_choices),
-	    TEST(reading_makes_no_store),
-	    TEST(errors_come_as_json_on_request),
-	    TEST(an_acl_is_made_filled_shown_and_deleted),
-	    TEST(wrong_prefixes_add_nothing),
-	    TEST(acl_show_is_valid_json),
-	    TEST(import_takes_all_or_nothing),
-	    TEST(passwords_come_by_standard_input_and_never_out),
-	    TEST(a_terminal_is_asked_twice_without_echo),
-	    TEST(an_interrupted_question_leaves_the_terminal_echoing),
-	    TEST(users_are_changed_and_removed),
-	    TEST(a_trunk_tells_all_its_options),
-	    TEST(trunk_set_changes_only_what_is_named),
-	    TEST(attaching_derives_the_authentication),
-	    TEST(settings_are_checked_and_kept),
-	    TEST(settings_are_listed_set_and_restored),
-	    TEST(wrong_settings_name_field_value_and_rule),
-	    TEST(the_version_is_told_by_both_programs),
-	    TEST(what_needs_a_filter_says_so),
-	    TEST(explain_answers_the_usual_troubles),
-	    TEST(a_full_or_closed_output_is_an_error),
-	    TEST(every_command_stands_in_the_manual_page),
+		TEST(a_wrong_command_is_told_with_the_likeliest_one),
+		TEST(wrong_options_are_named),
+		TEST(global_options_stand_anywhere),
+		TEST(help_names_every_command_and_the_exit_codes),
+		TEST(completion_offers_words_options_and_choices),
+		TEST(reading_makes_no_store),
+		TEST(errors_come_as_json_on_request),
+		TEST(an_acl_is_made_filled_shown_and_deleted),
+		TEST(wrong_prefixes_add_nothing),
+		TEST(acl_show_is_valid_json),
+		TEST(import_takes_all_or_nothing),
+		TEST(passwords_come_by_standard_input_and_never_out),
+		TEST(a_terminal_is_asked_twice_without_echo),
+		TEST(an_interrupted_question_leaves_the_terminal_echoing),
+		TEST(users_are_changed_and_removed),
+		TEST(a_trunk_tells_all_its_options),
+		TEST(trunk_set_changes_only_what_is_named),
+		TEST(attaching_derives_the_authentication),
+		TEST(settings_are_checked_and_kept),
+		TEST(settings_are_listed_set_and_restored),
+		TEST(wrong_settings_name_field_value_and_rule),
+		TEST(the_version_is_told_by_both_programs),
+		TEST(what_needs_a_filter_says_so),
+		TEST(explain_answers_the_usual_troubles),
+		TEST(a_full_or_closed_output_is_an_error),
+		TEST(every_command_stands_in_the_manual_page),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,26 +73,28 @@ static void configuration_errors_name_line_field_value_and_rule(void **state)
 	static const struct {
 		const char *text, *words;
 	} cases[] = {
-	    {"[sipwardd]\ncolour = red\n",
-	     "test.conf:2: unknown key 'colour': there are interface"},
-	    {"[other]\nlisten = udp:1.2.3.4\n", "test.conf:2: key 'listen' is in section [other]"},
-	    {"listen = udp:1.2.3.4\n",
-	     "test.conf:1: key 'listen' stands before the line [sipwardd]"},
-	    {"[sipwardd]\n\nlisten = tcp:1.2.3.4\n",
-	     "test.conf:3: listen 'tcp:1.2.3.4' is not udp:"},
-	    {"[sipwardd]\nlisten = udp:host\n", "listen 'udp:host' is not udp:"},
-	    {"[sipwardd]\nlisten = udp:1.2.3.4:99999\n", "listen 'udp:1.2.3.4:99999'"},
-	    {"[sipwardd]\nlog_level = loud\n", "log_level 'loud' is none of error, warning"},
-	    {"[sipwardd]\nlog_format = xml\n", "log_format 'xml' is neither text nor json"},
-	    {"[sipwardd]\ninterface = much-too-long-name\n", "is longer than 15 bytes"},
-	    {"[sipwardd]\ninterface =\n", "interface is empty"},
-	    {"[sipwardd]\nnonsense\n", "test.conf:2: not a [section] or a key = value"},
-	    {"[sipwardd\nlog_level = loud\n", "test.conf:1: not a [section]"},
-	    {"[sipwardd]\nlog_level = loud\nnonsense\n", "test.conf:2: log_level 'loud'"},
-	    {"[sipwardd]\nstate = /s\nstate = /t\n", "test.conf:3: state '/t' is given a second"},
-	    {"[sipwardd]\nstate = /s\n log_level = loud\n", "test.conf:3: log_level 'loud'"},
-	    {"[sipwardd]\nlisten = udp:1.2.3.4\nlisten = udp:1.2.3.4:5060\n",
-	     "test.conf:3: listen 'udp:1.2.3.4:5060' is given twice"},
+		{"[sipwardd]\ncolour = red\n",
+		 "test.conf:2: unknown key 'colour': there are interface"},
+		{"[other]\nlisten = udp:1.2.3.4\n",
+		 "test.conf:2: key 'listen' is in section [other]"},
+		{"listen = udp:1.2.3.4\n",
+		 "test.conf:1: key 'listen' stands before the line [sipwardd]"},
+		{"[sipwardd]\n\nlisten = tcp:1.2.3.4\n",
+		 "test.conf:3: listen 'tcp:1.2.3.4' is not udp:"},
+		{"[sipwardd]\nlisten = udp:host\n", "listen 'udp:host' is not udp:"},
+		{"[sipwardd]\nlisten = udp:1.2.3.4:99999\n", "listen 'udp:1.2.3.4:99999'"},
+		{"[sipwardd]\nlog_level = loud\n", "log_level 'loud' is none of error, warning"},
+		{"[sipwardd]\nlog_format = xml\n", "log_format 'xml' is neither text nor json"},
+		{"[sipwardd]\ninterface = much-too-long-name\n", "is longer than 15 bytes"},
+		{"[sipwardd]\ninterface =\n", "interface is empty"},
+		{"[sipwardd]\nnonsense\n", "test.conf:2: not a [section] or a key = value"},
+		{"[sipwardd\nlog_level = loud\n", "test.conf:1: not a [section]"},
+		{"[sipwardd]\nlog_level = loud\nnonsense\n", "test.conf:2: log_level 'loud'"},
+		{"[sipwardd]\nstate = /s\nstate = /t\n",
+		 "test.conf:3: state '/t' is given a second"},
+		{"[sipwardd]\nstate = /s\n log_level = loud\n", "test.conf:3: log_level 'loud'"},
+		{"[sipwardd]\nlisten = udp:1.2.3.4\nlisten = udp:1.2.3.4:5060\n",
+		 "test.conf:3: listen 'udp:1.2.3.4:5060' is given twice"},
 	};
 	struct fixture *f = *state;
 	struct config config;
@@ -243,15 +245,15 @@ static void ratchet_is_written_at_the_latest_when_the_watch_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    STORE_TEST(every_key_is_read),
-	    STORE_TEST(without_listen_all_addresses_of_both_families_are_listened_on),
-	    STORE_TEST(configuration_errors_name_line_field_value_and_rule),
-	    STORE_TEST(second_daemon_on_a_state_directory_is_refused),
-	    STORE_TEST(default_trunk_is_made_once_and_then_left_alone),
-	    STORE_TEST(change_of_the_store_brings_a_snapshot),
-	    STORE_TEST(reload_is_told_even_if_nothing_changed),
-	    STORE_TEST(snapshots_not_taken_are_freed),
-	    STORE_TEST(ratchet_is_written_at_the_latest_when_the_watch_ends),
+		STORE_TEST(every_key_is_read),
+		STORE_TEST(without_listen_all_addresses_of_both_families_are_listened_on),
+		STORE_TEST(configuration_errors_name_line_field_value_and_rule),
+		STORE_TEST(second_daemon_on_a_state_directory_is_refused),
+		STORE_TEST(default_trunk_is_made_once_and_then_left_alone),
+		STORE_TEST(change_of_the_store_brings_a_snapshot),
+		STORE_TEST(reload_is_told_even_if_nothing_changed),
+		STORE_TEST(snapshots_not_taken_are_freed),
+		STORE_TEST(ratchet_is_written_at_the_latest_when_the_watch_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,10 +86,10 @@ static void a_full_list_of_findings_takes_no_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_reason_has_a_name_of_its_own),
-	    cmocka_unit_test(only_drop_reasons_are_drops),
-	    cmocka_unit_test(a_source_is_an_address_or_a_64),
-	    cmocka_unit_test(a_full_list_of_findings_takes_no_more),
+		cmocka_unit_test(every_reason_has_a_name_of_its_own),
+		cmocka_unit_test(only_drop_reasons_are_drops),
+		cmocka_unit_test(a_source_is_an_address_or_a_64),
+		cmocka_unit_test(a_full_list_of_findings_takes_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

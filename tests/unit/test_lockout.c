@@ -34,7 +34,7 @@ static int create(void **state)
 	(void)state;
 	allocations_left = -1;
 	settings = (struct store_settings){
-	    .lockout_failures = 10, .lockout_window_s = 60, .lockout_duration_s = 60};
+		.lockout_failures = 10, .lockout_window_s = 60, .lockout_duration_s = 60};
 	return lockouts_create(NULL, LIMIT, &lockouts);
 }
 
@@ -383,27 +383,27 @@ static void a_failing_allocation_counts_as_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LOCKOUT_TEST(the_tenth_failure_locks_and_the_ninth_does_not),
-	    LOCKOUT_TEST(failures_spread_wider_than_the_window_do_not_lock),
-	    LOCKOUT_TEST(the_window_slides_and_has_no_edges),
-	    LOCKOUT_TEST(any_failures_agree_with_a_naive_window),
-	    LOCKOUT_TEST(a_lockout_ends_at_its_deadline_and_the_source_starts_anew),
-	    LOCKOUT_TEST(failures_during_a_lockout_do_not_prolong_it),
-	    LOCKOUT_TEST(soft_evidence_never_locks_out_a_source_somebody_vouches_for),
-	    LOCKOUT_TEST(soft_evidence_locks_out_a_source_nobody_vouches_for),
-	    LOCKOUT_TEST(soft_evidence_from_before_a_source_was_proven_does_not_count_any_more),
-	    LOCKOUT_TEST(ipv6_sources_are_counted_by_64_and_ipv4_one_by_one),
-	    LOCKOUT_TEST(repeat_offenders_are_locked_twice_as_long_up_to_the_ceiling),
-	    LOCKOUT_TEST(without_a_ceiling_every_lockout_is_the_same),
-	    LOCKOUT_TEST(settings_count_at_the_next_failure),
-	    LOCKOUT_TEST(a_forged_flood_never_pushes_out_hard_evidence),
-	    LOCKOUT_TEST(a_flood_of_locked_out_forgeries_leaves_places_for_hard_evidence),
-	    LOCKOUT_TEST(the_longest_silent_source_that_is_not_locked_out_makes_room),
-	    LOCKOUT_TEST(a_table_full_of_lockouts_counts_what_it_can_not_take),
-	    LOCKOUT_TEST(a_source_that_turns_hard_moves_to_the_other_half),
-	    LOCKOUT_TEST(a_source_can_not_turn_hard_where_there_is_no_room),
-	    LOCKOUT_TEST(what_is_long_over_is_forgotten),
-	    LOCKOUT_TEST(a_failing_allocation_counts_as_full),
+		LOCKOUT_TEST(the_tenth_failure_locks_and_the_ninth_does_not),
+		LOCKOUT_TEST(failures_spread_wider_than_the_window_do_not_lock),
+		LOCKOUT_TEST(the_window_slides_and_has_no_edges),
+		LOCKOUT_TEST(any_failures_agree_with_a_naive_window),
+		LOCKOUT_TEST(a_lockout_ends_at_its_deadline_and_the_source_starts_anew),
+		LOCKOUT_TEST(failures_during_a_lockout_do_not_prolong_it),
+		LOCKOUT_TEST(soft_evidence_never_locks_out_a_source_somebody_vouches_for),
+		LOCKOUT_TEST(soft_evidence_locks_out_a_source_nobody_vouches_for),
+		LOCKOUT_TEST(soft_evidence_from_before_a_source_was_proven_does_not_count_any_more),
+		LOCKOUT_TEST(ipv6_sources_are_counted_by_64_and_ipv4_one_by_one),
+		LOCKOUT_TEST(repeat_offenders_are_locked_twice_as_long_up_to_the_ceiling),
+		LOCKOUT_TEST(without_a_ceiling_every_lockout_is_the_same),
+		LOCKOUT_TEST(settings_count_at_the_next_failure),
+		LOCKOUT_TEST(a_forged_flood_never_pushes_out_hard_evidence),
+		LOCKOUT_TEST(a_flood_of_locked_out_forgeries_leaves_places_for_hard_evidence),
+		LOCKOUT_TEST(the_longest_silent_source_that_is_not_locked_out_makes_room),
+		LOCKOUT_TEST(a_table_full_of_lockouts_counts_what_it_can_not_take),
+		LOCKOUT_TEST(a_source_that_turns_hard_moves_to_the_other_half),
+		LOCKOUT_TEST(a_source_can_not_turn_hard_where_there_is_no_room),
+		LOCKOUT_TEST(what_is_long_over_is_forgotten),
+		LOCKOUT_TEST(a_failing_allocation_counts_as_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,15 +240,15 @@ static void listen_error_names_address(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(ipv4_answers_leave_from_the_address_that_was_asked),
-	    cmocka_unit_test(ipv6_answers_leave_from_the_address_that_was_asked),
-	    cmocka_unit_test(largest_datagrams_pass_both_ways),
-	    cmocka_unit_test(more_than_a_batch_is_sent_and_received),
-	    cmocka_unit_test(one_unsendable_datagram_does_not_hold_up_the_rest),
-	    cmocka_unit_test(a_closed_port_does_not_disturb_reading),
-	    cmocka_unit_test(local_addresses_are_known),
-	    cmocka_unit_test(wrong_family_has_no_socket),
-	    cmocka_unit_test(listen_error_names_address),
+		cmocka_unit_test(ipv4_answers_leave_from_the_address_that_was_asked),
+		cmocka_unit_test(ipv6_answers_leave_from_the_address_that_was_asked),
+		cmocka_unit_test(largest_datagrams_pass_both_ways),
+		cmocka_unit_test(more_than_a_batch_is_sent_and_received),
+		cmocka_unit_test(one_unsendable_datagram_does_not_hold_up_the_rest),
+		cmocka_unit_test(a_closed_port_does_not_disturb_reading),
+		cmocka_unit_test(local_addresses_are_known),
+		cmocka_unit_test(wrong_family_has_no_socket),
+		cmocka_unit_test(listen_error_names_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

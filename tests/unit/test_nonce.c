@@ -29,10 +29,10 @@ static int issue_one(void **state)
 	keys = (struct nonce_keys){.present = {true, false, true, false}, .current = 2, .node = 7};
 	random_bytes(keys.key, sizeof(keys.key));
 	binding = (struct nonce_binding){
-	    .source = {4, {192, 0, 2, 1}},
-	    .transport = 1,
-	    .realm = SLICE("sip.example.com"),
-	    .algorithm = DIGEST_SHA_256,
+		.source = {4, {192, 0, 2, 1}},
+		.transport = 1,
+		.realm = SLICE("sip.example.com"),
+		.algorithm = DIGEST_SHA_256,
 	};
 	nonce_issue(&keys, &binding, NOW, text);
 	return 0;
@@ -56,7 +56,7 @@ static void text_is_the_hex_of_the_layout(void **state)
 {
 	struct sipward_nonce nonce;
 	struct sipward_nonce_binding bound = {
-	    .addr = {192, 0, 2, 1}, .family = 4, .transport = 1, .algorithm = 1};
+		.addr = {192, 0, 2, 1}, .family = 4, .transport = 1, .algorithm = 1};
 	uint8_t tag[16];
 
 	(void)state;
@@ -72,13 +72,13 @@ static void text_is_the_hex_of_the_layout(void **state)
 static void tag_is_the_one_computed_elsewhere(void **state)
 {
 	const struct sipward_nonce nonce = {
-	    .version = 1,
-	    .key = 2,
-	    .node_be = htons(7),
-	    .issued_be = htonl(NOW),
-	    .random = {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}};
+		.version = 1,
+		.key = 2,
+		.node_be = htons(7),
+		.issued_be = htonl(NOW),
+		.random = {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}};
 	struct sipward_nonce_binding bound = {
-	    .addr = {192, 0, 2, 1}, .family = 4, .transport = 1, .algorithm = 1};
+		.addr = {192, 0, 2, 1}, .family = 4, .transport = 1, .algorithm = 1};
 	uint8_t key[16], tag[16];
 	char hex[33];
 
@@ -228,8 +228,8 @@ static void issue_time_survives_to_2106(void **state)
 	(void)state;
 	nonce_issue(&keys, &binding, UINT32_MAX, text);
 	assert_int_equal(
-	    nonce_verify(&keys, &binding, slice_from(text), UINT32_MAX + 60ull, 60, &issued_s),
-	    NONCE_VALID);
+		nonce_verify(&keys, &binding, slice_from(text), UINT32_MAX + 60ull, 60, &issued_s),
+		NONCE_VALID);
 	assert_int_equal(issued_s, UINT32_MAX);
 }
 
@@ -239,15 +239,15 @@ static void challenges_read_as_clients_need_them(void **state)
 		struct challenge challenge;
 		const char *out;
 	} rows[] = {
-	    {{true, SLICE("sip.example.com"), DIGEST_MD5, "00ff", DIGEST_QOP_AUTH, false},
-	     "Proxy-Authenticate: Digest algorithm=MD5, realm=\"sip.example.com\", "
-	     "nonce=\"00ff\", qop=\"auth\"\r\n"},
-	    {{false, SLICE("a \"b\\c\""), DIGEST_SHA_512_256, "1", DIGEST_QOP_AUTH_INT, true},
-	     "WWW-Authenticate: Digest algorithm=SHA-512-256, realm=\"a \\\"b\\\\c\\\"\", "
-	     "nonce=\"1\", qop=\"auth,auth-int\", stale=true\r\n"},
-	    {{false, SLICE("z\xc3\xbcrich"), DIGEST_SHA_256, "1", DIGEST_QOP_NONE, false},
-	     "WWW-Authenticate: Digest algorithm=SHA-256, realm=\"z\xc3\xbcrich\", "
-	     "nonce=\"1\"\r\n"},
+		{{true, SLICE("sip.example.com"), DIGEST_MD5, "00ff", DIGEST_QOP_AUTH, false},
+		 "Proxy-Authenticate: Digest algorithm=MD5, realm=\"sip.example.com\", "
+		 "nonce=\"00ff\", qop=\"auth\"\r\n"},
+		{{false, SLICE("a \"b\\c\""), DIGEST_SHA_512_256, "1", DIGEST_QOP_AUTH_INT, true},
+		 "WWW-Authenticate: Digest algorithm=SHA-512-256, realm=\"a \\\"b\\\\c\\\"\", "
+		 "nonce=\"1\", qop=\"auth,auth-int\", stale=true\r\n"},
+		{{false, SLICE("z\xc3\xbcrich"), DIGEST_SHA_256, "1", DIGEST_QOP_NONE, false},
+		 "WWW-Authenticate: Digest algorithm=SHA-256, realm=\"z\xc3\xbcrich\", "
+		 "nonce=\"1\"\r\n"},
 	};
 	char buf[256];
 
@@ -304,25 +304,25 @@ static void challenges_can_not_be_split_by_a_realm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(text_is_the_hex_of_the_layout, issue_one),
-	    cmocka_unit_test_setup(tag_is_the_one_computed_elsewhere, issue_one),
-	    cmocka_unit_test_setup(nonces_never_repeat, issue_one),
-	    cmocka_unit_test_setup(lifetime_ends_after_its_last_second, issue_one),
-	    cmocka_unit_test_setup(future_is_foreign_after_five_seconds, issue_one),
-	    cmocka_unit_test_setup(every_changed_bit_is_foreign, issue_one),
-	    cmocka_unit_test_setup(every_other_digit_is_foreign, issue_one),
-	    cmocka_unit_test_setup(every_other_length_is_foreign, issue_one),
-	    cmocka_unit_test_setup(every_other_address_bit_is_foreign, issue_one),
-	    cmocka_unit_test_setup(other_transport_is_foreign, issue_one),
-	    cmocka_unit_test_setup(other_algorithm_is_foreign, issue_one),
-	    cmocka_unit_test_setup(other_realm_is_foreign, issue_one),
-	    cmocka_unit_test_setup(other_node_is_foreign, issue_one),
-	    cmocka_unit_test_setup(rotated_keys_verify_while_present, issue_one),
-	    cmocka_unit_test_setup(changed_key_is_foreign, issue_one),
-	    cmocka_unit_test_setup(issue_time_survives_to_2106, issue_one),
-	    cmocka_unit_test(challenges_read_as_clients_need_them),
-	    cmocka_unit_test(challenges_fit_or_say_so),
-	    cmocka_unit_test(challenges_can_not_be_split_by_a_realm),
+		cmocka_unit_test_setup(text_is_the_hex_of_the_layout, issue_one),
+		cmocka_unit_test_setup(tag_is_the_one_computed_elsewhere, issue_one),
+		cmocka_unit_test_setup(nonces_never_repeat, issue_one),
+		cmocka_unit_test_setup(lifetime_ends_after_its_last_second, issue_one),
+		cmocka_unit_test_setup(future_is_foreign_after_five_seconds, issue_one),
+		cmocka_unit_test_setup(every_changed_bit_is_foreign, issue_one),
+		cmocka_unit_test_setup(every_other_digit_is_foreign, issue_one),
+		cmocka_unit_test_setup(every_other_length_is_foreign, issue_one),
+		cmocka_unit_test_setup(every_other_address_bit_is_foreign, issue_one),
+		cmocka_unit_test_setup(other_transport_is_foreign, issue_one),
+		cmocka_unit_test_setup(other_algorithm_is_foreign, issue_one),
+		cmocka_unit_test_setup(other_realm_is_foreign, issue_one),
+		cmocka_unit_test_setup(other_node_is_foreign, issue_one),
+		cmocka_unit_test_setup(rotated_keys_verify_while_present, issue_one),
+		cmocka_unit_test_setup(changed_key_is_foreign, issue_one),
+		cmocka_unit_test_setup(issue_time_survives_to_2106, issue_one),
+		cmocka_unit_test(challenges_read_as_clients_need_them),
+		cmocka_unit_test(challenges_fit_or_say_so),
+		cmocka_unit_test(challenges_can_not_be_split_by_a_realm),
 	};
 
 	return cmocka_run_group_tests_name("nonce", tests, NULL, NULL);

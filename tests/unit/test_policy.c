@@ -107,7 +107,7 @@ static void attach_list_with(struct fixture *f, const char *trunk, const char *l
 static const char *found(const struct policy *policy, const char *user, const char *host)
 {
 	const struct policy_trunk *trunk =
-	    policy_trunk_find(policy, slice_from(user), slice_from(host));
+		policy_trunk_find(policy, slice_from(user), slice_from(host));
 
 	return trunk ? trunk->config.name : "none";
 }
@@ -117,18 +117,18 @@ static void a_trunk_is_found_by_user_and_domain_then_domain_then_default(void **
 	static const struct {
 		const char *user, *host, *trunk;
 	} rows[] = {
-	    {"app42", "a.example", "app"},
-	    {"app43", "a.example", "domain"},
-	    {"APP42", "a.example", "domain"}, /* users differ by case, RFC 3261 §19.1.4 */
-	    {"", "a.example", "domain"},
-	    {"app42", "A.Example", "app"},
-	    {"anybody", "A.EXAMPLE", "domain"},
-	    {"anybody", "b.example", "default"},
-	    {"anyuser", "203.0.113.1", "any-domain"},
-	    {"anyuser", "a.example", "domain"},
-	    {"", "", "default"},
-	    {"x", "a.example.", "default"},
-	    {"x", "a.exampl", "default"},
+		{"app42", "a.example", "app"},
+		{"app43", "a.example", "domain"},
+		{"APP42", "a.example", "domain"}, /* users differ by case, RFC 3261 §19.1.4 */
+		{"", "a.example", "domain"},
+		{"app42", "A.Example", "app"},
+		{"anybody", "A.EXAMPLE", "domain"},
+		{"anybody", "b.example", "default"},
+		{"anyuser", "203.0.113.1", "any-domain"},
+		{"anyuser", "a.example", "domain"},
+		{"", "", "default"},
+		{"x", "a.example.", "default"},
+		{"x", "a.exampl", "default"},
 	};
 	struct fixture *f = *state;
 	struct policy *policy;
@@ -201,10 +201,10 @@ static void the_longest_match_decides_within_an_acl_and_any_acl_may_allow(void *
 		const char *address;
 		bool allowed;
 	} rows[] = {
-	    {"192.0.2.1", true},   {"192.0.2.129", false},   {"192.0.2.130", true},
-	    {"192.0.3.1", false},  {"10.9.8.7", true},	     {"192.0.2.200", true},
-	    {"2001:db8::1", true}, {"2001:db8:1::1", false}, {"2001:db8:1::2", true},
-	    {"c000:201::", false}, /* the bytes of 192.0.2.1, the other family */
+		{"192.0.2.1", true},   {"192.0.2.129", false},	 {"192.0.2.130", true},
+		{"192.0.3.1", false},  {"10.9.8.7", true},	 {"192.0.2.200", true},
+		{"2001:db8::1", true}, {"2001:db8:1::1", false}, {"2001:db8:1::2", true},
+		{"c000:201::", false}, /* the bytes of 192.0.2.1, the other family */
 	};
 	struct fixture *f = *state;
 	struct policy *policy;
@@ -221,7 +221,7 @@ static void the_longest_match_decides_within_an_acl_and_any_acl_may_allow(void *
 	policy = build(f);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct policy_trunk *trunk =
-		    policy_trunk_find(policy, SLICE(""), SLICE("a.example"));
+			policy_trunk_find(policy, SLICE(""), SLICE("a.example"));
 		struct ip address = ip(rows[i].address);
 
 		if (policy_acl_allows(trunk, &address) != rows[i].allowed)
@@ -472,16 +472,18 @@ static void explain_says_for_each_trunk_what_comes_next(void **state)
 	policy_unref(policy);
 	assert_int_equal(in.rows, 4);
 	assert_string_equal(
-	    in.text,
-	    "a-addr|a.example|ip_acl|yes|forwarded: its ACLs allow the address\n"
-	    "b-app|app42@b.example|credential|no|asked for credentials (407; REGISTER 401), realm "
-	    "\"one.example\", with MD5; forwarded when right (only if the Request-URI says "
-	    "app42@b.example)\n"
-	    "c-both|c.example|ip_acl_and_credential|yes|asked for credentials (407; REGISTER 401), "
-	    "realm \"one.example\", with MD5; forwarded when right\n"
-	    "d-none|d.example|none|no|486: neither ACL nor credentials are attached, and the "
-	    "caller "
-	    "is not registered\n");
+		in.text,
+		"a-addr|a.example|ip_acl|yes|forwarded: its ACLs allow the address\n"
+		"b-app|app42@b.example|credential|no|asked for credentials (407; REGISTER 401), "
+		"realm "
+		"\"one.example\", with MD5; forwarded when right (only if the Request-URI says "
+		"app42@b.example)\n"
+		"c-both|c.example|ip_acl_and_credential|yes|asked for credentials (407; REGISTER "
+		"401), "
+		"realm \"one.example\", with MD5; forwarded when right\n"
+		"d-none|d.example|none|no|486: neither ACL nor credentials are attached, and the "
+		"caller "
+		"is not registered\n");
 	assert_non_null(strstr(out.text, "a-addr|a.example|ip_acl|no|403: none of its ACLs"));
 	assert_non_null(strstr(out.text, "c-both|c.example|ip_acl_and_credential|no|403 before"));
 }
@@ -489,20 +491,20 @@ static void explain_says_for_each_trunk_what_comes_next(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    STORE_TEST(a_trunk_is_found_by_user_and_domain_then_domain_then_default),
-	    STORE_TEST(without_a_default_trunk_a_foreign_domain_finds_none),
-	    STORE_TEST(a_disabled_trunk_does_not_exist),
-	    STORE_TEST(an_upstream_belongs_to_the_first_trunk_by_name),
-	    STORE_TEST(the_longest_match_decides_within_an_acl_and_any_acl_may_allow),
-	    STORE_TEST(another_trunks_acl_lists_a_source_but_does_not_allow_it_here),
-	    cmocka_unit_test(longest_match_agrees_with_a_naive_search),
-	    cmocka_unit_test(a_full_table_says_so_and_an_empty_one_matches_nothing),
-	    STORE_TEST(users_are_found_by_name_and_realm),
-	    STORE_TEST(a_list_shared_by_two_trunks_has_one_user),
-	    STORE_TEST(a_snapshot_does_not_change_with_the_store),
-	    STORE_TEST(secrets_are_wiped_when_the_snapshot_goes),
-	    STORE_TEST(a_build_survives_each_failing_allocation),
-	    STORE_TEST(explain_says_for_each_trunk_what_comes_next),
+		STORE_TEST(a_trunk_is_found_by_user_and_domain_then_domain_then_default),
+		STORE_TEST(without_a_default_trunk_a_foreign_domain_finds_none),
+		STORE_TEST(a_disabled_trunk_does_not_exist),
+		STORE_TEST(an_upstream_belongs_to_the_first_trunk_by_name),
+		STORE_TEST(the_longest_match_decides_within_an_acl_and_any_acl_may_allow),
+		STORE_TEST(another_trunks_acl_lists_a_source_but_does_not_allow_it_here),
+		cmocka_unit_test(longest_match_agrees_with_a_naive_search),
+		cmocka_unit_test(a_full_table_says_so_and_an_empty_one_matches_nothing),
+		STORE_TEST(users_are_found_by_name_and_realm),
+		STORE_TEST(a_list_shared_by_two_trunks_has_one_user),
+		STORE_TEST(a_snapshot_does_not_change_with_the_store),
+		STORE_TEST(secrets_are_wiped_when_the_snapshot_goes),
+		STORE_TEST(a_build_survives_each_failing_allocation),
+		STORE_TEST(explain_says_for_each_trunk_what_comes_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

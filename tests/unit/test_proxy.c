@@ -12,7 +12,7 @@ static void expect_forwarded(struct world *w, const char *message, const char *e
 	hear(w, CUSTOMER, message);
 	text = sent_to(w, 0, PBX, "INVITE ");
 	assert_int_equal(
-	    sscanf(text, "%*[^\n]\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=%63[^;]", branch), 1);
+		sscanf(text, "%*[^\n]\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=%63[^;]", branch), 1);
 	lines_of(text, "Record-Route:", tokens, sizeof(tokens));
 	assert_int_equal(strcspn(strchr(tokens, ':') + 7, "@"), 86);
 	char *token = strndup(strchr(tokens, ':') + 7, strcspn(strchr(tokens, ':') + 7, "@"));
@@ -87,8 +87,8 @@ static void call_passes_in_both_directions(void **state)
 	char routes[1024], message[4096];
 
 	hear(w, PBX, answer(invite, "180 Ringing", "INVITE"));
-	text =
-	    sent_to(w, 0, CUSTOMER, "SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP 198.51.100.7:5062;");
+	text = sent_to(w, 0, CUSTOMER,
+		       "SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP 198.51.100.7:5062;");
 	assert_null(strstr(text, "10.0.0.1:5060;branch"));
 	hear(w, PBX, answer(invite, "200 OK", "INVITE"));
 	text = sent_to(w, 0, CUSTOMER, "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 198.51.100.7:5062;");
@@ -97,8 +97,8 @@ static void call_passes_in_both_directions(void **state)
 	in_dialog(message, "ACK", "sip:pbx@10.0.0.5", routes, true);
 	hear(w, CUSTOMER, message);
 	assert_int_equal(w->sent_count, 1);
-	text =
-	    sent_to(w, 0, PBX, "ACK sip:pbx@10.0.0.5 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;");
+	text = sent_to(w, 0, PBX,
+		       "ACK sip:pbx@10.0.0.5 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;");
 	assert_null(strstr(text, "Route:"));
 
 	in_dialog(message, "INFO", "sip:a@198.51.100.7:5062", routes, false);
@@ -353,7 +353,7 @@ static void unknown_proxy_extension_is_420(void **state)
 	hear(w, CUSTOMER, INVITE_OF(VIA, "Proxy-Require: foo, bar\n"));
 	assert_int_equal(w->sent_count, 1);
 	assert_non_null(
-	    strstr(sent_to(w, 0, CUSTOMER, "SIP/2.0 420 "), "\r\nUnsupported: foo, bar\r\n"));
+		strstr(sent_to(w, 0, CUSTOMER, "SIP/2.0 420 "), "\r\nUnsupported: foo, bar\r\n"));
 }
 
 static void unlisted_source_is_403_with_the_same_tag_each_time(void **state)
@@ -629,40 +629,40 @@ static void ipv6_customer_reaches_an_ipv4_upstream(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    PROXY_TEST(invite_leaves_with_our_fields_and_else_byte_for_byte),
-	    PROXY_TEST(fields_only_the_trusted_side_may_write_and_routes_are_removed),
-	    PROXY_TEST(missing_max_forwards_is_added),
-	    PROXY_TEST(call_passes_in_both_directions),
-	    PROXY_TEST(retransmitted_2xx_passes_again),
-	    PROXY_TEST(retransmitted_invite_is_answered_and_not_forwarded_again),
-	    PROXY_TEST(failure_is_acknowledged_and_repeated_until_the_ack),
-	    PROXY_TEST(silent_upstream_is_asked_again_and_then_408),
-	    PROXY_TEST(silence_to_another_request_ends_in_silence),
-	    PROXY_TEST(endless_ringing_is_cancelled),
-	    PROXY_TEST(cancel_is_answered_and_goes_on_with_the_branch_of_its_invite),
-	    PROXY_TEST(cancel_waits_for_a_provisional_response),
-	    PROXY_TEST(cancelled_invite_to_a_silent_upstream_ends_in_487),
-	    PROXY_TEST(cancel_without_invite_is_481),
-	    PROXY_TEST(cancel_from_another_address_does_not_end_the_call),
-	    PROXY_TEST(request_without_hops_left_is_483),
-	    PROXY_TEST(request_that_comes_back_unchanged_is_482),
-	    PROXY_TEST(unknown_proxy_extension_is_420),
-	    PROXY_TEST(unlisted_source_is_403_with_the_same_tag_each_time),
-	    PROXY_TEST(answers_to_unlisted_sources_have_a_budget),
-	    PROXY_TEST(full_table_is_503_and_counted),
-	    PROXY_TEST(upstream_may_not_call_out_yet),
-	    PROXY_TEST(options_to_us_is_answered_to_those_vouched_for),
-	    PROXY_TEST(noise_gets_no_answer),
-	    PROXY_TEST(to_tag_without_token_proves_nothing),
-	    PROXY_TEST(caller_side_requests_come_from_the_upstream_alone),
-	    PROXY_TEST(requests_to_the_caller_never_reach_a_third_party),
-	    PROXY_TEST(requests_to_the_caller_follow_a_contact_that_is_listed),
-	    PROXY_TEST(call_survives_a_restart_and_a_new_upstream),
-	    PROXY_TEST(call_of_a_disabled_trunk_is_refused),
-	    PROXY_TEST(response_after_a_restart_finds_its_way_by_via),
-	    PROXY_TEST(response_with_anything_of_its_vias_changed_is_dropped),
-	    PROXY_TEST(locked_out_source_gets_nothing_or_403_or_is_only_counted),
-	    PROXY_TEST(ipv6_customer_reaches_an_ipv4_upstream),
+		PROXY_TEST(invite_leaves_with_our_fields_and_else_byte_for_byte),
+		PROXY_TEST(fields_only_the_trusted_side_may_write_and_routes_are_removed),
+		PROXY_TEST(missing_max_forwards_is_added),
+		PROXY_TEST(call_passes_in_both_directions),
+		PROXY_TEST(retransmitted_2xx_passes_again),
+		PROXY_TEST(retransmitted_invite_is_answered_and_not_forwarded_again),
+		PROXY_TEST(failure_is_acknowledged_and_repeated_until_the_ack),
+		PROXY_TEST(silent_upstream_is_asked_again_and_then_408),
+		PROXY_TEST(silence_to_another_request_ends_in_silence),
+		PROXY_TEST(endless_ringing_is_cancelled),
+		PROXY_TEST(cancel_is_answered_and_goes_on_with_the_branch_of_its_invite),
+		PROXY_TEST(cancel_waits_for_a_provisional_response),
+		PROXY_TEST(cancelled_invite_to_a_silent_upstream_ends_in_487),
+		PROXY_TEST(cancel_without_invite_is_481),
+		PROXY_TEST(cancel_from_another_address_does_not_end_the_call),
+		PROXY_TEST(request_without_hops_left_is_483),
+		PROXY_TEST(request_that_comes_back_unchanged_is_482),
+		PROXY_TEST(unknown_proxy_extension_is_420),
+		PROXY_TEST(unlisted_source_is_403_with_the_same_tag_each_time),
+		PROXY_TEST(answers_to_unlisted_sources_have_a_budget),
+		PROXY_TEST(full_table_is_503_and_counted),
+		PROXY_TEST(upstream_may_not_call_out_yet),
+		PROXY_TEST(options_to_us_is_answered_to_those_vouched_for),
+		PROXY_TEST(noise_gets_no_answer),
+		PROXY_TEST(to_tag_without_token_proves_nothing),
+		PROXY_TEST(caller_side_requests_come_from_the_upstream_alone),
+		PROXY_TEST(requests_to_the_caller_never_reach_a_third_party),
+		PROXY_TEST(requests_to_the_caller_follow_a_contact_that_is_listed),
+		PROXY_TEST(call_survives_a_restart_and_a_new_upstream),
+		PROXY_TEST(call_of_a_disabled_trunk_is_refused),
+		PROXY_TEST(response_after_a_restart_finds_its_way_by_via),
+		PROXY_TEST(response_with_anything_of_its_vias_changed_is_dropped),
+		PROXY_TEST(locked_out_source_gets_nothing_or_403_or_is_only_counted),
+		PROXY_TEST(ipv6_customer_reaches_an_ipv4_upstream),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,11 +45,11 @@ static void busy(struct world *w, const char *request)
 	char text[4096], vias[1024];
 
 	lines_of(request, "Via:", vias, sizeof(vias));
-	snprintf(
-	    text, sizeof(text),
-	    "SIP/2.0 486 Busy Here\n%sFrom: <sip:a@b>;tag=f1\nTo: <sip:100@gate.example>;tag=t\n"
-	    "Call-ID: c1\nCSeq: 7 INVITE\nContent-Length: 0\n\n",
-	    vias);
+	snprintf(text, sizeof(text),
+		 "SIP/2.0 486 Busy Here\n%sFrom: <sip:a@b>;tag=f1\nTo: "
+		 "<sip:100@gate.example>;tag=t\n"
+		 "Call-ID: c1\nCSeq: 7 INVITE\nContent-Length: 0\n\n",
+		 vias);
 	hear(w, PBX, text);
 }
 
@@ -96,7 +96,7 @@ static void call_survives_each_failing_allocation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    PROXY_TEST(call_survives_each_failing_allocation),
+		PROXY_TEST(call_survives_each_failing_allocation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,14 +36,14 @@ static struct endpoint endpoint(const char *text, uint16_t port)
 /* ---- branches ---- */
 
 static const char invite[] =
-    "INVITE sip:100@gate.example SIP/2.0\r\n"
-    "Via: SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bKabc;rport\r\n"
-    "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKin, SIP/2.0/UDP h;branch=z9hG4bKh\r\n"
-    "From: <sip:a@b>;tag=f1\r\n"
-    "To: <sip:100@gate.example>\r\n"
-    "Call-ID: c1\r\n"
-    "CSeq: 7 INVITE\r\n"
-    "Content-Length: 0\r\n\r\n";
+	"INVITE sip:100@gate.example SIP/2.0\r\n"
+	"Via: SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bKabc;rport\r\n"
+	"Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKin, SIP/2.0/UDP h;branch=z9hG4bKh\r\n"
+	"From: <sip:a@b>;tag=f1\r\n"
+	"To: <sip:100@gate.example>\r\n"
+	"Call-ID: c1\r\n"
+	"CSeq: 7 INVITE\r\n"
+	"Content-Length: 0\r\n\r\n";
 
 /* The message with one piece of text changed, and its branch. */
 static struct branch branch_of(const char *from, const char *to, const char *source)
@@ -80,12 +80,12 @@ static void branch_is_the_same_for_a_retransmission_and_the_ack_and_cancel(void 
 static void branch_changes_with_each_of_its_inputs(void **state)
 {
 	static const char *const changes[][2] = {
-	    {"z9hG4bKabc", "z9hG4bKabd"},
-	    {"198.51.100.7:5062", "198.51.100.7:5063"},
-	    {"198.51.100.7:5062", "198.51.100.8:5062"},
-	    {"tag=f1", "tag=f2"},
-	    {"Call-ID: c1", "Call-ID: c2"},
-	    {"7 INVITE", "8 INVITE"},
+		{"z9hG4bKabc", "z9hG4bKabd"},
+		{"198.51.100.7:5062", "198.51.100.7:5063"},
+		{"198.51.100.7:5062", "198.51.100.8:5062"},
+		{"tag=f1", "tag=f2"},
+		{"Call-ID: c1", "Call-ID: c2"},
+		{"7 INVITE", "8 INVITE"},
 	};
 	uint64_t first = branch_of(NULL, NULL, "198.51.100.7").id;
 
@@ -322,7 +322,7 @@ static void answers_are_a_burst_and_then_a_rate_for_each_and_for_all(void **stat
 {
 	struct sources *sources = malloc(sizeof(*sources));
 	struct store_settings settings = {
-	    .source_rate_pps = 10, .source_burst = 20, .cpu_rate_pps = 100, .cpu_burst = 50};
+		.source_rate_pps = 10, .source_burst = 20, .cpu_rate_pps = 100, .cpu_burst = 50};
 	struct store_settings unlimited = {0};
 	struct ip source;
 	uint64_t now = 7 * NS_PER_S;
@@ -369,20 +369,20 @@ static void mac_keeps_fields_and_purposes_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(branch_is_the_same_for_a_retransmission_and_the_ack_and_cancel),
-	    cmocka_unit_test(branch_changes_with_each_of_its_inputs),
-	    cmocka_unit_test(branch_loop_changes_when_the_request_uri_does),
-	    cmocka_unit_test(branch_text_is_recognised_and_any_changed_character_is_not),
-	    cmocka_unit_test(via_elements_are_counted_over_fields_and_commas),
-	    cmocka_unit_test(token_says_what_was_written),
-	    cmocka_unit_test(token_of_another_call_party_or_key_is_refused),
-	    cmocka_unit_test(token_with_any_digit_changed_or_any_length_is_refused),
-	    cmocka_unit_test(deadlines_come_in_order_whatever_is_set_moved_and_cleared),
-	    cmocka_unit_test(transactions_are_found_until_freed_and_never_exceed_the_limit),
-	    cmocka_unit_test(transaction_is_due_at_the_earlier_of_its_times),
-	    cmocka_unit_test(proof_lasts_until_its_time_and_covers_a_64),
-	    cmocka_unit_test(answers_are_a_burst_and_then_a_rate_for_each_and_for_all),
-	    cmocka_unit_test(mac_keeps_fields_and_purposes_apart),
+		cmocka_unit_test(branch_is_the_same_for_a_retransmission_and_the_ack_and_cancel),
+		cmocka_unit_test(branch_changes_with_each_of_its_inputs),
+		cmocka_unit_test(branch_loop_changes_when_the_request_uri_does),
+		cmocka_unit_test(branch_text_is_recognised_and_any_changed_character_is_not),
+		cmocka_unit_test(via_elements_are_counted_over_fields_and_commas),
+		cmocka_unit_test(token_says_what_was_written),
+		cmocka_unit_test(token_of_another_call_party_or_key_is_refused),
+		cmocka_unit_test(token_with_any_digit_changed_or_any_length_is_refused),
+		cmocka_unit_test(deadlines_come_in_order_whatever_is_set_moved_and_cleared),
+		cmocka_unit_test(transactions_are_found_until_freed_and_never_exceed_the_limit),
+		cmocka_unit_test(transaction_is_due_at_the_earlier_of_its_times),
+		cmocka_unit_test(proof_lasts_until_its_time_and_covers_a_64),
+		cmocka_unit_test(answers_are_a_burst_and_then_a_rate_for_each_and_for_all),
+		cmocka_unit_test(mac_keeps_fields_and_purposes_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

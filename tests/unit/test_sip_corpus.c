@@ -45,7 +45,7 @@ static enum sip_parse_result parse_copy(struct slice raw)
 static void assert_replies(enum sip_parse_result result)
 {
 	struct sip_reply reply = {
-	    .status = 400, .to_tag = SLICE("t"), .source = {{4, {192, 0, 2, 1}}, 5060}};
+		.status = 400, .to_tag = SLICE("t"), .source = {{4, {192, 0, 2, 1}}, 5060}};
 	size_t n;
 
 	if (result < SIP_PARSE_UNANSWERABLE)
@@ -166,17 +166,17 @@ static const struct {
 	const char *name;
 	enum sip_parse_result result;
 } answers[] = {
-    {"badinv01", SIP_PARSE_BAD_REQUEST},   {"clerr", SIP_PARSE_BAD_REQUEST},
-    {"ncl", SIP_PARSE_BAD_REQUEST},	   {"scalar02", SIP_PARSE_BAD_REQUEST},
-    {"scalarlg", SIP_PARSE_UNANSWERABLE},  {"quotbal", SIP_PARSE_BAD_REQUEST},
-    {"ltgtruri", SIP_PARSE_BAD_REQUEST},   {"lwsruri", SIP_PARSE_BAD_REQUEST},
-    {"lwsstart", SIP_PARSE_BAD_REQUEST},   {"trws", SIP_PARSE_BAD_REQUEST},
-    {"escruri", SIP_PARSE_BAD_REQUEST},	   {"badaspec", SIP_PARSE_BAD_REQUEST},
-    {"baddn", SIP_PARSE_BAD_REQUEST},	   {"badvers", SIP_PARSE_BAD_VERSION},
-    {"mismatch01", SIP_PARSE_BAD_REQUEST}, {"mismatch02", SIP_PARSE_BAD_REQUEST},
-    {"bigcode", SIP_PARSE_UNANSWERABLE},   {"insuf", SIP_PARSE_UNANSWERABLE},
-    {"multi01", SIP_PARSE_BAD_REQUEST},	   {"mcl01", SIP_PARSE_BAD_REQUEST},
-    {"test", SIP_PARSE_NOT_SIP},	   {"ipv6-bad", SIP_PARSE_BAD_REQUEST},
+	{"badinv01", SIP_PARSE_BAD_REQUEST},   {"clerr", SIP_PARSE_BAD_REQUEST},
+	{"ncl", SIP_PARSE_BAD_REQUEST},	       {"scalar02", SIP_PARSE_BAD_REQUEST},
+	{"scalarlg", SIP_PARSE_UNANSWERABLE},  {"quotbal", SIP_PARSE_BAD_REQUEST},
+	{"ltgtruri", SIP_PARSE_BAD_REQUEST},   {"lwsruri", SIP_PARSE_BAD_REQUEST},
+	{"lwsstart", SIP_PARSE_BAD_REQUEST},   {"trws", SIP_PARSE_BAD_REQUEST},
+	{"escruri", SIP_PARSE_BAD_REQUEST},    {"badaspec", SIP_PARSE_BAD_REQUEST},
+	{"baddn", SIP_PARSE_BAD_REQUEST},      {"badvers", SIP_PARSE_BAD_VERSION},
+	{"mismatch01", SIP_PARSE_BAD_REQUEST}, {"mismatch02", SIP_PARSE_BAD_REQUEST},
+	{"bigcode", SIP_PARSE_UNANSWERABLE},   {"insuf", SIP_PARSE_UNANSWERABLE},
+	{"multi01", SIP_PARSE_BAD_REQUEST},    {"mcl01", SIP_PARSE_BAD_REQUEST},
+	{"test", SIP_PARSE_NOT_SIP},	       {"ipv6-bad", SIP_PARSE_BAD_REQUEST},
 };
 
 static enum sip_parse_result answer_to(struct slice name)
@@ -429,12 +429,12 @@ static int init_osip(void **state)
 static int run_with_shared(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(rfc4475_is_answered_as_it_expects),
-	    cmocka_unit_test(rfc5118_is_answered_as_it_expects),
-	    cmocka_unit_test(rfc4475_breaks_nothing_however_cut),
-	    cmocka_unit_test(rfc5118_breaks_nothing_however_cut),
-	    cmocka_unit_test(kamailio_breaks_nothing_however_cut),
-	    cmocka_unit_test(pjsip_breaks_nothing_however_cut),
+		cmocka_unit_test(rfc4475_is_answered_as_it_expects),
+		cmocka_unit_test(rfc5118_is_answered_as_it_expects),
+		cmocka_unit_test(rfc4475_breaks_nothing_however_cut),
+		cmocka_unit_test(rfc5118_breaks_nothing_however_cut),
+		cmocka_unit_test(kamailio_breaks_nothing_however_cut),
+		cmocka_unit_test(pjsip_breaks_nothing_however_cut),
 	};
 	char path[512];
 
@@ -449,10 +449,10 @@ static int run_with_shared(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_truncation_of_every_odd_message_is_survived),
-	    cmocka_unit_test(no_truncation_before_the_body_is_taken),
-	    cmocka_unit_test(every_changed_byte_is_survived),
-	    cmocka_unit_test(osip_reads_our_messages_alike),
+		cmocka_unit_test(every_truncation_of_every_odd_message_is_survived),
+		cmocka_unit_test(no_truncation_before_the_body_is_taken),
+		cmocka_unit_test(every_changed_byte_is_survived),
+		cmocka_unit_test(osip_reads_our_messages_alike),
 	};
 
 	return run_with_shared() +

@@ -64,10 +64,10 @@ static void quotes_and_order_and_spaces_do_not_matter(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    sip_credentials_parse(SLICE("dIGEST\r\n NC=\"00000001\"\t,QOP = \"auth\" ,\r\n"
-					"\talgorithm=\"MD5\",x=y,Username=\"a\""),
-				  &got),
-	    0);
+		sip_credentials_parse(SLICE("dIGEST\r\n NC=\"00000001\"\t,QOP = \"auth\" ,\r\n"
+					    "\talgorithm=\"MD5\",x=y,Username=\"a\""),
+				      &got),
+		0);
 	assert_slice(got.nc, "00000001");
 	assert_slice(got.qop, "auth");
 	assert_slice(got.algorithm, "MD5");
@@ -81,9 +81,9 @@ static void quoted_pairs_are_unescaped(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    sip_credentials_parse(
-		SLICE("Digest username=\"a\\\"b\\\\c, realm=x\", realm=\"\\r\\\"\""), &got),
-	    0);
+		sip_credentials_parse(
+			SLICE("Digest username=\"a\\\"b\\\\c, realm=x\", realm=\"\\r\\\"\""), &got),
+		0);
 	assert_slice(got.username, "a\"b\\c, realm=x");
 	assert_slice(got.realm, "r\"");
 	sip_credentials_free(&got);
@@ -95,9 +95,10 @@ static void user_names_with_realms_and_utf8_stay_whole(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    sip_credentials_parse(
-		SLICE("Digest username=\"alice@r.example\", realm=\"\xd1\x80<,=;>\""), &got),
-	    0);
+		sip_credentials_parse(
+			SLICE("Digest username=\"alice@r.example\", realm=\"\xd1\x80<,=;>\""),
+			&got),
+		0);
 	assert_slice(got.username, "alice@r.example");
 	assert_slice(got.realm, "\xd1\x80<,=;>");
 	sip_credentials_free(&got);
@@ -106,10 +107,10 @@ static void user_names_with_realms_and_utf8_stay_whole(void **state)
 static void parameter_that_stands_twice_is_told(void **state)
 {
 	static const char *const rows[] = {
-	    "Digest username=\"a\", username=\"b\"",
-	    "Digest realm=\"\", REALM=\"\"",
-	    "Digest nc=1, nc=1",
-	    "Digest username=\"a\", x=y, nonce=\"1\", nonce=\"2\"",
+		"Digest username=\"a\", username=\"b\"",
+		"Digest realm=\"\", REALM=\"\"",
+		"Digest nc=1, nc=1",
+		"Digest username=\"a\", x=y, nonce=\"1\", nonce=\"2\"",
 	};
 	struct sip_credentials got;
 
@@ -138,32 +139,32 @@ static void foreign_schemes_are_named_only(void **state)
 static void malformed_credentials_are_refused(void **state)
 {
 	static const char *const rows[] = {
-	    "",
-	    " ",
-	    "Digest",
-	    "Digest ",
-	    "Digest,",
-	    "Digest username",
-	    "Digest username=",
-	    "Digest username=\"a",
-	    "Digest username=\"a\\",
-	    "Digest username=\"a\\\"",
-	    "Digest username=\"a\"x",
-	    "Digest username=\"a\" realm=\"b\"",
-	    "Digest username=a b",
-	    "Digest username=\"a\",",
-	    "Digest ,username=\"a\"",
-	    "Digest username=\"a\",,realm=\"b\"",
-	    "Digest username=\"a\"; realm=\"b\"",
-	    "Digest =\"a\"",
-	    "Digest user name=\"a\"",
-	    "Digest uri=sip:a@h",
-	    "Digest username=\"a\r\n b\"",
-	    "Digest username=\"a\\\r\"",
-	    "Digest username=\"a\", Digest username=\"b\"",
-	    "=",
-	    "\"Digest\" a=b",
-	    "Digest=a",
+		"",
+		" ",
+		"Digest",
+		"Digest ",
+		"Digest,",
+		"Digest username",
+		"Digest username=",
+		"Digest username=\"a",
+		"Digest username=\"a\\",
+		"Digest username=\"a\\\"",
+		"Digest username=\"a\"x",
+		"Digest username=\"a\" realm=\"b\"",
+		"Digest username=a b",
+		"Digest username=\"a\",",
+		"Digest ,username=\"a\"",
+		"Digest username=\"a\",,realm=\"b\"",
+		"Digest username=\"a\"; realm=\"b\"",
+		"Digest =\"a\"",
+		"Digest user name=\"a\"",
+		"Digest uri=sip:a@h",
+		"Digest username=\"a\r\n b\"",
+		"Digest username=\"a\\\r\"",
+		"Digest username=\"a\", Digest username=\"b\"",
+		"=",
+		"\"Digest\" a=b",
+		"Digest=a",
 	};
 	struct sip_credentials got = {.duplicate = true};
 
@@ -195,10 +196,10 @@ static void assert_like_osip(struct slice ours, const char *theirs)
 static void osip_reads_the_same_credentials(void **state)
 {
 	static const char *const rows[] = {
-	    PLAIN,
-	    "Digest username=\"a@b\",realm=\"x y\",nonce=\"1\",uri=\"sip:h\",response=\"2\"",
-	    "Digest  response=\"2\" , qop=\"auth\" ,nc=00000002,  cnonce=\"z\",uri=\"sip:h\", "
-	    "nonce=\"1\", realm=\"x\", username=\"a\"",
+		PLAIN,
+		"Digest username=\"a@b\",realm=\"x y\",nonce=\"1\",uri=\"sip:h\",response=\"2\"",
+		"Digest  response=\"2\" , qop=\"auth\" ,nc=00000002,  cnonce=\"z\",uri=\"sip:h\", "
+		"nonce=\"1\", realm=\"x\", username=\"a\"",
 	};
 
 	(void)state;
@@ -226,15 +227,15 @@ static void osip_reads_the_same_credentials(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(credentials_are_read),
-	    cmocka_unit_test(absent_parameters_differ_from_empty_ones),
-	    cmocka_unit_test(quotes_and_order_and_spaces_do_not_matter),
-	    cmocka_unit_test(quoted_pairs_are_unescaped),
-	    cmocka_unit_test(user_names_with_realms_and_utf8_stay_whole),
-	    cmocka_unit_test(parameter_that_stands_twice_is_told),
-	    cmocka_unit_test(foreign_schemes_are_named_only),
-	    cmocka_unit_test(malformed_credentials_are_refused),
-	    cmocka_unit_test(osip_reads_the_same_credentials),
+		cmocka_unit_test(credentials_are_read),
+		cmocka_unit_test(absent_parameters_differ_from_empty_ones),
+		cmocka_unit_test(quotes_and_order_and_spaces_do_not_matter),
+		cmocka_unit_test(quoted_pairs_are_unescaped),
+		cmocka_unit_test(user_names_with_realms_and_utf8_stay_whole),
+		cmocka_unit_test(parameter_that_stands_twice_is_told),
+		cmocka_unit_test(foreign_schemes_are_named_only),
+		cmocka_unit_test(malformed_credentials_are_refused),
+		cmocka_unit_test(osip_reads_the_same_credentials),
 	};
 
 	return cmocka_run_group_tests_name("sip_credentials", tests, NULL, NULL);

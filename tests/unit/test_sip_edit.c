@@ -252,22 +252,22 @@ static void short_outputs_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(empty_edit_sends_the_message_alone),
-	    TEST(headers_are_dropped),
-	    TEST(inserts_at_one_place_keep_their_order),
-	    TEST(insert_after_the_last_header),
-	    TEST(insert_and_drop_at_one_place_go_together_in_any_order),
-	    TEST(slices_are_replaced),
-	    TEST(first_element_of_a_list_is_dropped),
-	    TEST(only_element_takes_its_header_with_it),
-	    TEST(neighbouring_cuts_do_not_overlap),
-	    TEST(overlapping_edits_fail),
-	    TEST(one_header_is_dropped_once),
-	    TEST(edits_outside_the_message_fail),
-	    TEST(too_many_edits_fail),
-	    TEST(too_much_text_fails),
-	    TEST(first_failure_stays),
-	    TEST(short_outputs_are_told),
+		TEST(empty_edit_sends_the_message_alone),
+		TEST(headers_are_dropped),
+		TEST(inserts_at_one_place_keep_their_order),
+		TEST(insert_after_the_last_header),
+		TEST(insert_and_drop_at_one_place_go_together_in_any_order),
+		TEST(slices_are_replaced),
+		TEST(first_element_of_a_list_is_dropped),
+		TEST(only_element_takes_its_header_with_it),
+		TEST(neighbouring_cuts_do_not_overlap),
+		TEST(overlapping_edits_fail),
+		TEST(one_header_is_dropped_once),
+		TEST(edits_outside_the_message_fail),
+		TEST(too_many_edits_fail),
+		TEST(too_much_text_fails),
+		TEST(first_failure_stays),
+		TEST(short_outputs_are_told),
 	};
 
 	return cmocka_run_group_tests_name("sip_edit", tests, NULL, NULL);

@@ -124,44 +124,44 @@ static void every_known_header_is_found_in_any_case(void **state)
 		const char *name;
 		enum sip_header_id id;
 	} rows[] = {
-	    {"Via", SIP_VIA},
-	    {"v", SIP_VIA},
-	    {"From", SIP_FROM},
-	    {"F", SIP_FROM},
-	    {"TO", SIP_TO},
-	    {"t", SIP_TO},
-	    {"call-ID", SIP_CALL_ID},
-	    {"i", SIP_CALL_ID},
-	    {"cSeQ", SIP_CSEQ},
-	    {"Max-forwards", SIP_MAX_FORWARDS},
-	    {"Route", SIP_ROUTE},
-	    {"Record-Route", SIP_RECORD_ROUTE},
-	    {"Contact", SIP_CONTACT},
-	    {"M", SIP_CONTACT},
-	    {"Authorization", SIP_AUTHORIZATION},
-	    {"Proxy-Authorization", SIP_PROXY_AUTHORIZATION},
-	    {"WWW-Authenticate", SIP_WWW_AUTHENTICATE},
-	    {"Proxy-Authenticate", SIP_PROXY_AUTHENTICATE},
-	    {"Content-Length", SIP_CONTENT_LENGTH},
-	    {"L", SIP_CONTENT_LENGTH},
-	    {"Content-Type", SIP_CONTENT_TYPE},
-	    {"c", SIP_CONTENT_TYPE},
-	    {"Expires", SIP_EXPIRES},
-	    {"Require", SIP_REQUIRE},
-	    {"Proxy-Require", SIP_PROXY_REQUIRE},
-	    {"Supported", SIP_SUPPORTED},
-	    {"k", SIP_SUPPORTED},
-	    {"P-Asserted-Identity", SIP_P_ASSERTED_IDENTITY},
-	    {"PRIVACY", SIP_PRIVACY},
-	    {"", SIP_OTHER_HEADER},
-	    {"Vix", SIP_OTHER_HEADER},
-	    {"Vi", SIP_OTHER_HEADER},
-	    {"Viaa", SIP_OTHER_HEADER},
-	    {"Call_ID", SIP_OTHER_HEADER},
-	    {"Call\rID", SIP_OTHER_HEADER},
-	    {"s", SIP_OTHER_HEADER},
-	    {"x", SIP_OTHER_HEADER},
-	    {"Subject", SIP_OTHER_HEADER},
+		{"Via", SIP_VIA},
+		{"v", SIP_VIA},
+		{"From", SIP_FROM},
+		{"F", SIP_FROM},
+		{"TO", SIP_TO},
+		{"t", SIP_TO},
+		{"call-ID", SIP_CALL_ID},
+		{"i", SIP_CALL_ID},
+		{"cSeQ", SIP_CSEQ},
+		{"Max-forwards", SIP_MAX_FORWARDS},
+		{"Route", SIP_ROUTE},
+		{"Record-Route", SIP_RECORD_ROUTE},
+		{"Contact", SIP_CONTACT},
+		{"M", SIP_CONTACT},
+		{"Authorization", SIP_AUTHORIZATION},
+		{"Proxy-Authorization", SIP_PROXY_AUTHORIZATION},
+		{"WWW-Authenticate", SIP_WWW_AUTHENTICATE},
+		{"Proxy-Authenticate", SIP_PROXY_AUTHENTICATE},
+		{"Content-Length", SIP_CONTENT_LENGTH},
+		{"L", SIP_CONTENT_LENGTH},
+		{"Content-Type", SIP_CONTENT_TYPE},
+		{"c", SIP_CONTENT_TYPE},
+		{"Expires", SIP_EXPIRES},
+		{"Require", SIP_REQUIRE},
+		{"Proxy-Require", SIP_PROXY_REQUIRE},
+		{"Supported", SIP_SUPPORTED},
+		{"k", SIP_SUPPORTED},
+		{"P-Asserted-Identity", SIP_P_ASSERTED_IDENTITY},
+		{"PRIVACY", SIP_PRIVACY},
+		{"", SIP_OTHER_HEADER},
+		{"Vix", SIP_OTHER_HEADER},
+		{"Vi", SIP_OTHER_HEADER},
+		{"Viaa", SIP_OTHER_HEADER},
+		{"Call_ID", SIP_OTHER_HEADER},
+		{"Call\rID", SIP_OTHER_HEADER},
+		{"s", SIP_OTHER_HEADER},
+		{"x", SIP_OTHER_HEADER},
+		{"Subject", SIP_OTHER_HEADER},
 	};
 
 	(void)state;
@@ -235,8 +235,8 @@ static void list_is_split_at_commas_outside_quotes_and_brackets(void **state)
 	assert_elements("a", (const char *const[]){"a", NULL});
 	assert_elements(" a ,\r\n b\t,c", (const char *const[]){"a", "b", "c", NULL});
 	assert_elements(
-	    "\"a, \\\", b\" <sip:x,y@z>;p=\",\" , <sip:c,d>",
-	    (const char *const[]){"\"a, \\\", b\" <sip:x,y@z>;p=\",\"", "<sip:c,d>", NULL});
+		"\"a, \\\", b\" <sip:x,y@z>;p=\",\" , <sip:c,d>",
+		(const char *const[]){"\"a, \\\", b\" <sip:x,y@z>;p=\",\"", "<sip:c,d>", NULL});
 	assert_elements("a,", (const char *const[]){"a", "", NULL});
 	assert_elements(",", (const char *const[]){"", "", NULL});
 	assert_elements("a,,b", (const char *const[]){"a", "", "b", NULL});
@@ -248,15 +248,15 @@ static void list_is_split_at_commas_outside_quotes_and_brackets(void **state)
 int main(void)
 {
 	static const struct CMUnitTest own[] = {
-	    cmocka_unit_test(request_is_indexed),
-	    cmocka_unit_test(response_takes_its_method_from_cseq),
-	    cmocka_unit_test(max_forwards_defaults_to_70),
-	    cmocka_unit_test(headers_with_one_id_are_walked_in_order),
-	    cmocka_unit_test(every_known_header_is_found_in_any_case),
-	    cmocka_unit_test(methods_are_told_by_exact_case),
-	    cmocka_unit_test(too_many_headers_are_refused),
-	    cmocka_unit_test(message_of_the_largest_size_is_taken),
-	    cmocka_unit_test(list_is_split_at_commas_outside_quotes_and_brackets),
+		cmocka_unit_test(request_is_indexed),
+		cmocka_unit_test(response_takes_its_method_from_cseq),
+		cmocka_unit_test(max_forwards_defaults_to_70),
+		cmocka_unit_test(headers_with_one_id_are_walked_in_order),
+		cmocka_unit_test(every_known_header_is_found_in_any_case),
+		cmocka_unit_test(methods_are_told_by_exact_case),
+		cmocka_unit_test(too_many_headers_are_refused),
+		cmocka_unit_test(message_of_the_largest_size_is_taken),
+		cmocka_unit_test(list_is_split_at_commas_outside_quotes_and_brackets),
 	};
 	enum { OWN = sizeof(own) / sizeof(own[0]) };
 	struct CMUnitTest tests[OWN + ODD_MESSAGES];
@@ -264,9 +264,9 @@ int main(void)
 	memcpy(tests, own, sizeof(own));
 	for (size_t i = 0; i < ODD_MESSAGES; i++) {
 		tests[OWN + i] = (struct CMUnitTest){
-		    .name = odd_messages[i].name,
-		    .test_func = odd_message_is_judged,
-		    .initial_state = (void *)(uintptr_t)&odd_messages[i],
+			.name = odd_messages[i].name,
+			.test_func = odd_message_is_judged,
+			.initial_state = (void *)(uintptr_t)&odd_messages[i],
 		};
 	}
 	return cmocka_run_group_tests_name("sip_msg", tests, NULL, NULL);

@@ -113,21 +113,21 @@ static void top_via_is_stamped(void **state)
 	static const struct {
 		const char *via, *stamped;
 	} rows[] = {
-	    {"SIP/2.0/UDP 198.51.100.7;branch=1", "SIP/2.0/UDP 198.51.100.7;branch=1"},
-	    {"SIP/2.0/UDP 192.0.2.9;branch=1",
-	     "SIP/2.0/UDP 192.0.2.9;branch=1;received=198.51.100.7"},
-	    {"SIP/2.0/UDP a.example", "SIP/2.0/UDP a.example;received=198.51.100.7"},
-	    {"SIP/2.0/UDP 198.51.100.7;rport;branch=1",
-	     "SIP/2.0/UDP 198.51.100.7;rport=40000;branch=1;received=198.51.100.7"},
-	    {"SIP/2.0/UDP a.example;branch=1;rport",
-	     "SIP/2.0/UDP a.example;branch=1;rport=40000;received=198.51.100.7"},
-	    {"SIP/2.0/UDP a.example;rport=",
-	     "SIP/2.0/UDP a.example;rport=40000;received=198.51.100.7"},
-	    {"SIP/2.0/UDP a.example;received=203.0.113.1;rport=9;x=\";\"",
-	     "SIP/2.0/UDP a.example;rport=40000;x=\";\";received=198.51.100.7"},
-	    {"SIP/2.0/UDP [2001:db8::1]:5070 ; branch = 1",
-	     "SIP/2.0/UDP [2001:db8::1]:5070;branch = 1;received=198.51.100.7"},
-	    {"no via at all", "no via at all"},
+		{"SIP/2.0/UDP 198.51.100.7;branch=1", "SIP/2.0/UDP 198.51.100.7;branch=1"},
+		{"SIP/2.0/UDP 192.0.2.9;branch=1",
+		 "SIP/2.0/UDP 192.0.2.9;branch=1;received=198.51.100.7"},
+		{"SIP/2.0/UDP a.example", "SIP/2.0/UDP a.example;received=198.51.100.7"},
+		{"SIP/2.0/UDP 198.51.100.7;rport;branch=1",
+		 "SIP/2.0/UDP 198.51.100.7;rport=40000;branch=1;received=198.51.100.7"},
+		{"SIP/2.0/UDP a.example;branch=1;rport",
+		 "SIP/2.0/UDP a.example;branch=1;rport=40000;received=198.51.100.7"},
+		{"SIP/2.0/UDP a.example;rport=",
+		 "SIP/2.0/UDP a.example;rport=40000;received=198.51.100.7"},
+		{"SIP/2.0/UDP a.example;received=203.0.113.1;rport=9;x=\";\"",
+		 "SIP/2.0/UDP a.example;rport=40000;x=\";\";received=198.51.100.7"},
+		{"SIP/2.0/UDP [2001:db8::1]:5070 ; branch = 1",
+		 "SIP/2.0/UDP [2001:db8::1]:5070;branch = 1;received=198.51.100.7"},
+		{"no via at all", "no via at all"},
 	};
 	char text[200];
 	size_t n;
@@ -135,7 +135,7 @@ static void top_via_is_stamped(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(
-		    sip_via_stamp(slice_from(rows[i].via), &source, text, sizeof(text), &n), 0);
+			sip_via_stamp(slice_from(rows[i].via), &source, text, sizeof(text), &n), 0);
 		text[n] = '\0';
 		assert_string_equal(text, rows[i].stamped);
 	}
@@ -150,11 +150,11 @@ static void source_in_ipv6_is_received_without_brackets(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    sip_via_stamp(SLICE("SIP/2.0/UDP [2001:db8::9]"), &v6, text, sizeof(text), &n), 0);
+		sip_via_stamp(SLICE("SIP/2.0/UDP [2001:db8::9]"), &v6, text, sizeof(text), &n), 0);
 	assert_memory_equal(text, "SIP/2.0/UDP [2001:db8::9]", n);
-	assert_int_equal(
-	    sip_via_stamp(SLICE("SIP/2.0/UDP [2001:db8::9];rport"), &v6, text, sizeof(text), &n),
-	    0);
+	assert_int_equal(sip_via_stamp(SLICE("SIP/2.0/UDP [2001:db8::9];rport"), &v6, text,
+				       sizeof(text), &n),
+			 0);
 	text[n] = '\0';
 	assert_string_equal(text, "SIP/2.0/UDP [2001:db8::9];rport=5060;received=2001:db8::9");
 }
@@ -165,13 +165,13 @@ static void only_the_first_of_several_vias_is_stamped(void **state)
 
 	(void)state;
 	assert_reply(
-	    with_vias("Via: SIP/2.0/UDP a.example;rport , SIP/2.0/UDP b.example;rport,\r\n"
-		      " SIP/2.0/UDP c.example;x=\",\"\r\nVia: SIP/2.0/UDP d.example;rport\r\n"),
-	    &reply,
-	    "SIP/2.0 200 OK\r\n"
-	    "Via: SIP/2.0/UDP a.example;rport=40000;received=198.51.100.7 , SIP/2.0/UDP "
-	    "b.example;rport,   SIP/2.0/UDP c.example;x=\",\"\r\n"
-	    "Via: SIP/2.0/UDP d.example;rport\r\n" REST EMPTY);
+		with_vias("Via: SIP/2.0/UDP a.example;rport , SIP/2.0/UDP b.example;rport,\r\n"
+			  " SIP/2.0/UDP c.example;x=\",\"\r\nVia: SIP/2.0/UDP d.example;rport\r\n"),
+		&reply,
+		"SIP/2.0 200 OK\r\n"
+		"Via: SIP/2.0/UDP a.example;rport=40000;received=198.51.100.7 , SIP/2.0/UDP "
+		"b.example;rport,   SIP/2.0/UDP c.example;x=\",\"\r\n"
+		"Via: SIP/2.0/UDP d.example;rport\r\n" REST EMPTY);
 }
 
 static void line_ends_of_a_refused_request_stay_out(void **state)
@@ -213,8 +213,8 @@ static void reply_parses_as_a_response_for_every_answerable_message(void **state
 				 SIP_PARSE_OK);
 		assert_int_equal(again.status, 400);
 		assert_int_equal(again.cseq, msg.cseq);
-		assert_true(
-		    slice_eq(sip_msg_value(&again, SIP_CALL_ID), sip_msg_value(&msg, SIP_CALL_ID)));
+		assert_true(slice_eq(sip_msg_value(&again, SIP_CALL_ID),
+				     sip_msg_value(&msg, SIP_CALL_ID)));
 		assert_true(sip_tag(sip_msg_value(&again, SIP_TO)).n > 0);
 	}
 	assert_true(answered > 15);
@@ -246,14 +246,14 @@ static void reply_goes_where_the_via_says(void **state)
 		const char *via;
 		uint16_t port;
 	} rows[] = {
-	    {"Via: SIP/2.0/UDP a.example;branch=1;rport\r\n", 40000},
-	    {"Via: SIP/2.0/UDP a.example:5070;rport=1;branch=1\r\n", 40000},
-	    {"Via: SIP/2.0/UDP a.example:5070;branch=1\r\n", 5070},
-	    {"Via: SIP/2.0/UDP a.example;branch=1\r\n", 5060},
-	    {"Via: SIP/2.0/TLS a.example;branch=1\r\n", 5061},
-	    {"Via: SIP/2.0/UDP a.example;maddr=203.0.113.9\r\n", 5060},
-	    {"Via: SIP/2.0/UDP a.example:5070 , SIP/2.0/UDP b.example:5080;rport\r\n", 5070},
-	    {"Via: nonsense\r\n", 40000},
+		{"Via: SIP/2.0/UDP a.example;branch=1;rport\r\n", 40000},
+		{"Via: SIP/2.0/UDP a.example:5070;rport=1;branch=1\r\n", 40000},
+		{"Via: SIP/2.0/UDP a.example:5070;branch=1\r\n", 5070},
+		{"Via: SIP/2.0/UDP a.example;branch=1\r\n", 5060},
+		{"Via: SIP/2.0/TLS a.example;branch=1\r\n", 5061},
+		{"Via: SIP/2.0/UDP a.example;maddr=203.0.113.9\r\n", 5060},
+		{"Via: SIP/2.0/UDP a.example:5070 , SIP/2.0/UDP b.example:5080;rport\r\n", 5070},
+		{"Via: nonsense\r\n", 40000},
 	};
 
 	(void)state;
@@ -276,18 +276,18 @@ static void phrases_are_the_standard_ones(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(reply_copies_what_identifies_the_request),
-	    cmocka_unit_test(trying_has_timestamp_and_no_tag),
-	    cmocka_unit_test(given_reason_is_used),
-	    cmocka_unit_test(tag_of_the_request_stays),
-	    cmocka_unit_test(top_via_is_stamped),
-	    cmocka_unit_test(source_in_ipv6_is_received_without_brackets),
-	    cmocka_unit_test(only_the_first_of_several_vias_is_stamped),
-	    cmocka_unit_test(line_ends_of_a_refused_request_stay_out),
-	    cmocka_unit_test(reply_parses_as_a_response_for_every_answerable_message),
-	    cmocka_unit_test(every_short_buffer_is_told),
-	    cmocka_unit_test(reply_goes_where_the_via_says),
-	    cmocka_unit_test(phrases_are_the_standard_ones),
+		cmocka_unit_test(reply_copies_what_identifies_the_request),
+		cmocka_unit_test(trying_has_timestamp_and_no_tag),
+		cmocka_unit_test(given_reason_is_used),
+		cmocka_unit_test(tag_of_the_request_stays),
+		cmocka_unit_test(top_via_is_stamped),
+		cmocka_unit_test(source_in_ipv6_is_received_without_brackets),
+		cmocka_unit_test(only_the_first_of_several_vias_is_stamped),
+		cmocka_unit_test(line_ends_of_a_refused_request_stay_out),
+		cmocka_unit_test(reply_parses_as_a_response_for_every_answerable_message),
+		cmocka_unit_test(every_short_buffer_is_told),
+		cmocka_unit_test(reply_goes_where_the_via_says),
+		cmocka_unit_test(phrases_are_the_standard_ones),
 	};
 
 	return cmocka_run_group_tests_name("sip_reply", tests, NULL, NULL);

@@ -382,20 +382,20 @@ static void state_directory_that_is_a_file_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    DIR_TEST(only_the_owner_may_read_it),
-	    DIR_TEST(missing_parent_is_an_error_that_names_the_directory),
-	    DIR_TEST(garbage_is_refused),
-	    DIR_TEST(foreign_database_is_refused_and_left_alone),
-	    DIR_TEST(newer_schema_is_refused_with_both_versions),
-	    DIR_TEST(empty_file_becomes_a_store),
-	    DIR_TEST(truncated_file_is_an_error),
-	    DIR_TEST(killed_writer_leaves_all_or_nothing),
-	    DIR_TEST(killed_first_start_leaves_a_store_that_opens),
-	    DIR_TEST(writers_on_a_new_store_all_succeed),
-	    DIR_TEST(lock_held_too_long_is_told),
-	    DIR_TEST(full_disk_is_told_and_loses_nothing),
-	    DIR_TEST(read_only_disk_is_told),
-	    DIR_TEST(state_directory_that_is_a_file_is_told),
+		DIR_TEST(only_the_owner_may_read_it),
+		DIR_TEST(missing_parent_is_an_error_that_names_the_directory),
+		DIR_TEST(garbage_is_refused),
+		DIR_TEST(foreign_database_is_refused_and_left_alone),
+		DIR_TEST(newer_schema_is_refused_with_both_versions),
+		DIR_TEST(empty_file_becomes_a_store),
+		DIR_TEST(truncated_file_is_an_error),
+		DIR_TEST(killed_writer_leaves_all_or_nothing),
+		DIR_TEST(killed_first_start_leaves_a_store_that_opens),
+		DIR_TEST(writers_on_a_new_store_all_succeed),
+		DIR_TEST(lock_held_too_long_is_told),
+		DIR_TEST(full_disk_is_told_and_loses_nothing),
+		DIR_TEST(read_only_disk_is_told),
+		DIR_TEST(state_directory_that_is_a_file_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

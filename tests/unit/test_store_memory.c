@@ -106,7 +106,7 @@ static void every_failed_allocation_is_an_error_and_changes_nothing(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    STORE_TEST(every_failed_allocation_is_an_error_and_changes_nothing),
+		STORE_TEST(every_failed_allocation_is_an_error_and_changes_nothing),
 	};
 
 	install_failing_allocator();

@@ -339,7 +339,7 @@ static void random_operation(struct fixture *f)
 static void apply(struct filter_rules *maps, const struct filter_rules *changes)
 {
 	maps->rules =
-	    reallocarray(maps->rules, maps->count + changes->count + 1, sizeof(*maps->rules));
+		reallocarray(maps->rules, maps->count + changes->count + 1, sizeof(*maps->rules));
 	for (size_t i = 0; i < changes->count; i++) {
 		size_t at = 0;
 
@@ -493,19 +493,19 @@ static void longest_match_agrees_with_every_acl(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    STORE_TEST(only_acls_of_enabled_trunks_make_rules),
-	    STORE_TEST(allow_wins_over_deny_of_the_same_prefix),
-	    STORE_TEST(deny_holds_only_where_no_other_acl_allows),
-	    STORE_TEST(upstream_is_never_denied),
-	    STORE_TEST(rule_names_the_entry_or_trunk_behind_it),
-	    STORE_TEST(unlisted_policy_follows_from_the_trunks),
-	    STORE_TEST(settings_reach_the_filter),
-	    STORE_TEST(entry_change_is_told_by_its_prefix_alone),
-	    STORE_TEST(what_the_journal_does_not_reach_asks_for_everything),
-	    STORE_TEST(bulk_import_asks_for_everything),
-	    STORE_TEST(journal_stays_bounded_and_knows_how_far_it_reaches),
-	    STORE_TEST(changes_add_up_to_the_whole),
-	    STORE_TEST(longest_match_agrees_with_every_acl),
+		STORE_TEST(only_acls_of_enabled_trunks_make_rules),
+		STORE_TEST(allow_wins_over_deny_of_the_same_prefix),
+		STORE_TEST(deny_holds_only_where_no_other_acl_allows),
+		STORE_TEST(upstream_is_never_denied),
+		STORE_TEST(rule_names_the_entry_or_trunk_behind_it),
+		STORE_TEST(unlisted_policy_follows_from_the_trunks),
+		STORE_TEST(settings_reach_the_filter),
+		STORE_TEST(entry_change_is_told_by_its_prefix_alone),
+		STORE_TEST(what_the_journal_does_not_reach_asks_for_everything),
+		STORE_TEST(bulk_import_asks_for_everything),
+		STORE_TEST(journal_stays_bounded_and_knows_how_far_it_reaches),
+		STORE_TEST(changes_add_up_to_the_whole),
+		STORE_TEST(longest_match_agrees_with_every_acl),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

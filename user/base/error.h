@@ -9,7 +9,8 @@ struct error {
 	char text[480];
 };
 
-/* Fills in the error and returns code, a negative errno, so that a caller can `return error_set(…)`. */
+/* Fills in the error and returns code, a negative errno, so that a caller can return it in one
+ * line. */
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Structured log lines on standard error: `event key=value …` or one JSON object a line. Values are
+/* Structured log lines on standard error: `event key=value` or one JSON object a line. Values are
  * escaped, so that a packet can not forge a line. */
 #ifndef SIPWARD_BASE_LOG_H
 #define SIPWARD_BASE_LOG_H
@@ -24,7 +24,8 @@ struct log_field {
 #define LOG_STR(k, v) ((struct log_field){.key = (k), .slice = slice_from(v)})
 #define LOG_SLICE(k, v) ((struct log_field){.key = (k), .slice = (v)})
 #define LOG_INT(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_INT, .integer = (v)})
-#define LOG_ENDPOINT(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_ENDPOINT, .endpoint = (v)})
+#define LOG_ENDPOINT(k, v)                                                                         \
+	((struct log_field){.key = (k), .kind = LOG_FIELD_ENDPOINT, .endpoint = (v)})
 #define LOG_IP(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_IP, .ip = (v)})
 
 void log_setup(enum log_format format, enum log_level level);

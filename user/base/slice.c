@@ -123,7 +123,7 @@ int hex_decode(struct slice text, void *ret_bytes, size_t n)
 			return -EINVAL;
 	}
 	for (size_t i = 0; i < n; i++)
-		out[i] =
-		    (unsigned char)(hex_digit(text.p[2 * i]) << 4 | hex_digit(text.p[2 * i + 1]));
+		out[i] = (unsigned char)(hex_digit(text.p[2 * i]) << 4 |
+					 hex_digit(text.p[2 * i + 1]));
 	return 0;
 }

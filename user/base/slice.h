@@ -32,7 +32,7 @@ bool slice_starts_nocase(struct slice s, struct slice prefix);
 /* s without SP, HTAB, CR and LF at both ends. */
 struct slice slice_trim(struct slice s);
 
-/* The part of s before the first c; the rest after it goes to *ret_rest (empty if there is no c). */
+/* The part of s before the first c; the rest behind it goes to *ret_rest (empty without a c). */
 struct slice slice_cut(struct slice s, char c, struct slice *ret_rest);
 
 /* Decimal digits only, the whole slice, no sign. 0, or -EINVAL, or -ERANGE past UINT32_MAX. */

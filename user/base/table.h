@@ -32,7 +32,7 @@ int table_init(struct table *table);
 void table_free(struct table *table);
 /* The keyed hash of n bytes; call again with the previous result as seed for further parts. */
 uint64_t table_hash(const struct table *table, uint64_t seed, const void *bytes, size_t n);
-/* Adds the node under the hash. Grows when it can and goes on with longer chains when it can not. */
+/* Adds the node under the hash. Grows when it can, and has longer chains when it can not. */
 void table_insert(struct table *table, struct table_node *node, uint64_t hash);
 /* Removes a node that is in the table. */
 void table_remove(struct table *table, struct table_node *node);

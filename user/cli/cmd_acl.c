@@ -61,10 +61,10 @@ int cmd_acl_delete(struct cli *cli)
 }
 
 static const struct column acl_columns[] = {
-    {"ACL", "name", COLUMN_TEXT},
-    {"PREFIXES", "prefixes", COLUMN_NUMBER},
-    {"TRUNKS", "trunks", COLUMN_NUMBER},
-    {"NOTE", "note", COLUMN_TEXT},
+	{"ACL", "name", COLUMN_TEXT},
+	{"PREFIXES", "prefixes", COLUMN_NUMBER},
+	{"TRUNKS", "trunks", COLUMN_NUMBER},
+	{"NOTE", "note", COLUMN_TEXT},
 };
 
 static json_t *acl_json(const struct store_acl *acl)
@@ -131,8 +131,8 @@ static int show_json(struct cli *cli, const struct store_acl *acl)
 	/* The ACL's own object, left open for its entries. */
 	printf("%.*s,\"entries\":[", (int)strlen(text) - 1, text);
 	free(text);
-	int rc =
-	    store_acl_entry_each(cli->store, acl->name, print_entry_json, &separator, &cli->err);
+	int rc = store_acl_entry_each(cli->store, acl->name, print_entry_json, &separator,
+				      &cli->err);
 	puts("\n]}");
 	return rc;
 }
@@ -247,9 +247,9 @@ int cmd_acl_remove(struct cli *cli)
 	if (rc < 0)
 		return rc;
 	return output_done(
-	    cli,
-	    json_pack("{s:o, s:I}", "acl", output_text(cli->args[0]), "removed", (json_int_t)n),
-	    "ACL %s: %zu removed", cli->args[0], n);
+		cli,
+		json_pack("{s:o, s:I}", "acl", output_text(cli->args[0]), "removed", (json_int_t)n),
+		"ACL %s: %zu removed", cli->args[0], n);
 }
 
 /* Reads `PREFIX [deny] [# note]`; an empty line or a comment adds nothing. */

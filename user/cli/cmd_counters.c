@@ -8,9 +8,9 @@
 #include "cli/output.h"
 
 static const struct column counter_columns[] = {
-    {"REASON", "reason", COLUMN_TEXT},		 {"VERDICT", "verdict", COLUMN_TEXT},
-    {"PACKETS", "packets", COLUMN_NUMBER},	 {"BYTES", "bytes", COLUMN_NUMBER},
-    {"WOULD DROP", "would_drop", COLUMN_NUMBER}, {"PACKETS/S", "packets_per_s", COLUMN_RATE},
+	{"REASON", "reason", COLUMN_TEXT},	     {"VERDICT", "verdict", COLUMN_TEXT},
+	{"PACKETS", "packets", COLUMN_NUMBER},	     {"BYTES", "bytes", COLUMN_NUMBER},
+	{"WOULD DROP", "would_drop", COLUMN_NUMBER}, {"PACKETS/S", "packets_per_s", COLUMN_RATE},
 };
 
 struct counters_state {
@@ -34,10 +34,10 @@ static const char *verdict_name(uint32_t reason)
 
 static json_t *counter_json(uint32_t reason, const struct sipward_counter *counter, double rate)
 {
-	json_t *row =
-	    json_pack("{s:s, s:s, s:I, s:I, s:I}", "reason", filter_reason_name(reason), "verdict",
-		      verdict_name(reason), "packets", (json_int_t)counter->packets, "bytes",
-		      (json_int_t)counter->bytes, "would_drop", (json_int_t)counter->monitored);
+	json_t *row = json_pack("{s:s, s:s, s:I, s:I, s:I}", "reason", filter_reason_name(reason),
+				"verdict", verdict_name(reason), "packets",
+				(json_int_t)counter->packets, "bytes", (json_int_t)counter->bytes,
+				"would_drop", (json_int_t)counter->monitored);
 	if (row && rate >= 0)
 		json_object_set_new(row, "packets_per_s", json_real(rate));
 	return row;
@@ -109,10 +109,10 @@ int cmd_counters(struct cli *cli)
 }
 
 static const struct column drop_columns[] = {
-    {"SOURCE", "source", COLUMN_TEXT},
-    {"PACKETS", "packets", COLUMN_NUMBER},
-    {"LAST REASON", "last_reason", COLUMN_TEXT},
-    {"AGO", "age_s", COLUMN_SECONDS},
+	{"SOURCE", "source", COLUMN_TEXT},
+	{"PACKETS", "packets", COLUMN_NUMBER},
+	{"LAST REASON", "last_reason", COLUMN_TEXT},
+	{"AGO", "age_s", COLUMN_SECONDS},
 };
 
 static json_t *drop_json(const struct filter_drop *entry, uint64_t now_ns)

@@ -20,8 +20,9 @@ int cmd_credentials_create(struct cli *cli)
 	if (rc < 0)
 		return rc;
 	return output_done(
-	    cli, json_pack("{s:o, s:o}", "created", output_text(name), "realm", output_text(realm)),
-	    "created credential list %s in realm %s", name, realm);
+		cli,
+		json_pack("{s:o, s:o}", "created", output_text(name), "realm", output_text(realm)),
+		"created credential list %s in realm %s", name, realm);
 }
 
 int cmd_credentials_delete(struct cli *cli)
@@ -39,10 +40,10 @@ int cmd_credentials_delete(struct cli *cli)
 }
 
 static const struct column list_columns[] = {
-    {"LIST", "name", COLUMN_TEXT},
-    {"REALM", "realm", COLUMN_TEXT},
-    {"USERS", "users", COLUMN_NUMBER},
-    {"TRUNKS", "trunks", COLUMN_NUMBER},
+	{"LIST", "name", COLUMN_TEXT},
+	{"REALM", "realm", COLUMN_TEXT},
+	{"USERS", "users", COLUMN_NUMBER},
+	{"TRUNKS", "trunks", COLUMN_NUMBER},
 };
 
 static json_t *list_json(const struct store_credentials *list)
@@ -70,8 +71,8 @@ int cmd_credentials_list(struct cli *cli)
 }
 
 static const struct column user_columns[] = {
-    {"USER", "user", COLUMN_TEXT},
-    {"STRONGEST ANSWER", "strongest", COLUMN_TEXT},
+	{"USER", "user", COLUMN_TEXT},
+	{"STRONGEST ANSWER", "strongest", COLUMN_TEXT},
 };
 
 /* Names only: what a password hashes to is nobody's to see. */

@@ -21,16 +21,16 @@ struct explanation {
 };
 
 static const char *const reason_texts[SIPWARD_REASON_COUNT] = {
-    [SIPWARD_LOCKED_OUT] = "it is locked out",
-    [SIPWARD_DENIED] = "the longest prefix that matches it denies it",
-    [SIPWARD_LISTED] = "an ACL of a trunk allows it, or it is an upstream",
-    [SIPWARD_PROVEN] = "it passed digest authentication lately",
-    [SIPWARD_UNLISTED] = "no ACL of a trunk allows it, and unlisted sources are dropped",
-    [SIPWARD_UNLISTED_PASS] = "no ACL of a trunk allows it; the daemon decides",
+	[SIPWARD_LOCKED_OUT] = "it is locked out",
+	[SIPWARD_DENIED] = "the longest prefix that matches it denies it",
+	[SIPWARD_LISTED] = "an ACL of a trunk allows it, or it is an upstream",
+	[SIPWARD_PROVEN] = "it passed digest authentication lately",
+	[SIPWARD_UNLISTED] = "no ACL of a trunk allows it, and unlisted sources are dropped",
+	[SIPWARD_UNLISTED_PASS] = "no ACL of a trunk allows it; the daemon decides",
 };
 
 static void advise(struct explanation *e, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
 
 static void advise(struct explanation *e, const char *format, ...)
 {
@@ -127,10 +127,10 @@ static int explain_acl(const struct store_acl *acl, void *arg)
 	size_t before = json_array_size(e->rules);
 	int rc = store_acl_entry_each(e->cli->store, acl->name, explain_entry, e, &e->cli->err);
 	if (rc == 0 && json_array_size(e->rules) > before && !e->acl_used)
-		advise(
-		    e,
-		    "It is in ACL %s, which no trunk uses: `sipward trunk attach TRUNK --acl %s`",
-		    acl->name, acl->name);
+		advise(e,
+		       "It is in ACL %s, which no trunk uses: `sipward trunk attach TRUNK --acl "
+		       "%s`",
+		       acl->name, acl->name);
 	return rc;
 }
 
@@ -156,7 +156,7 @@ static void advise_on_address(struct explanation *e, const struct policy_explain
 static void advise_on_trunk(struct explanation *e, const struct policy_explain_row *row)
 {
 	bool by_address =
-	    row->auth == STORE_AUTH_IP_ACL || row->auth == STORE_AUTH_IP_ACL_AND_CREDENTIAL;
+		row->auth == STORE_AUTH_IP_ACL || row->auth == STORE_AUTH_IP_ACL_AND_CREDENTIAL;
 	const struct policy_trunk *trunk = row->trunk;
 	if (trunk->config.user[0])
 		advise(e,
@@ -204,17 +204,17 @@ static int explain_store(struct explanation *e)
 }
 
 static const struct column rule_columns[] = {
-    {"ACL", "acl", COLUMN_TEXT},
-    {"PREFIX", "prefix", COLUMN_TEXT},
-    {"ACTION", "action", COLUMN_TEXT},
-    {"USED BY A TRUNK", "used", COLUMN_YES},
+	{"ACL", "acl", COLUMN_TEXT},
+	{"PREFIX", "prefix", COLUMN_TEXT},
+	{"ACTION", "action", COLUMN_TEXT},
+	{"USED BY A TRUNK", "used", COLUMN_YES},
 };
 
 static const struct column trunk_columns[] = {
-    {"TRUNK", "trunk", COLUMN_TEXT},
-    {"CALLED AS", "target", COLUMN_TEXT},
-    {"AUTH", "auth", COLUMN_TEXT},
-    {"A CALL FROM THERE", "next", COLUMN_TEXT},
+	{"TRUNK", "trunk", COLUMN_TEXT},
+	{"CALLED AS", "target", COLUMN_TEXT},
+	{"AUTH", "auth", COLUMN_TEXT},
+	{"A CALL FROM THERE", "next", COLUMN_TEXT},
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -238,14 +238,14 @@ static void print_filter(const struct explanation *e)
 }
 
 static const struct column lockout_fields[] = {
-    {"locked out until", "until", COLUMN_TIME},
-    {"remaining", "remaining_s", COLUMN_SECONDS},
-    {"failures", "failures", COLUMN_NUMBER},
-    {"reason", "reason", COLUMN_TEXT},
+	{"locked out until", "until", COLUMN_TIME},
+	{"remaining", "remaining_s", COLUMN_SECONDS},
+	{"failures", "failures", COLUMN_NUMBER},
+	{"reason", "reason", COLUMN_TEXT},
 };
 
 static const struct column proof_fields[] = {
-    {"proven until", "proven_until", COLUMN_TIME},
+	{"proven until", "proven_until", COLUMN_TIME},
 };
 
 static int print_text(struct explanation *e)

@@ -11,12 +11,12 @@ static int describe_attachment(struct cli *cli, const char *done,
 			       const struct filter_attachment *attachment)
 {
 	return output_done(
-	    cli,
-	    json_pack("{s:s, s:s, s:s, s:I}", "attached", attachment->ifname, "mode",
-		      xdp_mode_name(attachment->mode), "via", via_name(attachment->via),
-		      "program_id", (json_int_t)attachment->program_id),
-	    "%s %s: %s, %s, program %u", done, attachment->ifname, xdp_mode_name(attachment->mode),
-	    via_text(attachment->via), attachment->program_id);
+		cli,
+		json_pack("{s:s, s:s, s:s, s:I}", "attached", attachment->ifname, "mode",
+			  xdp_mode_name(attachment->mode), "via", via_name(attachment->via),
+			  "program_id", (json_int_t)attachment->program_id),
+		"%s %s: %s, %s, program %u", done, attachment->ifname,
+		xdp_mode_name(attachment->mode), via_text(attachment->via), attachment->program_id);
 }
 
 static void note_after_attach(struct cli *cli, const struct filter_attachment *attachment)
@@ -46,13 +46,13 @@ int cmd_attach(struct cli *cli)
 {
 	struct filter_attachment attachment;
 	const struct filter_attach_options options = {
-	    .pin_dir = cli->pin_dir,
-	    .ifname = cli->args[0],
-	    .mode =
-		(enum filter_attach_request)args_option_choice(cli, "--mode", FILTER_ATTACH_AUTO),
-	    .replace = args_option(cli, "--replace") != NULL,
-	    .prepare = prepare,
-	    .prepare_arg = cli,
+		.pin_dir = cli->pin_dir,
+		.ifname = cli->args[0],
+		.mode = (enum filter_attach_request)args_option_choice(cli, "--mode",
+								       FILTER_ATTACH_AUTO),
+		.replace = args_option(cli, "--replace") != NULL,
+		.prepare = prepare,
+		.prepare_arg = cli,
 	};
 	int rc = cli_store_to_change(cli);
 	if (rc == 0)
@@ -166,6 +166,6 @@ int cmd_ports_set(struct cli *cli)
 		return rc;
 	ports_format(settings.ports, settings.port_count, text);
 	return output_done(
-	    cli, json_pack("{s:o}", "ports", ports_json(settings.ports, settings.port_count)),
-	    "SIP ports: %s", text);
+		cli, json_pack("{s:o}", "ports", ports_json(settings.ports, settings.port_count)),
+		"SIP ports: %s", text);
 }

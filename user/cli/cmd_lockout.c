@@ -8,9 +8,9 @@
 #include "cli/words.h"
 
 static const struct column lockout_columns[] = {
-    {"SOURCE", "source", COLUMN_TEXT},	     {"REASON", "reason", COLUMN_TEXT},
-    {"FAILURES", "failures", COLUMN_NUMBER}, {"SINCE", "since", COLUMN_TIME},
-    {"UNTIL", "until", COLUMN_TIME},	     {"REMAINING", "remaining_s", COLUMN_SECONDS},
+	{"SOURCE", "source", COLUMN_TEXT},	 {"REASON", "reason", COLUMN_TEXT},
+	{"FAILURES", "failures", COLUMN_NUMBER}, {"SINCE", "since", COLUMN_TIME},
+	{"UNTIL", "until", COLUMN_TIME},	 {"REMAINING", "remaining_s", COLUMN_SECONDS},
 };
 
 static json_t *lockout_json(const struct filter_lockout *entry, uint64_t now_ns)

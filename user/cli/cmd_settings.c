@@ -23,31 +23,32 @@ struct setting {
 	}
 
 static const struct setting settings_table[] = {
-    SETTING("lockout-failures", lockout_failures, UNIT_FAILURES,
-	    "failures of one source that lock it out"),
-    SETTING("lockout-window", lockout_window_s, UNIT_TIME, "the time they must fall in"),
-    SETTING("lockout-duration", lockout_duration_s, UNIT_TIME, "how long a lockout lasts"),
-    SETTING("lockout-ceiling", lockout_ceiling_s, UNIT_TIME,
-	    "each further lockout lasts twice as long, up to this; 0: no longer"),
-    SETTING("lockout-action", lockout_reject, UNIT_ACTION,
-	    "drop: the filter drops; reject: the daemon answers 403"),
-    SETTING("proven-duration", proven_s, UNIT_TIME,
-	    "how long passing authentication vouches for a source; 0: never"),
-    SETTING("nonce-lifetime", nonce_lifetime_s, UNIT_TIME, "how long a challenge can be answered"),
-    SETTING("source-rate", source_rate_pps, UNIT_RATE,
-	    "what an unlisted source may send (policy limit); 0: no limit"),
-    SETTING("source-burst", source_burst, UNIT_PACKETS, "what it may send at once"),
-    SETTING("cpu-rate", cpu_rate_pps, UNIT_RATE,
-	    "what all unlisted sources may send on a CPU; 0: no limit"),
-    SETTING("cpu-burst", cpu_burst, UNIT_PACKETS, "what they may send at once"),
+	SETTING("lockout-failures", lockout_failures, UNIT_FAILURES,
+		"failures of one source that lock it out"),
+	SETTING("lockout-window", lockout_window_s, UNIT_TIME, "the time they must fall in"),
+	SETTING("lockout-duration", lockout_duration_s, UNIT_TIME, "how long a lockout lasts"),
+	SETTING("lockout-ceiling", lockout_ceiling_s, UNIT_TIME,
+		"each further lockout lasts twice as long, up to this; 0: no longer"),
+	SETTING("lockout-action", lockout_reject, UNIT_ACTION,
+		"drop: the filter drops; reject: the daemon answers 403"),
+	SETTING("proven-duration", proven_s, UNIT_TIME,
+		"how long passing authentication vouches for a source; 0: never"),
+	SETTING("nonce-lifetime", nonce_lifetime_s, UNIT_TIME,
+		"how long a challenge can be answered"),
+	SETTING("source-rate", source_rate_pps, UNIT_RATE,
+		"what an unlisted source may send (policy limit); 0: no limit"),
+	SETTING("source-burst", source_burst, UNIT_PACKETS, "what it may send at once"),
+	SETTING("cpu-rate", cpu_rate_pps, UNIT_RATE,
+		"what all unlisted sources may send on a CPU; 0: no limit"),
+	SETTING("cpu-burst", cpu_burst, UNIT_PACKETS, "what they may send at once"),
 };
 
 #define SETTINGS (sizeof(settings_table) / sizeof(settings_table[0]))
 
 static const struct column columns[] = {
-    {"NAME", "name", COLUMN_TEXT},	 {"VALUE", "value", COLUMN_TEXT},
-    {"UNIT", "unit", COLUMN_TEXT},	 {"DEFAULT", "default", COLUMN_TEXT},
-    {"MEANING", "meaning", COLUMN_TEXT},
+	{"NAME", "name", COLUMN_TEXT},	     {"VALUE", "value", COLUMN_TEXT},
+	{"UNIT", "unit", COLUMN_TEXT},	     {"DEFAULT", "default", COLUMN_TEXT},
+	{"MEANING", "meaning", COLUMN_TEXT},
 };
 
 static unsigned value_get(const struct setting *setting, const struct store_settings *settings)

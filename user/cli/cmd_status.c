@@ -19,7 +19,7 @@ struct status {
 };
 
 static void line(struct status *status, const char *title, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 static void line(struct status *status, const char *title, const char *format, ...)
 {
@@ -60,17 +60,18 @@ static int add_attachments(struct status *status)
 	set(status, "attachments", rows);
 	if (rc < 0)
 		return cli_error(
-		    status->cli, rc, "can not look at the XDP programs of the interfaces: %s%s",
-		    strerror(-rc), rc == -EPERM || rc == -EACCES ? " (it takes root)" : "");
+			status->cli, rc, "can not look at the XDP programs of the interfaces: %s%s",
+			strerror(-rc), rc == -EPERM || rc == -EACCES ? " (it takes root)" : "");
 	if (!n)
 		add_no_interface(status);
 	for (size_t i = 0; i < n && i < ATTACHMENTS_MAX; i++) {
 		line(status, "interface", "%s: %s, attached %s, program %u", list[i].ifname,
 		     xdp_mode_name(list[i].mode), via_text(list[i].via), list[i].program_id);
-		json_array_append_new(
-		    rows, json_pack("{s:s, s:s, s:s, s:I}", "interface", list[i].ifname, "xdp_mode",
-				    xdp_mode_name(list[i].mode), "via", via_name(list[i].via),
-				    "program_id", (json_int_t)list[i].program_id));
+		json_array_append_new(rows,
+				      json_pack("{s:s, s:s, s:s, s:I}", "interface", list[i].ifname,
+						"xdp_mode", xdp_mode_name(list[i].mode), "via",
+						via_name(list[i].via), "program_id",
+						(json_int_t)list[i].program_id));
 	}
 	return 0;
 }

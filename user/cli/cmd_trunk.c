@@ -11,11 +11,11 @@ static const struct {
 	const char *option;
 	size_t offset;
 } switches[] = {
-    {"--allow-no-qop", offsetof(struct store_trunk, allow_no_qop)},
-    {"--auth-int", offsetof(struct store_trunk, auth_int)},
-    {"--strict-uri", offsetof(struct store_trunk, strict_uri)},
-    {"--ratchet", offsetof(struct store_trunk, ratchet)},
-    {"--enabled", offsetof(struct store_trunk, enabled)},
+	{"--allow-no-qop", offsetof(struct store_trunk, allow_no_qop)},
+	{"--auth-int", offsetof(struct store_trunk, auth_int)},
+	{"--strict-uri", offsetof(struct store_trunk, strict_uri)},
+	{"--ratchet", offsetof(struct store_trunk, ratchet)},
+	{"--enabled", offsetof(struct store_trunk, enabled)},
 };
 
 static int set_text(struct cli *cli, const char *option, char *field, size_t size)
@@ -170,32 +170,32 @@ int cmd_trunk_detach(struct cli *cli)
 }
 
 static const struct column trunk_columns[] = {
-    {"TRUNK", "name", COLUMN_TEXT},
-    {"DOMAIN", "domain", COLUMN_TEXT},
-    {"USER", "user", COLUMN_TEXT},
-    {"UPSTREAM", "upstream", COLUMN_TEXT},
-    {"AUTH", "auth", COLUMN_TEXT},
-    {"ACLS", "acls", COLUMN_LIST},
-    {"CREDENTIALS", "credentials", COLUMN_LIST},
-    {"ENABLED", "enabled", COLUMN_YES},
+	{"TRUNK", "name", COLUMN_TEXT},
+	{"DOMAIN", "domain", COLUMN_TEXT},
+	{"USER", "user", COLUMN_TEXT},
+	{"UPSTREAM", "upstream", COLUMN_TEXT},
+	{"AUTH", "auth", COLUMN_TEXT},
+	{"ACLS", "acls", COLUMN_LIST},
+	{"CREDENTIALS", "credentials", COLUMN_LIST},
+	{"ENABLED", "enabled", COLUMN_YES},
 };
 
 static const struct column trunk_fields[] = {
-    {"trunk", "name", COLUMN_TEXT},
-    {"domain", "domain", COLUMN_TEXT},
-    {"user", "user", COLUMN_TEXT},
-    {"enabled", "enabled", COLUMN_YES},
-    {"upstream", "upstream", COLUMN_TEXT},
-    {"upstream address", "upstream_address", COLUMN_TEXT},
-    {"authentication", "auth", COLUMN_TEXT},
-    {"ACLs", "acls", COLUMN_LIST},
-    {"credential lists", "credentials", COLUMN_LIST},
-    {"algorithms", "algorithms", COLUMN_LIST},
-    {"challenge", "challenge", COLUMN_NUMBER},
-    {"clients without qop", "allow_no_qop", COLUMN_YES},
-    {"offers auth-int", "auth_int", COLUMN_YES},
-    {"strict digest URI", "strict_uri", COLUMN_YES},
-    {"ratchet", "ratchet", COLUMN_YES},
+	{"trunk", "name", COLUMN_TEXT},
+	{"domain", "domain", COLUMN_TEXT},
+	{"user", "user", COLUMN_TEXT},
+	{"enabled", "enabled", COLUMN_YES},
+	{"upstream", "upstream", COLUMN_TEXT},
+	{"upstream address", "upstream_address", COLUMN_TEXT},
+	{"authentication", "auth", COLUMN_TEXT},
+	{"ACLs", "acls", COLUMN_LIST},
+	{"credential lists", "credentials", COLUMN_LIST},
+	{"algorithms", "algorithms", COLUMN_LIST},
+	{"challenge", "challenge", COLUMN_NUMBER},
+	{"clients without qop", "allow_no_qop", COLUMN_YES},
+	{"offers auth-int", "auth_int", COLUMN_YES},
+	{"strict digest URI", "strict_uri", COLUMN_YES},
+	{"ratchet", "ratchet", COLUMN_YES},
 };
 
 static int add_name(int64_t id, const char *name, void *names)
@@ -225,8 +225,8 @@ static json_t *trunk_json(struct cli *cli, const struct store_trunk *trunk)
 	json_t *acls = json_array(), *lists = json_array();
 	int rc = store_trunk_acl_each(cli->store, trunk->id, add_name, acls, &cli->err);
 	if (rc == 0)
-		rc =
-		    store_trunk_credentials_each(cli->store, trunk->id, add_name, lists, &cli->err);
+		rc = store_trunk_credentials_each(cli->store, trunk->id, add_name, lists,
+						  &cli->err);
 	if (rc < 0) {
 		json_decref(acls);
 		json_decref(lists);

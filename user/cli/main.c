@@ -39,8 +39,8 @@ static void report(const struct cli *cli, int rc)
 {
 	const char *text = cli->err.text[0] ? cli->err.text : strerror(-rc);
 	if (cli->json) {
-		json_t *error =
-		    json_pack("{s:o, s:i}", "error", output_text(text), "code", (int)exit_code(rc));
+		json_t *error = json_pack("{s:o, s:i}", "error", output_text(text), "code",
+					  (int)exit_code(rc));
 		json_dumpf(error, stderr, JSON_COMPACT);
 		fputc('\n', stderr);
 		json_decref(error);
@@ -85,8 +85,8 @@ static const char *from_environment(const char *name, const char *otherwise)
 int main(int argc, char **argv)
 {
 	struct cli cli = {
-	    .state_dir = from_environment("SIPWARD_STATE", STORE_STATE_DIR_DEFAULT),
-	    .pin_dir = from_environment("SIPWARD_PIN_DIR", FILTER_PIN_DIR_DEFAULT),
+		.state_dir = from_environment("SIPWARD_STATE", STORE_STATE_DIR_DEFAULT),
+		.pin_dir = from_environment("SIPWARD_PIN_DIR", FILTER_PIN_DIR_DEFAULT),
 	};
 	setlocale(LC_TIME, "");
 	/* A reader that goes away must not end a change half-way; output_finish notices it. */

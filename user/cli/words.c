@@ -25,10 +25,10 @@ const char *via_name(enum filter_via via)
 const char *via_text(enum filter_via via)
 {
 	static const char *const words[] = {
-	    "not attached",
-	    "alone, by its own link",
-	    "beside others, by libxdp's dispatcher",
-	    "by another tool",
+		"not attached",
+		"alone, by its own link",
+		"beside others, by libxdp's dispatcher",
+		"by another tool",
 	};
 	return WORD(words, via);
 }
@@ -54,9 +54,9 @@ const char *unlisted_choice_name(enum store_unlisted unlisted)
 const char *lockout_reason_name(uint32_t reason)
 {
 	static const char *const words[] = {
-	    [SIPWARD_LOCKOUT_MANUAL] = "manual",
-	    [SIPWARD_LOCKOUT_CREDENTIAL] = "credential",
-	    [SIPWARD_LOCKOUT_ADDRESS] = "address",
+		[SIPWARD_LOCKOUT_MANUAL] = "manual",
+		[SIPWARD_LOCKOUT_CREDENTIAL] = "credential",
+		[SIPWARD_LOCKOUT_ADDRESS] = "address",
 	};
 	return WORD(words, reason);
 }

@@ -12,9 +12,9 @@
 void config_defaults(struct config *ret_config)
 {
 	*ret_config = (struct config){
-	    .state_dir = STORE_STATE_DIR_DEFAULT,
-	    .pin_dir = FILTER_PIN_DIR_DEFAULT,
-	    .log_level = LOG_LEVEL_INFO,
+		.state_dir = STORE_STATE_DIR_DEFAULT,
+		.pin_dir = FILTER_PIN_DIR_DEFAULT,
+		.log_level = LOG_LEVEL_INFO,
 	};
 }
 
@@ -93,13 +93,13 @@ struct key {
 	}
 
 static const struct key keys[] = {
-    TEXT_KEY("interface", interface),
-    TEXT_KEY("upstream", upstream),
-    {.name = "listen", .set = set_listen, .repeats = true},
-    TEXT_KEY("state", state_dir),
-    TEXT_KEY("pin_dir", pin_dir),
-    {.name = "log_level", .set = set_log_level},
-    {.name = "log_format", .set = set_log_format},
+	TEXT_KEY("interface", interface),
+	TEXT_KEY("upstream", upstream),
+	{.name = "listen", .set = set_listen, .repeats = true},
+	TEXT_KEY("state", state_dir),
+	TEXT_KEY("pin_dir", pin_dir),
+	{.name = "log_level", .set = set_log_level},
+	{.name = "log_format", .set = set_log_format},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -131,10 +131,10 @@ int config_set(struct config *config, const char *name, const char *value, struc
 
 	if (!key)
 		return error_set(
-		    err, -EINVAL,
-		    "unknown key '%s': there are interface, upstream, listen, state, pin_dir, "
-		    "log_level, log_format",
-		    name);
+			err, -EINVAL,
+			"unknown key '%s': there are interface, upstream, listen, state, pin_dir, "
+			"log_level, log_format",
+			name);
 	return key->set ? key->set(config, value, err) : set_text(config, key, value, err);
 }
 

@@ -185,8 +185,8 @@ static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 	proxy_stats(d->proxy, &proxy);
 	net_stats(d->net, &net);
 	for (int i = 0; i < PROXY_COUNTERS; i++)
-		fields[n++] =
-		    LOG_INT(proxy_counter_name((enum proxy_counter)i), (int64_t)proxy.counters[i]);
+		fields[n++] = LOG_INT(proxy_counter_name((enum proxy_counter)i),
+				      (int64_t)proxy.counters[i]);
 	fields[n++] = LOG_INT("transactions", (int64_t)proxy.transactions);
 	fields[n++] = LOG_INT("truncated", (int64_t)net.truncated);
 	fields[n++] = LOG_INT("send_dropped", (int64_t)net.send_dropped);
@@ -255,18 +255,18 @@ static void on_ratchet(void *arg, int64_t user_id, unsigned strongest)
 static int make_proxy(struct daemon *d, struct error *err)
 {
 	struct proxy_options options = {
-	    .output = {output_send, output_local_for, output_is_local, d->net},
-	    .admission =
-		{
-		    .policy = d->policy,
-		    .digest = d->digest,
-		    .nonce_keys = &d->nonce_keys,
-		    .replay = d->replay,
-		    .lockouts = d->lockouts,
-		    .filter = d->filter,
-		    .ratchet = on_ratchet,
-		    .ratchet_arg = d,
-		},
+		.output = {output_send, output_local_for, output_is_local, d->net},
+		.admission =
+			{
+				.policy = d->policy,
+				.digest = d->digest,
+				.nonce_keys = &d->nonce_keys,
+				.replay = d->replay,
+				.lockouts = d->lockouts,
+				.filter = d->filter,
+				.ratchet = on_ratchet,
+				.ratchet_arg = d,
+			},
 	};
 	int rc = store_secret(d->store, "branch", options.branch_key, err);
 
@@ -282,9 +282,9 @@ static int make_proxy(struct daemon *d, struct error *err)
 static int start_watch(struct daemon *d, struct error *err)
 {
 	struct watch_options options = {
-	    .config = d->config,
-	    .generation = policy_generation(d->policy),
-	    .filter_identity = d->filter ? filter_identity(d->filter) : 0,
+		.config = d->config,
+		.generation = policy_generation(d->policy),
+		.filter_identity = d->filter ? filter_identity(d->filter) : 0,
 	};
 
 	return watch_start(&options, &d->watch, err);
@@ -325,7 +325,7 @@ static int add_events(struct daemon *d)
 		int number;
 		event_callback_fn callback;
 	} signals[] = {
-	    {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGUSR1, on_stats}};
+		{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGUSR1, on_stats}};
 	int rc = 0;
 
 	d->base = event_base_new();

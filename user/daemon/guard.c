@@ -126,10 +126,10 @@ static int prepare(struct filter *filter, void *arg, struct error *err)
 int guard_attach(const struct config *config, struct store *store, struct error *err)
 {
 	struct filter_attach_options options = {
-	    .pin_dir = config->pin_dir,
-	    .ifname = config->interface,
-	    .prepare = prepare,
-	    .prepare_arg = store,
+		.pin_dir = config->pin_dir,
+		.ifname = config->interface,
+		.prepare = prepare,
+		.prepare_arg = store,
 	};
 	struct filter_attachment attachment;
 	int rc = 0;

@@ -12,43 +12,45 @@
 enum exit_code { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_IN_USE = 3 };
 
 static const char help[] =
-    "Usage: sipwardd [OPTION]...\n"
-    "Guards SIP trunks: authenticates requests, forwards calls, tells the XDP filter whom to "
-    "drop.\n"
-    "\n"
-    "  --config FILE            read FILE instead of " CONFIG_FILE_DEFAULT "\n"
-    "  --state DIR              where the store lives (default " STORE_STATE_DIR_DEFAULT ")\n"
-    "  --pin-dir DIR            where the filter's maps are pinned (default\n"
-    "                           " FILTER_PIN_DIR_DEFAULT ")\n"
-    "  --interface IF           attach the filter to IF\n"
-    "  --listen udp:ADDR:PORT   repeat for more; given once, those of the file do not count\n"
-    "                           (default udp:0.0.0.0:5060 and udp:[::]:5060)\n"
-    "  --upstream sip:HOST:PORT make the trunk \"default\" with it, if there is none\n"
-    "  --log-level LEVEL        error, warning, info or debug\n"
-    "  --log-json               one JSON object a line\n"
-    "  --help, --version\n"
-    "\n"
-    "Options count over the file. SIGHUP resolves the upstreams' names again and reads the store;\n"
-    "SIGUSR1 logs the counters; SIGTERM stops. The filter stays attached.\n"
-    "\n"
-    "Exit codes: 0 stopped, 1 failed, 2 wrong option or configuration, 3 in use by another: the\n"
-    "state directory, an address to listen on, or the interface.\n";
+	"Usage: sipwardd [OPTION]...\n"
+	"Guards SIP trunks: authenticates requests, forwards calls, tells the XDP filter whom to "
+	"drop.\n"
+	"\n"
+	"  --config FILE            read FILE instead of " CONFIG_FILE_DEFAULT "\n"
+	"  --state DIR              where the store lives (default " STORE_STATE_DIR_DEFAULT ")\n"
+	"  --pin-dir DIR            where the filter's maps are pinned (default\n"
+	"                           " FILTER_PIN_DIR_DEFAULT ")\n"
+	"  --interface IF           attach the filter to IF\n"
+	"  --listen udp:ADDR:PORT   repeat for more; given once, those of the file do not count\n"
+	"                           (default udp:0.0.0.0:5060 and udp:[::]:5060)\n"
+	"  --upstream sip:HOST:PORT make the trunk \"default\" with it, if there is none\n"
+	"  --log-level LEVEL        error, warning, info or debug\n"
+	"  --log-json               one JSON object a line\n"
+	"  --help, --version\n"
+	"\n"
+	"Options count over the file. SIGHUP resolves the upstreams' names again and reads the "
+	"store;\n"
+	"SIGUSR1 logs the counters; SIGTERM stops. The filter stays attached.\n"
+	"\n"
+	"Exit codes: 0 stopped, 1 failed, 2 wrong option or configuration, 3 in use by another: "
+	"the\n"
+	"state directory, an address to listen on, or the interface.\n";
 
 enum option_id { OPT_CONFIG = 256, OPT_SET, OPT_LOG_JSON, OPT_HELP, OPT_VERSION };
 
 /* Options that set a field are named as in the file, with '-' for '_'. */
 static const struct option options[] = {
-    {"config", required_argument, NULL, OPT_CONFIG},
-    {"state", required_argument, NULL, OPT_SET},
-    {"pin-dir", required_argument, NULL, OPT_SET},
-    {"interface", required_argument, NULL, OPT_SET},
-    {"listen", required_argument, NULL, OPT_SET},
-    {"upstream", required_argument, NULL, OPT_SET},
-    {"log-level", required_argument, NULL, OPT_SET},
-    {"log-json", no_argument, NULL, OPT_LOG_JSON},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {0},
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"state", required_argument, NULL, OPT_SET},
+	{"pin-dir", required_argument, NULL, OPT_SET},
+	{"interface", required_argument, NULL, OPT_SET},
+	{"listen", required_argument, NULL, OPT_SET},
+	{"upstream", required_argument, NULL, OPT_SET},
+	{"log-level", required_argument, NULL, OPT_SET},
+	{"log-json", no_argument, NULL, OPT_LOG_JSON},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{0},
 };
 
 struct arguments {

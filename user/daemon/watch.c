@@ -261,8 +261,8 @@ static void write_ratchets(struct watch *watch)
 static bool wait_for_work(struct watch *watch, bool *ret_reload)
 {
 	struct pollfd fds[] = {
-	    {.fd = watch->wake_fd, .events = POLLIN},
-	    {.fd = watch->notify_fd, .events = POLLIN},
+		{.fd = watch->wake_fd, .events = POLLIN},
+		{.fd = watch->notify_fd, .events = POLLIN},
 	};
 	bool stop;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* WWW-Authenticate and Proxy-Authenticate header fields (RFC 3261 §22, RFC 7616 §3.3, RFC 8760). */
+/* WWW-Authenticate and Proxy-Authenticate header fields (RFC 3261 §22, RFC 7616, RFC 8760). */
 #ifndef SIPWARD_DIGEST_CHALLENGE_H
 #define SIPWARD_DIGEST_CHALLENGE_H
 

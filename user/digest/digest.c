@@ -11,9 +11,9 @@ static const struct algorithm {
 	const char *openssl; /* SHA2-512/256 has an IV of its own: it is no truncated SHA-512 */
 	size_t size;
 } algorithms[] = {
-    [DIGEST_MD5] = {"MD5", "MD5", 16},
-    [DIGEST_SHA_256] = {"SHA-256", "SHA2-256", 32},
-    [DIGEST_SHA_512_256] = {"SHA-512-256", "SHA2-512/256", 32},
+	[DIGEST_MD5] = {"MD5", "MD5", 16},
+	[DIGEST_SHA_256] = {"SHA-256", "SHA2-256", 32},
+	[DIGEST_SHA_512_256] = {"SHA-512-256", "SHA2-512/256", 32},
 };
 _Static_assert(sizeof(algorithms) / sizeof(algorithms[0]) == DIGEST_ALGORITHMS, "algorithms");
 
@@ -147,9 +147,9 @@ static int session_ha1(struct digest_context *context, const struct digest_input
 	}
 	hex_encode(input->ha1, digest_hash_size(input->algorithm), plain);
 	err = hash_hex(
-	    context, input->algorithm,
-	    (struct slice[]){hex_slice(plain, input->algorithm), input->nonce, input->cnonce}, 3,
-	    ret_hex);
+		context, input->algorithm,
+		(struct slice[]){hex_slice(plain, input->algorithm), input->nonce, input->cnonce},
+		3, ret_hex);
 	OPENSSL_cleanse(plain, sizeof(plain));
 	return err;
 }

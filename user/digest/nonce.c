@@ -19,11 +19,11 @@ static void tag_compute(const uint8_t *key, const struct nonce_binding *binding,
 			const struct sipward_nonce *nonce, uint8_t ret_tag[SIPHASH_TAG_SIZE])
 {
 	struct sipward_nonce_binding bound = {
-	    .realm_hash =
-		sipward_nonce_realm(key, (const uint8_t *)binding->realm.p, binding->realm.n),
-	    .family = binding->source.family,
-	    .transport = binding->transport,
-	    .algorithm = binding->algorithm,
+		.realm_hash = sipward_nonce_realm(key, (const uint8_t *)binding->realm.p,
+						  binding->realm.n),
+		.family = binding->source.family,
+		.transport = binding->transport,
+		.algorithm = binding->algorithm,
 	};
 
 	memcpy(bound.addr, binding->source.bytes, sizeof(bound.addr));
@@ -34,10 +34,10 @@ void nonce_issue(const struct nonce_keys *keys, const struct nonce_binding *bind
 		 char ret_text[NONCE_TEXT_SIZE])
 {
 	struct sipward_nonce nonce = {
-	    .version = SIPWARD_NONCE_VERSION,
-	    .key = keys->current,
-	    .node_be = htons(keys->node),
-	    .issued_be = htonl(now_s),
+		.version = SIPWARD_NONCE_VERSION,
+		.key = keys->current,
+		.node_be = htons(keys->node),
+		.issued_be = htonl(now_s),
 	};
 
 	random_bytes(nonce.random, sizeof(nonce.random));

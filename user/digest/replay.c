@@ -201,8 +201,8 @@ enum replay_result replay_use(struct replay *replay, struct slice nonce, uint64_
 void replay_stats(const struct replay *replay, struct replay_stats *ret_stats)
 {
 	*ret_stats = (struct replay_stats){
-	    .nonces = replay->windows.count,
-	    .limit = replay->limit,
-	    .evicted = replay->evicted,
+		.nonces = replay->windows.count,
+		.limit = replay->limit,
+		.evicted = replay->evicted,
 	};
 }

@@ -113,8 +113,8 @@ int filter_lockouts_read(struct filter *filter, struct filter_lockout **ret_lock
 		const struct sipward_lockout *lockout = &((struct sipward_lockout *)values)[i];
 
 		if (lockout->until_ns > now_ns)
-			lockouts[active++] =
-			    (struct filter_lockout){((struct sipward_source *)keys)[i], *lockout};
+			lockouts[active++] = (struct filter_lockout){
+				((struct sipward_source *)keys)[i], *lockout};
 	}
 	qsort(lockouts, active, sizeof(*lockouts), by_deadline);
 	*ret_lockouts = lockouts;

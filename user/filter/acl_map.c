@@ -153,7 +153,7 @@ struct batch {
 static int read_batches(int map, unsigned family, struct batch *batch, struct reading *reading)
 {
 	size_t key_size =
-	    family == 4 ? sizeof(struct sipward_acl_v4_key) : sizeof(struct sipward_acl_v6_key);
+		family == 4 ? sizeof(struct sipward_acl_v4_key) : sizeof(struct sipward_acl_v6_key);
 	bool first = true;
 	int rc = 0;
 

@@ -60,7 +60,7 @@ static int add_interface(unsigned ifindex, const struct selection *selection,
 		return rc == -EPERM ? rc : 0;
 	for (unsigned i = 0; i < interface.ours_count; i++) {
 		struct filter_attachment attachment =
-		    interface_attachment(ifindex, &interface, interface.ours[i]);
+			interface_attachment(ifindex, &interface, interface.ours[i]);
 
 		if (!is_selected(selection, &attachment))
 			continue;

@@ -105,8 +105,8 @@ static void check_btf(struct findings *findings)
 static int trial_is_compiled(bool *ret_compiled)
 {
 	const struct bpf_insn pass[] = {
-	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
-	    {.code = BPF_JMP | BPF_EXIT},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 	struct bpf_prog_info info = {0};
 	__u32 size = sizeof(info);

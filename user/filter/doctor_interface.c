@@ -14,11 +14,11 @@
 /* Drivers that have native XDP in some kernel since 5.18. Asking the driver by attaching would
  * reset the queues of a working interface. */
 static const char *const native_drivers[] = {
-    "atlantic", "bnxt_en",   "dpaa2-eth",  "ena",	"fec",	  "fsl_dpaa2_eth", "fsl_enetc",
-    "gve",	"hv_netvsc", "i40e",	   "ice",	"igb",	  "igc",	   "ixgbe",
-    "ixgbevf",	"mana",	     "mlx4_en",	   "mlx5_core", "mvneta", "mvpp2",	   "netsec",
-    "nfp",	"qede",	     "sfc",	   "st_gmac",	"stmmac", "thunder-nicvf", "tsnep",
-    "tun",	"veth",	     "virtio_net", "vmxnet3",	"vif",
+	"atlantic", "bnxt_en",	 "dpaa2-eth",  "ena",	    "fec",    "fsl_dpaa2_eth", "fsl_enetc",
+	"gve",	    "hv_netvsc", "i40e",       "ice",	    "igb",    "igc",	       "ixgbe",
+	"ixgbevf",  "mana",	 "mlx4_en",    "mlx5_core", "mvneta", "mvpp2",	       "netsec",
+	"nfp",	    "qede",	 "sfc",	       "st_gmac",   "stmmac", "thunder-nicvf", "tsnep",
+	"tun",	    "veth",	 "virtio_net", "vmxnet3",   "vif",
 };
 
 static bool is_driver(const struct ethtool_state *state, const char *driver)
@@ -85,7 +85,7 @@ static void check_offloads(const char *ifname, const struct ethtool_state *state
 			   struct findings *findings)
 {
 	enum filter_finding_level level =
-	    is_driver(state, "virtio_net") ? FILTER_FINDING_PROBLEM : FILTER_FINDING_WARNING;
+		is_driver(state, "virtio_net") ? FILTER_FINDING_PROBLEM : FILTER_FINDING_WARNING;
 	char mend[64];
 
 	if (!state->lro && !state->gro_hw) {

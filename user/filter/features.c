@@ -44,12 +44,12 @@ static const struct {
 	const char *name;
 	int (*probe)(void);
 } features[] = {
-    {"XDP programs (CONFIG_BPF_SYSCALL)", has_xdp},
-    {"longest-prefix maps (Linux 4.11)", has_lpm},
-    {"LRU hash maps (Linux 4.10)", has_lru},
-    {"ring buffer maps (Linux 5.8)", has_ringbuf},
-    {"the helper bpf_ktime_get_coarse_ns (Linux 5.11)", has_coarse_clock},
-    {"the helper bpf_xdp_load_bytes (Linux 5.18)", has_load_bytes},
+	{"XDP programs (CONFIG_BPF_SYSCALL)", has_xdp},
+	{"longest-prefix maps (Linux 4.11)", has_lpm},
+	{"LRU hash maps (Linux 4.10)", has_lru},
+	{"ring buffer maps (Linux 5.8)", has_ringbuf},
+	{"the helper bpf_ktime_get_coarse_ns (Linux 5.11)", has_coarse_clock},
+	{"the helper bpf_xdp_load_bytes (Linux 5.18)", has_load_bytes},
 };
 
 const char *features_missing(void)

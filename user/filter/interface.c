@@ -206,10 +206,10 @@ struct filter_attachment interface_attachment(unsigned ifindex, const struct int
 					      uint32_t program_id)
 {
 	struct filter_attachment attachment = {
-	    .ifindex = ifindex,
-	    .program_id = program_id,
-	    .mode = interface->mode,
-	    .via = find_via(interface, program_id),
+		.ifindex = ifindex,
+		.program_id = program_id,
+		.mode = interface->mode,
+		.via = find_via(interface, program_id),
 	};
 
 	if_indextoname(ifindex, attachment.ifname);

@@ -43,9 +43,9 @@ int live_inspect(struct live *live, struct error *err)
 
 	if (rc == -EPERM)
 		return error_set(
-		    err, rc,
-		    "looking at the XDP program that the interface holds takes root, or "
-		    "CAP_SYS_ADMIN");
+			err, rc,
+			"looking at the XDP program that the interface holds takes root, or "
+			"CAP_SYS_ADMIN");
 	return rc ? error_set(err, rc, "can not look at interface %u: %s", live->ifindex,
 			      strerror(-rc))
 		  : 0;
@@ -174,8 +174,8 @@ static int link_new(const struct live *live, const struct pins *pins, enum filte
 		    struct error *err)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode_flag(mode));
-	int link =
-	    bpf_link_create(object_program_fd(live->object), (int)live->ifindex, BPF_XDP, &opts);
+	int link = bpf_link_create(object_program_fd(live->object), (int)live->ifindex, BPF_XDP,
+				   &opts);
 	int rc;
 
 	if (link < 0)
@@ -261,19 +261,19 @@ static int explain_failure(const struct live *live, enum filter_attach_request m
 		return error_set(err, -ENODEV, "the interface vanished while attaching");
 	if (rc == -EPERM)
 		return error_set(
-		    err, rc,
-		    "attaching to %s is not permitted, with all capabilities: a container "
-		    "or a security module forbids it",
-		    name);
+			err, rc,
+			"attaching to %s is not permitted, with all capabilities: a container "
+			"or a security module forbids it",
+			name);
 	if (rc == -EBUSY || rc == -EEXIST)
 		return error_set(err, -EEXIST,
 				 "another process attached an XDP program to %s meanwhile", name);
 	if (mode == FILTER_ATTACH_NATIVE && driver_refuses(rc))
 		return error_set(
-		    err, -EOPNOTSUPP,
-		    "the driver of %s refuses native XDP (%s); --mode auto takes generic "
-		    "XDP then, sipward doctor %s may know what mends it",
-		    name, strerror(-rc), name);
+			err, -EOPNOTSUPP,
+			"the driver of %s refuses native XDP (%s); --mode auto takes generic "
+			"XDP then, sipward doctor %s may know what mends it",
+			name, strerror(-rc), name);
 	return error_set(err, rc, "can not attach to %s: %s%s%s", name, strerror(-rc),
 			 *libbpf_log_caught() ? ": " : "", libbpf_log_caught());
 }
@@ -347,8 +347,8 @@ int live_off(const struct filter_attachment *attachment, struct error *err)
 	if (attachment->via == FILTER_VIA_LINK)
 		rc = link_off(attachment->program_id);
 	else if (attachment->via == FILTER_VIA_DISPATCHER)
-		rc =
-		    dispatcher_leave(attachment->ifindex, attachment->program_id, attachment->mode);
+		rc = dispatcher_leave(attachment->ifindex, attachment->program_id,
+				      attachment->mode);
 	else
 		rc = netlink_off(attachment);
 	return rc ? error_set(err, rc, "can not detach program %u from %s: %s",

@@ -23,25 +23,25 @@ static const struct {
 	size_t offset;
 	uint32_t key_size, value_size;
 } members[] = {
-    {"settings", offsetof(struct filter, settings), 4, sizeof(struct sipward_settings)},
-    {"acl_v4", offsetof(struct filter, acl_v4), sizeof(struct sipward_acl_v4_key),
-     sizeof(struct sipward_acl_value)},
-    {"acl_v6", offsetof(struct filter, acl_v6), sizeof(struct sipward_acl_v6_key),
-     sizeof(struct sipward_acl_value)},
-    {"acl_index", offsetof(struct filter, acl_index), 4, 8},
-    {"source_index", offsetof(struct filter, source_index), 4, 8},
-    {"lockouts", offsetof(struct filter, lockouts), sizeof(struct sipward_source),
-     sizeof(struct sipward_lockout)},
-    {"proven", offsetof(struct filter, proven), sizeof(struct sipward_source),
-     sizeof(struct sipward_proof)},
-    {"limits", offsetof(struct filter, limits), sizeof(struct sipward_source),
-     sizeof(struct sipward_bucket)},
-    {"fragments", offsetof(struct filter, fragments), sizeof(struct sipward_fragment_key),
-     sizeof(struct sipward_fragment)},
-    {"counters", offsetof(struct filter, counters), 4, sizeof(struct sipward_counter)},
-    {"drops", offsetof(struct filter, drops), sizeof(struct sipward_source),
-     sizeof(struct sipward_drop)},
-    {"events", offsetof(struct filter, events), 0, 0},
+	{"settings", offsetof(struct filter, settings), 4, sizeof(struct sipward_settings)},
+	{"acl_v4", offsetof(struct filter, acl_v4), sizeof(struct sipward_acl_v4_key),
+	 sizeof(struct sipward_acl_value)},
+	{"acl_v6", offsetof(struct filter, acl_v6), sizeof(struct sipward_acl_v6_key),
+	 sizeof(struct sipward_acl_value)},
+	{"acl_index", offsetof(struct filter, acl_index), 4, 8},
+	{"source_index", offsetof(struct filter, source_index), 4, 8},
+	{"lockouts", offsetof(struct filter, lockouts), sizeof(struct sipward_source),
+	 sizeof(struct sipward_lockout)},
+	{"proven", offsetof(struct filter, proven), sizeof(struct sipward_source),
+	 sizeof(struct sipward_proof)},
+	{"limits", offsetof(struct filter, limits), sizeof(struct sipward_source),
+	 sizeof(struct sipward_bucket)},
+	{"fragments", offsetof(struct filter, fragments), sizeof(struct sipward_fragment_key),
+	 sizeof(struct sipward_fragment)},
+	{"counters", offsetof(struct filter, counters), 4, sizeof(struct sipward_counter)},
+	{"drops", offsetof(struct filter, drops), sizeof(struct sipward_source),
+	 sizeof(struct sipward_drop)},
+	{"events", offsetof(struct filter, events), 0, 0},
 };
 
 #define MEMBERS (sizeof(members) / sizeof(members[0]))
@@ -84,10 +84,10 @@ static int check_member(size_t i, int fd, struct error *err)
 	if (!rc && info.key_size == members[i].key_size && info.value_size == members[i].value_size)
 		return 0;
 	return error_set(
-	    err, -EPROTO,
-	    "the map %s is of another layout than this build's: sipward attach --replace "
-	    "puts new maps in place",
-	    members[i].name);
+		err, -EPROTO,
+		"the map %s is of another layout than this build's: sipward attach --replace "
+		"puts new maps in place",
+		members[i].name);
 }
 
 static int check_layout(struct filter *filter, struct error *err)

@@ -172,11 +172,11 @@ int object_load(struct sipward_bpf *object, struct error *err)
 	if (!rc)
 		return 0;
 	if (rc == -EPERM)
-		return error_set(
-		    err, rc,
-		    "loading the program is not permitted, with all capabilities: a container, a "
-		    "security module or a locked-down kernel forbids it (%s)",
-		    libbpf_log_caught());
+		return error_set(err, rc,
+				 "loading the program is not permitted, with all capabilities: a "
+				 "container, a "
+				 "security module or a locked-down kernel forbids it (%s)",
+				 libbpf_log_caught());
 	error_set(err, rc, "the kernel refuses the program: %s", libbpf_log_caught());
 	missing = features_missing();
 	if (missing)

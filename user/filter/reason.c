@@ -2,19 +2,19 @@
 #include "filter/filter.h"
 
 static const char *const names[] = {
-    [SIPWARD_OTHER] = "other",
-    [SIPWARD_FRAGMENT] = "fragment",
-    [SIPWARD_FRAGMENT_DROP] = "fragment_drop",
-    [SIPWARD_MALFORMED] = "malformed",
-    [SIPWARD_LOCKED_OUT] = "locked_out",
-    [SIPWARD_DENIED] = "denied",
-    [SIPWARD_LISTED] = "listed",
-    [SIPWARD_PROVEN] = "proven",
-    [SIPWARD_UNLISTED] = "unlisted",
-    [SIPWARD_NOT_SIP] = "not_sip",
-    [SIPWARD_RATE_LIMITED] = "rate_limited",
-    [SIPWARD_UNLISTED_PASS] = "unlisted_pass",
-    [SIPWARD_EVENT_LOST] = "event_lost",
+	[SIPWARD_OTHER] = "other",
+	[SIPWARD_FRAGMENT] = "fragment",
+	[SIPWARD_FRAGMENT_DROP] = "fragment_drop",
+	[SIPWARD_MALFORMED] = "malformed",
+	[SIPWARD_LOCKED_OUT] = "locked_out",
+	[SIPWARD_DENIED] = "denied",
+	[SIPWARD_LISTED] = "listed",
+	[SIPWARD_PROVEN] = "proven",
+	[SIPWARD_UNLISTED] = "unlisted",
+	[SIPWARD_NOT_SIP] = "not_sip",
+	[SIPWARD_RATE_LIMITED] = "rate_limited",
+	[SIPWARD_UNLISTED_PASS] = "unlisted_pass",
+	[SIPWARD_EVENT_LOST] = "event_lost",
 };
 
 _Static_assert(sizeof(names) / sizeof(names[0]) == SIPWARD_REASON_COUNT, "every reason has a name");

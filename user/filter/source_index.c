@@ -13,8 +13,8 @@
 
 int source_index_map(struct filter *filter)
 {
-	void *words =
-	    mmap(NULL, INDEX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, filter->source_index, 0);
+	void *words = mmap(NULL, INDEX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   filter->source_index, 0);
 
 	if (words == MAP_FAILED)
 		return -errno;

@@ -24,12 +24,12 @@ static void batch_prepare(struct batch *b, char *pool)
 		b->iov[i].iov_base = pool + (size_t)i * NET_DATAGRAM_MAX;
 		b->iov[i].iov_len = NET_DATAGRAM_MAX;
 		b->messages[i].msg_hdr = (struct msghdr){
-		    .msg_name = &b->names[i],
-		    .msg_namelen = sizeof(b->names[i]),
-		    .msg_iov = &b->iov[i],
-		    .msg_iovlen = 1,
-		    .msg_control = &b->control[i],
-		    .msg_controllen = sizeof(b->control[i]),
+			.msg_name = &b->names[i],
+			.msg_namelen = sizeof(b->names[i]),
+			.msg_iov = &b->iov[i],
+			.msg_iovlen = 1,
+			.msg_control = &b->control[i],
+			.msg_controllen = sizeof(b->control[i]),
 		};
 	}
 }
@@ -149,15 +149,15 @@ static void batch_fill(struct batch *b, unsigned i, const struct net_queued *q, 
 {
 	b->iov[i] = (struct iovec){pool + q->offset, q->length};
 	b->messages[i] = (struct mmsghdr){
-	    .msg_hdr =
-		{
-		    .msg_name = &b->names[i],
-		    .msg_namelen = endpoint_to_sockaddr(&q->path.remote, &b->names[i]),
-		    .msg_iov = &b->iov[i],
-		    .msg_iovlen = 1,
-		    .msg_control = &b->control[i],
-		    .msg_controllen = source_control(&b->control[i], &q->path.local.ip),
-		},
+		.msg_hdr =
+			{
+				.msg_name = &b->names[i],
+				.msg_namelen = endpoint_to_sockaddr(&q->path.remote, &b->names[i]),
+				.msg_iov = &b->iov[i],
+				.msg_iovlen = 1,
+				.msg_control = &b->control[i],
+				.msg_controllen = source_control(&b->control[i], &q->path.local.ip),
+			},
 	};
 }
 

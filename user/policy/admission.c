@@ -30,37 +30,40 @@ struct consequence {
 };
 
 static const struct consequence consequences[ADMISSION_CAUSES] = {
-    [ADMISSION_BY_ADDRESS] = {.name = "by_address", .verdict = ADMISSION_FORWARD},
-    [ADMISSION_BY_CREDENTIAL] = {.name = "by_credential", .verdict = ADMISSION_FORWARD, .rank = 8},
-    [ADMISSION_BY_ADDRESS_AND_CREDENTIAL] = {.name = "by_address_and_credential",
-					     .verdict = ADMISSION_FORWARD},
-    [ADMISSION_NO_TRUNK] = {"no_trunk", ADMISSION_REFUSE, 403, EVIDENCE_TRANSPORT,
-			    SIPWARD_LOCKOUT_ADDRESS, 0, false},
-    [ADMISSION_ADDRESS_REFUSED] = {"address_refused", ADMISSION_REFUSE, 403, EVIDENCE_TRANSPORT,
-				   SIPWARD_LOCKOUT_ADDRESS, 0, false},
-    [ADMISSION_NO_CREDENTIALS] = {.name = "no_credentials", .verdict = ADMISSION_CHALLENGE},
-    [ADMISSION_BAD_CREDENTIALS] = {"bad_credentials", ADMISSION_REFUSE, 403, EVIDENCE_HARD,
-				   SIPWARD_LOCKOUT_CREDENTIAL, 4, false},
-    [ADMISSION_MALFORMED_CREDENTIALS] = {"malformed_credentials", ADMISSION_REFUSE, 400,
-					 EVIDENCE_TRANSPORT, SIPWARD_LOCKOUT_CREDENTIAL, 3, false},
-    [ADMISSION_FOREIGN_NONCE] = {"foreign_nonce", ADMISSION_CHALLENGE, 0, EVIDENCE_TRANSPORT,
-				 SIPWARD_LOCKOUT_CREDENTIAL, 2, false},
-    [ADMISSION_EXPIRED_NONCE] = {.name = "expired_nonce",
-				 .verdict = ADMISSION_CHALLENGE,
-				 .rank = 6,
-				 .stale = true},
-    [ADMISSION_REPLAYED] = {"replayed", ADMISSION_CHALLENGE, 0, EVIDENCE_SOFT,
-			    SIPWARD_LOCKOUT_CREDENTIAL, 5, true},
-    [ADMISSION_WEAK_ALGORITHM] = {.name = "weak_algorithm",
-				  .verdict = ADMISSION_CHALLENGE,
-				  .rank = 1},
-    [ADMISSION_NOT_REGISTERED] = {.name = "not_registered",
-				  .verdict = ADMISSION_REFUSE,
-				  .status = 486},
-    [ADMISSION_NO_RESOURCES] = {.name = "no_resources",
-				.verdict = ADMISSION_REFUSE,
-				.status = 500,
-				.rank = 7},
+	[ADMISSION_BY_ADDRESS] = {.name = "by_address", .verdict = ADMISSION_FORWARD},
+	[ADMISSION_BY_CREDENTIAL] = {.name = "by_credential",
+				     .verdict = ADMISSION_FORWARD,
+				     .rank = 8},
+	[ADMISSION_BY_ADDRESS_AND_CREDENTIAL] = {.name = "by_address_and_credential",
+						 .verdict = ADMISSION_FORWARD},
+	[ADMISSION_NO_TRUNK] = {"no_trunk", ADMISSION_REFUSE, 403, EVIDENCE_TRANSPORT,
+				SIPWARD_LOCKOUT_ADDRESS, 0, false},
+	[ADMISSION_ADDRESS_REFUSED] = {"address_refused", ADMISSION_REFUSE, 403, EVIDENCE_TRANSPORT,
+				       SIPWARD_LOCKOUT_ADDRESS, 0, false},
+	[ADMISSION_NO_CREDENTIALS] = {.name = "no_credentials", .verdict = ADMISSION_CHALLENGE},
+	[ADMISSION_BAD_CREDENTIALS] = {"bad_credentials", ADMISSION_REFUSE, 403, EVIDENCE_HARD,
+				       SIPWARD_LOCKOUT_CREDENTIAL, 4, false},
+	[ADMISSION_MALFORMED_CREDENTIALS] = {"malformed_credentials", ADMISSION_REFUSE, 400,
+					     EVIDENCE_TRANSPORT, SIPWARD_LOCKOUT_CREDENTIAL, 3,
+					     false},
+	[ADMISSION_FOREIGN_NONCE] = {"foreign_nonce", ADMISSION_CHALLENGE, 0, EVIDENCE_TRANSPORT,
+				     SIPWARD_LOCKOUT_CREDENTIAL, 2, false},
+	[ADMISSION_EXPIRED_NONCE] = {.name = "expired_nonce",
+				     .verdict = ADMISSION_CHALLENGE,
+				     .rank = 6,
+				     .stale = true},
+	[ADMISSION_REPLAYED] = {"replayed", ADMISSION_CHALLENGE, 0, EVIDENCE_SOFT,
+				SIPWARD_LOCKOUT_CREDENTIAL, 5, true},
+	[ADMISSION_WEAK_ALGORITHM] = {.name = "weak_algorithm",
+				      .verdict = ADMISSION_CHALLENGE,
+				      .rank = 1},
+	[ADMISSION_NOT_REGISTERED] = {.name = "not_registered",
+				      .verdict = ADMISSION_REFUSE,
+				      .status = 486},
+	[ADMISSION_NO_RESOURCES] = {.name = "no_resources",
+				    .verdict = ADMISSION_REFUSE,
+				    .status = 500,
+				    .rank = 7},
 };
 
 struct decision {
@@ -95,9 +98,9 @@ static void note_failure(struct decision *decision, enum admission_cause cause)
 	const struct admission_request *request = decision->request;
 	enum evidence evidence = consequences[cause].evidence;
 	struct lockout_evidence failure = {
-	    .source = request->source.ip,
-	    .grade = LOCKOUT_SOFT,
-	    .reason = consequences[cause].reason,
+		.source = request->source.ip,
+		.grade = LOCKOUT_SOFT,
+		.reason = consequences[cause].reason,
 	};
 
 	if (evidence == EVIDENCE_NONE || !admission->lockouts)
@@ -139,19 +142,19 @@ static int write_challenge(struct decision *decision, struct slice realm,
 	const struct admission_request *request = decision->request;
 	struct admission_result *result = decision->result;
 	const struct nonce_binding binding = {
-	    .source = request->source.ip,
-	    .transport = request->transport,
-	    .realm = realm,
-	    .algorithm = algorithm,
+		.source = request->source.ip,
+		.transport = request->transport,
+		.realm = realm,
+		.algorithm = algorithm,
 	};
 	char nonce[NONCE_TEXT_SIZE];
 	const struct challenge challenge = {
-	    .proxy = result->status == 407,
-	    .realm = realm,
-	    .algorithm = algorithm,
-	    .nonce = nonce,
-	    .qop = result->trunk->config.auth_int ? DIGEST_QOP_AUTH_INT : DIGEST_QOP_AUTH,
-	    .stale = consequences[result->cause].stale,
+		.proxy = result->status == 407,
+		.realm = realm,
+		.algorithm = algorithm,
+		.nonce = nonce,
+		.qop = result->trunk->config.auth_int ? DIGEST_QOP_AUTH_INT : DIGEST_QOP_AUTH,
+		.stale = consequences[result->cause].stale,
 	};
 	size_t used = result->challenge.n, written;
 	int rc;
@@ -315,7 +318,7 @@ void admission_decide(const struct admission *admission, const struct admission_
 		      struct admission_result *ret_result)
 {
 	struct decision decision = {
-	    .admission = admission, .request = request, .result = ret_result};
+		.admission = admission, .request = request, .result = ret_result};
 
 	/* Not memset: the challenge text alone is 3 KB. */
 	ret_result->trunk = NULL;

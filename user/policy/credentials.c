@@ -144,15 +144,15 @@ static int digest_is_right(const struct credentials_query *query, const struct a
 	static const uint8_t nobody[STORE_HA1_SIZE];
 	const struct sip_msg *msg = query->request->msg;
 	const struct digest_input input = {
-	    .algorithm = answer->algorithm,
-	    .ha1 = user ? user->ha1[answer->algorithm] : nobody,
-	    .nonce = answer->text.nonce,
-	    .nc = answer->text.nc,
-	    .cnonce = answer->text.cnonce,
-	    .qop = answer->qop,
-	    .method = msg->method_text,
-	    .uri = answer->text.uri,
-	    .body = msg->body,
+		.algorithm = answer->algorithm,
+		.ha1 = user ? user->ha1[answer->algorithm] : nobody,
+		.nonce = answer->text.nonce,
+		.nc = answer->text.nc,
+		.cnonce = answer->text.cnonce,
+		.qop = answer->qop,
+		.method = msg->method_text,
+		.uri = answer->text.uri,
+		.body = msg->body,
 	};
 	char expected[DIGEST_HEX_SIZE];
 	int rc = digest_response(query->admission->digest, &input, expected);
@@ -169,15 +169,15 @@ static enum nonce_result verify_nonce(const struct credentials_query *query,
 {
 	const struct admission_request *request = query->request;
 	const struct nonce_binding binding = {
-	    .source = request->source.ip,
-	    .transport = request->transport,
-	    .realm = answer->text.realm,
-	    .algorithm = answer->algorithm,
+		.source = request->source.ip,
+		.transport = request->transport,
+		.realm = answer->text.realm,
+		.algorithm = answer->algorithm,
 	};
 
 	return nonce_verify(
-	    query->admission->nonce_keys, &binding, answer->text.nonce, request->now_s,
-	    policy_settings(query->admission->policy)->nonce_lifetime_s, ret_issued_s);
+		query->admission->nonce_keys, &binding, answer->text.nonce, request->now_s,
+		policy_settings(query->admission->policy)->nonce_lifetime_s, ret_issued_s);
 }
 
 /* Lost if it can not be noted: then the next snapshot knows no better than this one did. */
@@ -258,7 +258,7 @@ void credentials_check(const struct credentials_query *query, struct slice value
 
 	if (rc) {
 		outcome.cause =
-		    rc == -ENOMEM ? ADMISSION_NO_RESOURCES : ADMISSION_MALFORMED_CREDENTIALS;
+			rc == -ENOMEM ? ADMISSION_NO_RESOURCES : ADMISSION_MALFORMED_CREDENTIALS;
 	} else {
 		note_name(&outcome, answer.text.username);
 		outcome.cause = read_answer(query, &answer);

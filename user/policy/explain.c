@@ -78,10 +78,10 @@ static void explain_trunk(const struct policy_trunk *trunk, void *arg)
 {
 	const struct explain *explain = arg;
 	struct policy_explain_row row = {
-	    .trunk = trunk,
-	    .name = trunk->config.name,
-	    .auth = trunk->config.auth,
-	    .acl_allows = policy_acl_allows(trunk, explain->ip),
+		.trunk = trunk,
+		.name = trunk->config.name,
+		.auth = trunk->config.auth,
+		.acl_allows = policy_acl_allows(trunk, explain->ip),
 	};
 	struct text target = {row.target, sizeof(row.target), 0};
 	struct text next = {row.next, sizeof(row.next), 0};

@@ -248,8 +248,8 @@ static int take_over(struct lockouts *lockouts)
 
 		if (found[i].lockout.reason == SIPWARD_LOCKOUT_MANUAL)
 			continue;
-		entry =
-		    entry_add(lockouts, &found[i].source, LOCKOUT_HARD, found[i].lockout.since_ns);
+		entry = entry_add(lockouts, &found[i].source, LOCKOUT_HARD,
+				  found[i].lockout.since_ns);
 		if (!entry)
 			break;
 		entry->lockout = found[i].lockout;
@@ -316,7 +316,7 @@ bool lockout_failure(struct lockouts *lockouts, const struct store_settings *set
 	}
 	entry_note(entry, evidence->grade, settings->lockout_window_s * NS_PER_S, now_ns);
 	lockout.failures =
-	    entry_recent(entry, evidence->vouched, settings->lockout_window_s, now_ns);
+		entry_recent(entry, evidence->vouched, settings->lockout_window_s, now_ns);
 	if (lockout.failures < (threshold < FAILURES_MAX ? threshold : FAILURES_MAX))
 		return false;
 	lockout.until_ns = now_ns + duration_ns(entry, settings, now_ns);

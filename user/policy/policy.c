@@ -90,7 +90,7 @@ const struct policy_trunk *policy_trunk_find(const struct policy *policy, struct
 					     struct slice host)
 {
 	const struct target order[] = {
-	    {host, user}, {host, SLICE("")}, {SLICE("*"), user}, {SLICE("*"), SLICE("")}};
+		{host, user}, {host, SLICE("")}, {SLICE("*"), user}, {SLICE("*"), SLICE("")}};
 	const struct policy_trunk *trunk = NULL;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && !trunk; i++)
@@ -195,8 +195,8 @@ struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct sl
 		struct policy_entry *found = NULL;
 
 		if (list->count > 0 && slice_eq(slice_from(list->realm), realm))
-			found =
-			    bsearch(&name, list->entries, list->count, sizeof(*found), user_search);
+			found = bsearch(&name, list->entries, list->count, sizeof(*found),
+					user_search);
 		if (found)
 			return &found->user;
 	}
@@ -220,8 +220,8 @@ struct policy_user *policy_user_by_id(const struct policy_trunk *trunk, int64_t 
 		struct policy_entry **found = NULL;
 
 		if (list->count > 0)
-			found =
-			    bsearch(&id, list->by_id, list->count, sizeof(*found), user_id_search);
+			found = bsearch(&id, list->by_id, list->count, sizeof(*found),
+					user_id_search);
 		if (found)
 			return &(*found)->user;
 	}

@@ -127,11 +127,11 @@ static void refuse(struct proxy *proxy, const struct request *request, unsigned 
 		   const char *cause)
 {
 	struct report_line line = {
-	    .event = "refused",
-	    .cause = cause,
-	    .status = status,
-	    .msg = request->msg,
-	    .source = &request->path->remote,
+		.event = "refused",
+		.cause = cause,
+		.status = status,
+		.msg = request->msg,
+		.source = &request->path->remote,
 	};
 
 	proxy_count(proxy, PROXY_REFUSED);
@@ -144,11 +144,11 @@ static void dialog_forward(struct proxy *proxy, struct forward *forward)
 {
 	const struct sip_msg *msg = forward->request->msg;
 	struct report_line line = {
-	    .event = "forwarded",
-	    .cause = "in_dialog",
-	    .msg = msg,
-	    .source = &forward->request->path->remote,
-	    .trunk = forward->trunk,
+		.event = "forwarded",
+		.cause = "in_dialog",
+		.msg = msg,
+		.source = &forward->request->path->remote,
+		.trunk = forward->trunk,
 	};
 
 	if (msg->has_max_forwards && msg->max_forwards == 0) {

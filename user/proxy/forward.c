@@ -11,7 +11,7 @@
 #define FORWARD_MAX (NET_DATAGRAM_MAX - 28) /* with the headers of IPv4 and UDP before it */
 
 _Static_assert(sizeof(((struct admission_result *)0)->consumed) ==
-		   CREDENTIALS_MAX * sizeof(unsigned),
+		       CREDENTIALS_MAX * sizeof(unsigned),
 	       "consumed");
 
 /* The client's Via says where the request truly came from. */

@@ -43,9 +43,9 @@ int reply_write(struct proxy *proxy, const struct request *request, unsigned sta
 {
 	char tag[MAC_TEXT_SIZE];
 	struct sip_reply reply = {
-	    .status = status,
-	    .headers = headers,
-	    .source = request->path->remote,
+		.status = status,
+		.headers = headers,
+		.source = request->path->remote,
 	};
 	size_t n;
 	int rc;

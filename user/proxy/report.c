@@ -14,16 +14,16 @@ static void report_write(enum log_level level, const struct report_line *line)
 {
 	const struct sip_msg *msg = line->msg;
 	struct log_field fields[] = {
-	    LOG_ENDPOINT("source", line->source),
-	    LOG_SLICE("method", msg->method_text),
-	    LOG_SLICE("uri", msg->uri),
-	    LOG_SLICE("from", sip_msg_value(msg, SIP_FROM)),
-	    LOG_SLICE("call_id", sip_msg_value(msg, SIP_CALL_ID)),
-	    LOG_STR("trunk", line->trunk ? line->trunk->config.name : ""),
-	    LOG_SLICE("user", line->user),
-	    LOG_INT("status", line->status),
-	    LOG_STR("cause", line->cause),
-	    LOG_STR("hint", line->hint),
+		LOG_ENDPOINT("source", line->source),
+		LOG_SLICE("method", msg->method_text),
+		LOG_SLICE("uri", msg->uri),
+		LOG_SLICE("from", sip_msg_value(msg, SIP_FROM)),
+		LOG_SLICE("call_id", sip_msg_value(msg, SIP_CALL_ID)),
+		LOG_STR("trunk", line->trunk ? line->trunk->config.name : ""),
+		LOG_SLICE("user", line->user),
+		LOG_INT("status", line->status),
+		LOG_STR("cause", line->cause),
+		LOG_STR("hint", line->hint),
 	};
 	size_t n = 0;
 
@@ -69,8 +69,8 @@ void report_lockout(const struct endpoint *source, const struct sipward_lockout 
 		    uint64_t now_ns)
 {
 	uint64_t left_ns = lockout->until_ns > now_ns ? lockout->until_ns - now_ns : 0;
-	const char *reason =
-	    lockout->reason == SIPWARD_LOCKOUT_CREDENTIAL ? "wrong_credentials" : "address_refused";
+	const char *reason = lockout->reason == SIPWARD_LOCKOUT_CREDENTIAL ? "wrong_credentials"
+									   : "address_refused";
 
 	log_info("locked_out", LOG_IP("source", &source->ip),
 		 LOG_INT("seconds", (int64_t)(left_ns / NS_PER_S)),

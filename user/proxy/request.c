@@ -9,10 +9,10 @@ static struct report_line line_of(const struct request *request, const char *eve
 				  const char *cause)
 {
 	return (struct report_line){
-	    .event = event,
-	    .cause = cause,
-	    .msg = request->msg,
-	    .source = &request->path->remote,
+		.event = event,
+		.cause = cause,
+		.msg = request->msg,
+		.source = &request->path->remote,
 	};
 }
 
@@ -170,10 +170,10 @@ static void receive_options(struct proxy *proxy, const struct request *request)
 {
 	if (source_is_vouched(proxy, &request->path->remote.ip))
 		reply_stateless(
-		    proxy, request, 200,
-		    SLICE("Accept: application/sdp\r\n"
-			  "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REGISTER, PRACK, "
-			  "SUBSCRIBE, NOTIFY, PUBLISH, INFO, REFER, MESSAGE, UPDATE\r\n"));
+			proxy, request, 200,
+			SLICE("Accept: application/sdp\r\n"
+			      "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REGISTER, PRACK, "
+			      "SUBSCRIBE, NOTIFY, PUBLISH, INFO, REFER, MESSAGE, UPDATE\r\n"));
 	else
 		proxy_count(proxy, PROXY_REPLY_WITHHELD);
 }
@@ -183,7 +183,7 @@ static void receive_options(struct proxy *proxy, const struct request *request)
 static bool is_from_upstream(struct proxy *proxy, const struct endpoint *source)
 {
 	const struct policy_trunk *trunk =
-	    policy_trunk_of_upstream(proxy->admission.policy, &source->ip);
+		policy_trunk_of_upstream(proxy->admission.policy, &source->ip);
 
 	return trunk && trunk->config.upstream_addr.port == source->port &&
 	       !policy_acl_allows(trunk, &source->ip);
@@ -198,14 +198,14 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 			     const struct admission_result *result)
 {
 	struct report_line line =
-	    line_of(request, "forwarded", admission_cause_name(result->cause));
+		line_of(request, "forwarded", admission_cause_name(result->cause));
 	struct forward forward = {
-	    .request = request,
-	    .trunk = result->trunk,
-	    .target = {.transport = NET_UDP, .remote = result->trunk->config.upstream_addr},
-	    .from_customer = true,
-	    .admitted = result,
-	    .record_route = makes_dialog(request->msg->method),
+		.request = request,
+		.trunk = result->trunk,
+		.target = {.transport = NET_UDP, .remote = result->trunk->config.upstream_addr},
+		.from_customer = true,
+		.admitted = result,
+		.record_route = makes_dialog(request->msg->method),
 	};
 
 	if (proxy->output.local_for(proxy->output.arg, &forward.target.remote,
@@ -214,11 +214,11 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		return;
 	}
 	forward.token = (struct token){
-	    .trunk_id = result->trunk->config.id,
-	    .user_id = result->user ? result->user->id : 0,
-	    .issued_s = (uint32_t)clock_steady_s(),
-	    .caller = request->path->remote,
-	    .upstream = forward.target.remote,
+		.trunk_id = result->trunk->config.id,
+		.user_id = result->user ? result->user->id : 0,
+		.issued_s = (uint32_t)clock_steady_s(),
+		.caller = request->path->remote,
+		.upstream = forward.target.remote,
 	};
 	line.trunk = result->trunk;
 	if (result->user) {
@@ -263,12 +263,12 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 			const struct policy_trunk *trunk)
 {
 	struct admission_request asked = {
-	    .msg = request->msg,
-	    .trunk = trunk,
-	    .source = request->path->remote,
-	    .transport = request->path->transport,
-	    .now_ns = proxy->now_ns,
-	    .now_s = clock_steady_s(),
+		.msg = request->msg,
+		.trunk = trunk,
+		.source = request->path->remote,
+		.transport = request->path->transport,
+		.now_ns = proxy->now_ns,
+		.now_s = clock_steady_s(),
 	};
 	struct admission_result *result = &proxy->decision;
 

@@ -105,9 +105,9 @@ void response_make(struct proxy *proxy, struct txn *txn, unsigned status)
 {
 	char tag[MAC_TEXT_SIZE];
 	struct sip_reply reply = {
-	    .status = status,
-	    .to_tag = {tag, sizeof(tag) - 1},
-	    .source = txn->target.local,
+		.status = status,
+		.to_tag = {tag, sizeof(tag) - 1},
+		.source = txn->target.local,
 	};
 	const char *why;
 	size_t n;

@@ -31,8 +31,8 @@ static const struct {
 	const char *name;
 	size_t offset;
 } fields[] = {
-    FIELD(username), FIELD(realm),  FIELD(nonce),     FIELD(uri), FIELD(response),
-    FIELD(cnonce),   FIELD(opaque), FIELD(algorithm), FIELD(qop), FIELD(nc),
+	FIELD(username), FIELD(realm),	FIELD(nonce),	  FIELD(uri), FIELD(response),
+	FIELD(cnonce),	 FIELD(opaque), FIELD(algorithm), FIELD(qop), FIELD(nc),
 };
 
 /* Where the parameter's value belongs, NULL for one we do not know. */

@@ -10,15 +10,15 @@
 #define WORD (CHAR_HOST | TOKEN)
 
 const uint8_t sip_char_class[256] = {
-    ['\t'] = CHAR_LWS,	  ['\n'] = CHAR_LWS,	['\r'] = CHAR_LWS,	 [' '] = CHAR_LWS,
-    ['0' ... '9'] = WORD, ['A' ... 'Z'] = WORD, ['a' ... 'z'] = WORD,	 ['-'] = WORD,
-    ['.'] = WORD,	  ['_'] = WORD,		['!'] = TOKEN,		 ['%'] = TOKEN,
-    ['*'] = TOKEN,	  ['+'] = TOKEN,	['`'] = TOKEN,		 ['\''] = TOKEN,
-    ['~'] = TOKEN,	  ['#'] = VISIBLE,	['$'] = VISIBLE,	 ['&'] = VISIBLE,
-    ['('] = VISIBLE,	  [')'] = VISIBLE,	['/'] = VISIBLE,	 [':'] = VISIBLE,
-    ['='] = VISIBLE,	  ['?'] = VISIBLE,	['@'] = VISIBLE,	 ['['] = VISIBLE,
-    [']'] = VISIBLE,	  ['^'] = VISIBLE,	['{' ... '}'] = VISIBLE, [','] = CHAR_URI,
-    [';'] = CHAR_URI,
+	['\t'] = CHAR_LWS,    ['\n'] = CHAR_LWS,    ['\r'] = CHAR_LWS,	     [' '] = CHAR_LWS,
+	['0' ... '9'] = WORD, ['A' ... 'Z'] = WORD, ['a' ... 'z'] = WORD,    ['-'] = WORD,
+	['.'] = WORD,	      ['_'] = WORD,	    ['!'] = TOKEN,	     ['%'] = TOKEN,
+	['*'] = TOKEN,	      ['+'] = TOKEN,	    ['`'] = TOKEN,	     ['\''] = TOKEN,
+	['~'] = TOKEN,	      ['#'] = VISIBLE,	    ['$'] = VISIBLE,	     ['&'] = VISIBLE,
+	['('] = VISIBLE,      [')'] = VISIBLE,	    ['/'] = VISIBLE,	     [':'] = VISIBLE,
+	['='] = VISIBLE,      ['?'] = VISIBLE,	    ['@'] = VISIBLE,	     ['['] = VISIBLE,
+	[']'] = VISIBLE,      ['^'] = VISIBLE,	    ['{' ... '}'] = VISIBLE, [','] = CHAR_URI,
+	[';'] = CHAR_URI,
 };
 
 bool sip_all_are(struct slice s, uint8_t classes)

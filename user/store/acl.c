@@ -10,8 +10,8 @@ int acl_id(struct store *store, const char *name, int64_t *ret_id, struct error 
 	int rc = db_int(store, ret_id, err, "SELECT id FROM acl WHERE name = ?", TEXT(name));
 
 	return rc == -ENOENT
-		   ? error_set(err, rc, "ACL %s: there is none of this name", QUOTED(name))
-		   : rc;
+		       ? error_set(err, rc, "ACL %s: there is none of this name", QUOTED(name))
+		       : rc;
 }
 
 int store_acl_create(struct store *store, const char *name, const char *note, struct error *err)
@@ -199,9 +199,9 @@ static int insert_entries(struct store *store, int64_t id, const struct ordered 
 		const struct store_acl_entry *entry = ordered[i].entry;
 		const struct prefix_key *key = &ordered[i].key;
 
-		rc = db_bind(
-		    store, stmt, err,
-		    BINDS(INT(id), BLOB(key->bytes, key->n), INT(entry->deny), TEXT(entry->note)));
+		rc = db_bind(store, stmt, err,
+			     BINDS(INT(id), BLOB(key->bytes, key->n), INT(entry->deny),
+				   TEXT(entry->note)));
 		if (rc == 0)
 			rc = db_finish(store, stmt, err);
 		if (rc > 0) {

@@ -12,22 +12,22 @@ struct kind {
 };
 
 static const struct kind acl_kind = {
-    .what = "ACL",
-    .find = acl_id,
-    .attach = "INSERT INTO trunk_acl (trunk_id, acl_id) VALUES (?, ?)",
-    .detach = "DELETE FROM trunk_acl WHERE trunk_id = ? AND acl_id = ?",
-    .list = "SELECT id, name FROM acl JOIN trunk_acl ON acl_id = id"
-	    " WHERE trunk_id = ? ORDER BY name",
-    .rules = true,
+	.what = "ACL",
+	.find = acl_id,
+	.attach = "INSERT INTO trunk_acl (trunk_id, acl_id) VALUES (?, ?)",
+	.detach = "DELETE FROM trunk_acl WHERE trunk_id = ? AND acl_id = ?",
+	.list = "SELECT id, name FROM acl JOIN trunk_acl ON acl_id = id"
+		" WHERE trunk_id = ? ORDER BY name",
+	.rules = true,
 };
 
 static const struct kind credentials_kind = {
-    .what = "credential list",
-    .find = credentials_id,
-    .attach = "INSERT INTO trunk_credentials (trunk_id, list_id) VALUES (?, ?)",
-    .detach = "DELETE FROM trunk_credentials WHERE trunk_id = ? AND list_id = ?",
-    .list = "SELECT id, name FROM credentials JOIN trunk_credentials ON list_id = id"
-	    " WHERE trunk_id = ? ORDER BY name",
+	.what = "credential list",
+	.find = credentials_id,
+	.attach = "INSERT INTO trunk_credentials (trunk_id, list_id) VALUES (?, ?)",
+	.detach = "DELETE FROM trunk_credentials WHERE trunk_id = ? AND list_id = ?",
+	.list = "SELECT id, name FROM credentials JOIN trunk_credentials ON list_id = id"
+		" WHERE trunk_id = ? ORDER BY name",
 };
 
 static int find_both(struct store *store, const struct kind *kind, const char *trunk,

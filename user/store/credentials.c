@@ -9,7 +9,7 @@
 int credentials_id(struct store *store, const char *name, int64_t *ret_id, struct error *err)
 {
 	int rc =
-	    db_int(store, ret_id, err, "SELECT id FROM credentials WHERE name = ?", TEXT(name));
+		db_int(store, ret_id, err, "SELECT id FROM credentials WHERE name = ?", TEXT(name));
 
 	if (rc == -ENOENT)
 		error_set(err, rc, "credential list %s: there is none of this name", QUOTED(name));

@@ -175,7 +175,7 @@ static void walk_enter(struct effective *effective, struct acl *acl, const struc
 		       struct match match)
 {
 	effective->steps[effective->step_count++] =
-	    (struct step){.prefix = *prefix, .acl = acl, .before = acl->match};
+		(struct step){.prefix = *prefix, .acl = acl, .before = acl->match};
 	set_match(effective, acl, match);
 }
 
@@ -326,7 +326,8 @@ static int flush_rule(struct effective *effective, struct rule_list *list, struc
 	if (!effective->step_count)
 		return 0;
 	return append_rule(
-	    list, make_rule(effective, &effective->steps[effective->step_count - 1].prefix), err);
+		list, make_rule(effective, &effective->steps[effective->step_count - 1].prefix),
+		err);
 }
 
 /* Sorted by prefix, entries come in the order of a walk over the tree of prefixes. */

@@ -22,19 +22,19 @@ struct number {
 #define DAY 86400
 
 static const struct number numbers[] = {
-    NUMBER(mode, SIPWARD_MONITOR, SIPWARD_MONITOR, SIPWARD_ENFORCE),
-    NUMBER(unlisted, STORE_UNLISTED_AUTO, STORE_UNLISTED_AUTO, STORE_UNLISTED_REJECT),
-    NUMBER(lockout_reject, 0, 0, 1),
-    NUMBER(lockout_failures, 10, 1, 1000000),
-    NUMBER(lockout_window_s, 60, 1, DAY),
-    NUMBER(lockout_duration_s, 60, 1, 365 * DAY),
-    NUMBER(lockout_ceiling_s, 0, 0, 365 * DAY),
-    NUMBER(proven_s, 3600, 0, 30 * DAY),
-    NUMBER(nonce_lifetime_s, 300, 10, DAY),
-    NUMBER(source_rate_pps, 10, 0, 100000000),
-    NUMBER(source_burst, 20, 0, 100000000),
-    NUMBER(cpu_rate_pps, 2000, 0, 100000000),
-    NUMBER(cpu_burst, 4000, 0, 100000000),
+	NUMBER(mode, SIPWARD_MONITOR, SIPWARD_MONITOR, SIPWARD_ENFORCE),
+	NUMBER(unlisted, STORE_UNLISTED_AUTO, STORE_UNLISTED_AUTO, STORE_UNLISTED_REJECT),
+	NUMBER(lockout_reject, 0, 0, 1),
+	NUMBER(lockout_failures, 10, 1, 1000000),
+	NUMBER(lockout_window_s, 60, 1, DAY),
+	NUMBER(lockout_duration_s, 60, 1, 365 * DAY),
+	NUMBER(lockout_ceiling_s, 0, 0, 365 * DAY),
+	NUMBER(proven_s, 3600, 0, 30 * DAY),
+	NUMBER(nonce_lifetime_s, 300, 10, DAY),
+	NUMBER(source_rate_pps, 10, 0, 100000000),
+	NUMBER(source_burst, 20, 0, 100000000),
+	NUMBER(cpu_rate_pps, 2000, 0, 100000000),
+	NUMBER(cpu_burst, 4000, 0, 100000000),
 };
 
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
@@ -68,10 +68,10 @@ static void ports_format(const struct store_settings *settings, char text[PORTS_
 
 	text[0] = '\0';
 	for (unsigned i = 0; i < settings->port_count && i < SIPWARD_PORTS_MAX; i++)
-		used +=
-		    (size_t)snprintf(text + used, PORTS_TEXT_SIZE - used, "%s%s/%u", i ? " " : "",
-				     settings->ports[i].protocol == IPPROTO_UDP ? "udp" : "tcp",
-				     ntohs(settings->ports[i].port_be));
+		used += (size_t)snprintf(text + used, PORTS_TEXT_SIZE - used, "%s%s/%u",
+					 i ? " " : "",
+					 settings->ports[i].protocol == IPPROTO_UDP ? "udp" : "tcp",
+					 ntohs(settings->ports[i].port_be));
 }
 
 static void ports_parse(const char *text, struct store_settings *settings)
@@ -86,8 +86,8 @@ static void ports_parse(const char *text, struct store_settings *settings)
 		if (slice_u32(port, &value))
 			return;
 		settings->ports[settings->port_count++] = (struct sipward_port){
-		    .protocol = slice_eq(protocol, SLICE("udp")) ? IPPROTO_UDP : IPPROTO_TCP,
-		    .port_be = htons((uint16_t)value),
+			.protocol = slice_eq(protocol, SLICE("udp")) ? IPPROTO_UDP : IPPROTO_TCP,
+			.port_be = htons((uint16_t)value),
 		};
 	}
 }
@@ -333,14 +333,14 @@ int settings_for_filter(struct store *store, struct sipward_settings *ret_settin
 	if (rc)
 		return rc;
 	*ret_settings = (struct sipward_settings){
-	    .mode = settings.mode,
-	    .unlisted = unlisted,
-	    .flags = settings.lockout_reject ? SIPWARD_LOCKOUT_REJECT : 0,
-	    .source_rate_pps = settings.source_rate_pps,
-	    .source_burst = settings.source_burst,
-	    .cpu_rate_pps = settings.cpu_rate_pps,
-	    .cpu_burst = settings.cpu_burst,
-	    .port_count = settings.port_count,
+		.mode = settings.mode,
+		.unlisted = unlisted,
+		.flags = settings.lockout_reject ? SIPWARD_LOCKOUT_REJECT : 0,
+		.source_rate_pps = settings.source_rate_pps,
+		.source_burst = settings.source_burst,
+		.cpu_rate_pps = settings.cpu_rate_pps,
+		.cpu_burst = settings.cpu_burst,
+		.port_count = settings.port_count,
 	};
 	memcpy(ret_settings->ports, settings.ports, sizeof(settings.ports));
 	return 0;

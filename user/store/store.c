@@ -55,8 +55,8 @@ static int open_database(struct store *store, struct error *err)
 	int result;
 
 	snprintf(path, sizeof(path), "%s/%s", store->dir, STORE_FILE);
-	result =
-	    sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL);
+	result = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX,
+				 NULL);
 	if (!store->db)
 		return error_set(err, -ENOMEM, "%s: out of memory", path);
 	if (result == SQLITE_OK) {

@@ -81,8 +81,8 @@ static int collect_denied(struct store *store, struct changes *changes, struct e
 	size_t journaled = changes->n;
 	sqlite3_stmt *stmt = NULL;
 	int rc =
-	    db_prepare(store, &stmt, err,
-		       "SELECT prefix FROM acl_entry WHERE deny AND prefix > ? AND prefix < ?");
+		db_prepare(store, &stmt, err,
+			   "SELECT prefix FROM acl_entry WHERE deny AND prefix > ? AND prefix < ?");
 
 	for (size_t i = 0; i < journaled && rc == 0; i++) {
 		struct prefix_key first = prefix_key(&changes->prefixes[i]);

@@ -11,10 +11,10 @@ static const char *const algorithm_names[STORE_ALGORITHMS] = {"md5", "sha-256", 
 const char *store_auth_type_name(enum store_auth_type type)
 {
 	static const char *const names[] = {
-	    [STORE_AUTH_NONE] = "none",
-	    [STORE_AUTH_IP_ACL] = "ip_acl",
-	    [STORE_AUTH_CREDENTIAL] = "credential",
-	    [STORE_AUTH_IP_ACL_AND_CREDENTIAL] = "ip_acl_and_credential",
+		[STORE_AUTH_NONE] = "none",
+		[STORE_AUTH_IP_ACL] = "ip_acl",
+		[STORE_AUTH_CREDENTIAL] = "credential",
+		[STORE_AUTH_IP_ACL_AND_CREDENTIAL] = "ip_acl_and_credential",
 	};
 
 	return (unsigned)type < sizeof(names) / sizeof(names[0]) ? names[type] : "unknown";
@@ -23,10 +23,10 @@ const char *store_auth_type_name(enum store_auth_type type)
 void store_trunk_defaults(struct store_trunk *ret_trunk)
 {
 	*ret_trunk = (struct store_trunk){
-	    .algorithm_count = 1, /* MD5 alone: the one set that every client takes */
-	    .challenge_status = 407,
-	    .enabled = true,
-	    .ratchet = true,
+		.algorithm_count = 1, /* MD5 alone: the one set that every client takes */
+		.challenge_status = 407,
+		.enabled = true,
+		.ratchet = true,
 	};
 }
 

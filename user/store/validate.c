@@ -166,9 +166,9 @@ int store_password_check(const char *password, struct error *err)
 	}
 	if (!upper || !lower || !digit)
 		return error_set(
-		    err, -EINVAL,
-		    "password: must hold an upper-case letter, a lower-case letter and "
-		    "a digit");
+			err, -EINVAL,
+			"password: must hold an upper-case letter, a lower-case letter and "
+			"a digit");
 	return 0;
 }
 
@@ -253,10 +253,10 @@ static int check_scheme(const char *uri, struct error *err)
 
 	if (slice_starts_nocase(text, SLICE("sips:")))
 		return error_set(
-		    err, -EINVAL,
-		    "upstream %s: TLS is not spoken yet; this release forwards by UDP, "
-		    "write sip:HOST[:PORT]",
-		    QUOTED(uri));
+			err, -EINVAL,
+			"upstream %s: TLS is not spoken yet; this release forwards by UDP, "
+			"write sip:HOST[:PORT]",
+			QUOTED(uri));
 	if (!slice_starts_nocase(text, SLICE("sip:")))
 		return error_set(err, -EINVAL, "upstream %s: must be sip:HOST[:PORT]", QUOTED(uri));
 	if (strpbrk(uri, ";?"))
