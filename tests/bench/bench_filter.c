@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the filter costs a packet, by BPF_PROG_RUN, above a control program that only draws the
  * source address and drops; and how fast rules reach the maps.

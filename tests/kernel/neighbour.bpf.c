@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /* An XDP program that shares an interface with ours: counts the UDP packets that it meets, passes
  * all. */
 #include "vmlinux.h"

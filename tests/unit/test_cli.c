@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The program $BUILD/sipward as a user meets it, without a filter: what it prints, what it says
  * when something is wrong, and how it exits. With a filter: tests/net/test_cli.sh. */
 #include <fcntl.h>

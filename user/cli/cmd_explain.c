@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What filter and daemon would do with an address now, in words for someone in a hurry. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* attach, detach, mode, unlisted, ports set. */
 #include <errno.h>
 #include <string.h>

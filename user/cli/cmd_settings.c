@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* settings, reconcile. What has a command of its own (mode, unlisted, ports) is not repeated. */
 #include <errno.h>
 #include <string.h>

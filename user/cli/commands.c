@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of commands, and what follows from it: help, usage, completion, "did you mean". */
 #include "cli/cli.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading a password. read(2), not stdio: no copy stays in a buffer that nobody wipes. */
 #include "cli/cli.h"
 
