@@ -91,9 +91,15 @@ full_disk() {
 	umount "$disk"
 }
 
+# Runs a command where /sys can be changed and nobody else sees it; first SETUP is done there.
+own_sys() { # SETUP COMMAND...
+	unshare --mount --propagation unchanged \
+		bash -c 'mount --make-rprivate /sys && eval "$1" && shift && exec "$@"' own_sys "$@"
+}
+
 bpffs_missing() {
 	# A mount namespace of its own, whose bpffs is gone.
-	bare() { unshare --mount bash -c 'umount -l /sys/fs/bpf; exec "$@"' bare "$@"; }
+	bare() { own_sys 'umount -l /sys/fs/bpf' "$@"; }
 	local run=(nsenter --net="/run/netns/$ns-gate")
 	check_exit "a missing bpffs is mounted" 0 "attached to eth0.*detached from eth0" \
 		bare "${run[@]}" sh -c "'$BUILD/sipward' --state '$state' --pin-dir '$pin_dir' attach eth0
@@ -137,7 +143,8 @@ capabilities() {
 		in_ns gate setpriv --reuid=65534 --regid=65534 --clear-groups "${cli[@]}" status
 
 	# The unit's set, its read-only /sys and its no-new-privileges do.
-	start_in gate unit unshare --mount bash -c 'mount -o remount,bind,ro /sys && exec "$@"' unit \
+	start_in gate unit unshare --mount --propagation unchanged bash -c \
+		'mount --make-rprivate /sys && mount -o remount,bind,ro /sys && exec "$@"' unit \
 		setpriv --no-new-privs --inh-caps=-all --bounding-set="-all,+${caps//,/,+}" \
 		"${daemon[@]}" --interface eth0 --listen udp:192.0.2.1:700
 	check "with the capabilities of the systemd unit it attaches and serves" \
@@ -220,9 +227,8 @@ configuration() {
 	rmdir "$conf"
 	: >"$conf"
 	chmod 000 "$conf"
-	check_exit "an unreadable file" 2 "c\.conf: Permission denied" setpriv --bounding-set=-all \
-		--reuid=65534 --regid=65534 --clear-groups bash -c "cd /; exec \"\$@\"" x \
-		"$(realpath "$BUILD")/sipwardd" --config "$conf"
+	check_exit "an unreadable file" 2 "c\.conf: Permission denied" \
+		setpriv --bounding-set=-all --inh-caps=-all "${with[@]}"
 	start_in gate empty "${with[@]}"
 	check "an empty file means the defaults" wait_for 10 logged empty '^info ready'
 	stop empty
