@@ -132,8 +132,7 @@ int main(void)
 	parser_init();
 	ours = measure(parse);
 	osip = measure(parse_osip);
-	printf("sip_msg_parse, %zu-byte INVITE\t%.0f\tns\t< 1000\t%s\n", raw.n, ours,
-	       ours < 1000 ? "ok" : "MISSED");
+	printf("sip_msg_parse, %zu-byte INVITE\t%.0f\tns\t-\t-\n", raw.n, ours);
 	printf("osip_message_parse, the same\t%.0f\tns\t-\t-\n", osip);
 	printf("osip2 takes as often as long\t%.1f\ttimes\t>= 4\t%s\n", osip / ours,
 	       osip >= 4 * ours ? "ok" : "MISSED");

@@ -3,25 +3,8 @@
 # The daemon with the filter: attached by it, found late, replaced; lockouts and proofs reach the maps.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh" callf
-need_root
-need sipp
-need_bpffs
-
-gate=198.51.100.1 customer=198.51.100.2 guesser=198.51.100.66 pbx=10.9.0.2
-password=Correct1Horse
-scenarios=tests/net/sipp
-state=$tmp/state
-
-ns_add customer
-ns_add gate
-ns_add pbx
-veth customer eth0 $customer/24 gate outside $gate/24
-veth gate inside 10.9.0.1/24 pbx eth0 $pbx/24
-addr_add customer eth0 $guesser/24
-
-sipward() {
-	in_ns gate "$BUILD/sipward" --state "$state" --pin-dir "$pin_dir" "$@"
-}
+# shellcheck source=tests/net/gate.sh
+. "$(dirname "$0")/gate.sh"
 
 daemon() { # OPTION...
 	start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" \

@@ -3,26 +3,9 @@
 # Clients and scanners as Debian ships them, against a gate with the filter attached.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh" client
-need_root
-need sipp python3
-need_bpffs
-
-gate=198.51.100.1 customer=198.51.100.2 stranger=198.51.100.66 guesser=198.51.100.67 pbx=10.9.0.2
-password=Correct1Horse
-scenarios=tests/net/sipp
-state=$tmp/state
-
-ns_add customer
-ns_add gate
-ns_add pbx
-veth customer eth0 $customer/24 gate outside $gate/24
-veth gate inside 10.9.0.1/24 pbx eth0 $pbx/24
-addr_add customer eth0 $stranger/24
-addr_add customer eth0 $guesser/24
-
-sipward() {
-	in_ns gate "$BUILD/sipward" --state "$state" --pin-dir "$pin_dir" "$@"
-}
+need python3
+# shellcheck source=tests/net/gate.sh
+. "$(dirname "$0")/gate.sh"
 
 have() { # COMMAND: counts as skipped what needs it
 	command -v "$1" >/dev/null || { skip "$1" "is not installed"; return 1; }
