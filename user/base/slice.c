@@ -25,6 +25,15 @@ bool slice_eq_nocase(struct slice a, struct slice b)
 	return true;
 }
 
+int slice_compare_nocase(struct slice a, struct slice b)
+{
+	for (size_t i = 0; i < a.n && i < b.n; i++) {
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return lower(a.p[i]) - lower(b.p[i]);
+	}
+	return (a.n > b.n) - (a.n < b.n);
+}
+
 bool slice_starts_nocase(struct slice s, struct slice prefix)
 {
 	return s.n >= prefix.n && slice_eq_nocase((struct slice){s.p, prefix.n}, prefix);

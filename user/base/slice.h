@@ -26,6 +26,9 @@ bool slice_eq(struct slice a, struct slice b);
 /* Equality of ASCII text without regard to case; locale plays no part. */
 bool slice_eq_nocase(struct slice a, struct slice b);
 
+/* Order of ASCII text without regard to case: below, at or above 0. */
+int slice_compare_nocase(struct slice a, struct slice b);
+
 /* Whether s begins with the prefix, ASCII case ignored. */
 bool slice_starts_nocase(struct slice s, struct slice prefix);
 

@@ -34,23 +34,9 @@ int policy_text_cmp(struct slice a, struct slice b)
 	return diff ? diff : (a.n > b.n) - (a.n < b.n);
 }
 
-static unsigned char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (unsigned char)(c - 'A' + 'a') : (unsigned char)c;
-}
-
-static int host_cmp(struct slice a, struct slice b)
-{
-	for (size_t i = 0; i < a.n && i < b.n; i++) {
-		if (lower(a.p[i]) != lower(b.p[i]))
-			return lower(a.p[i]) - lower(b.p[i]);
-	}
-	return (a.n > b.n) - (a.n < b.n);
-}
-
 int policy_target_cmp(const struct policy_trunk *trunk, struct slice domain, struct slice user)
 {
-	int diff = host_cmp(slice_from(trunk->config.domain), domain);
+	int diff = slice_compare_nocase(slice_from(trunk->config.domain), domain);
 
 	return diff ? diff : policy_text_cmp(slice_from(trunk->config.user), user);
 }
@@ -103,8 +89,9 @@ bool policy_has_user_trunk(const struct policy *policy, struct slice host)
 	for (size_t i = 0; i < policy->trunk_count; i++) {
 		const struct store_trunk *config = &policy->trunks[i].config;
 
-		if (config->user[0] && (host_cmp(slice_from(config->domain), host) == 0 ||
-					strcmp(config->domain, "*") == 0))
+		if (config->user[0] &&
+		    (slice_compare_nocase(slice_from(config->domain), host) == 0 ||
+		     strcmp(config->domain, "*") == 0))
 			return true;
 	}
 	return false;

@@ -123,23 +123,6 @@ static bool caller_is_good(const struct request *request, const struct policy_tr
 	       is_still_admitted(trunk, token, allowed);
 }
 
-static void refuse(struct proxy *proxy, const struct request *request, unsigned status,
-		   const char *cause)
-{
-	struct report_line line = {
-		.event = "refused",
-		.cause = cause,
-		.status = status,
-		.msg = request->msg,
-		.source = &request->path->remote,
-	};
-
-	proxy_count(proxy, PROXY_REFUSED);
-	report_refusal(&proxy->report, &line, proxy->now_ns);
-	if (request->msg->method != SIP_ACK)
-		reply_stateless(proxy, request, status, (struct slice){0});
-}
-
 static void dialog_forward(struct proxy *proxy, struct forward *forward)
 {
 	const struct sip_msg *msg = forward->request->msg;
@@ -152,12 +135,12 @@ static void dialog_forward(struct proxy *proxy, struct forward *forward)
 	};
 
 	if (msg->has_max_forwards && msg->max_forwards == 0) {
-		refuse(proxy, forward->request, 483, "too_many_hops");
+		reply_refuse(proxy, forward->request, 483, "too_many_hops");
 		return;
 	}
 	if (proxy->output.local_for(proxy->output.arg, &forward->target.remote,
 				    &forward->target.local)) {
-		refuse(proxy, forward->request, 503, "next_hop_unreachable");
+		reply_refuse(proxy, forward->request, 503, "next_hop_unreachable");
 		return;
 	}
 	if (forward_send(proxy, forward)) {
@@ -179,7 +162,7 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 	forward.trunk = policy_trunk_by_id(proxy->admission.policy, token.trunk_id);
 	forward.from_customer = side == DIALOG_FROM_CALLER;
 	if (!forward.trunk) {
-		refuse(proxy, request, 403, "trunk_gone");
+		reply_refuse(proxy, request, 403, "trunk_gone");
 		return true;
 	}
 	if (side == DIALOG_FROM_CALLER && !caller_is_good(request, forward.trunk, &token)) {
@@ -191,7 +174,7 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 	} else if (is_upstream_of(forward.trunk, &token, &request->path->remote.ip)) {
 		forward.target.remote = caller_target(proxy, msg, forward.trunk, &token);
 	} else {
-		refuse(proxy, request, 403, "not_the_upstream");
+		reply_refuse(proxy, request, 403, "not_the_upstream");
 		return true;
 	}
 	dialog_forward(proxy, &forward);

@@ -90,6 +90,9 @@ bool source_is_vouched(struct proxy *proxy, const struct ip *ip);
  * fields with CRLF, may be empty. */
 void reply_stateless(struct proxy *proxy, const struct request *request, unsigned status,
 		     struct slice headers);
+/* Counts and logs a refusal, and answers it unless it is an ACK. */
+void reply_refuse(struct proxy *proxy, const struct request *request, unsigned status,
+		  const char *cause);
 /* A 400 or 505 to a message that could not be read to its end. */
 void reply_unreadable(struct proxy *proxy, const struct net_path *path, unsigned status,
 		      const char *why);

@@ -103,3 +103,20 @@ void reply_unreadable(struct proxy *proxy, const struct net_path *path, unsigned
 	    may_answer(proxy, &path->remote.ip, msg, n))
 		proxy_send(proxy, &back, (struct slice){proxy->made, n});
 }
+
+void reply_refuse(struct proxy *proxy, const struct request *request, unsigned status,
+		  const char *cause)
+{
+	struct report_line line = {
+		.event = "refused",
+		.cause = cause,
+		.status = status,
+		.msg = request->msg,
+		.source = &request->path->remote,
+	};
+
+	proxy_count(proxy, PROXY_REFUSED);
+	report_refusal(&proxy->report, &line, proxy->now_ns);
+	if (request->msg->method != SIP_ACK)
+		reply_stateless(proxy, request, status, (struct slice){0});
+}

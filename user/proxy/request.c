@@ -16,17 +16,6 @@ static struct report_line line_of(const struct request *request, const char *eve
 	};
 }
 
-static void refuse(struct proxy *proxy, const struct request *request, unsigned status,
-		   const char *cause)
-{
-	struct report_line line = line_of(request, "refused", cause);
-
-	line.status = status;
-	proxy_count(proxy, PROXY_REFUSED);
-	report_refusal(&proxy->report, &line, proxy->now_ns);
-	reply_stateless(proxy, request, status, (struct slice){0});
-}
-
 /* ---- locked-out sources that reach the daemon: no filter, mode monitor, or action reject ---- */
 
 /* True if the request goes no further. */
@@ -141,11 +130,11 @@ static bool stop_invalid(struct proxy *proxy, const struct request *request)
 	const struct sip_msg *msg = request->msg;
 
 	if (!is_served_scheme(msg->uri))
-		refuse(proxy, request, 416, "uri_scheme");
+		reply_refuse(proxy, request, 416, "uri_scheme");
 	else if (has_looped(request))
-		refuse(proxy, request, 482, "loop");
+		reply_refuse(proxy, request, 482, "loop");
 	else if (msg->has_max_forwards && msg->max_forwards == 0)
-		refuse(proxy, request, 483, "too_many_hops");
+		reply_refuse(proxy, request, 483, "too_many_hops");
 	else if (msg->first[SIP_PROXY_REQUIRE] >= 0)
 		refuse_extension(proxy, request);
 	else
@@ -210,7 +199,7 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 
 	if (proxy->output.local_for(proxy->output.arg, &forward.target.remote,
 				    &forward.target.local)) {
-		refuse(proxy, request, 503, "upstream_unreachable");
+		reply_refuse(proxy, request, 503, "upstream_unreachable");
 		return;
 	}
 	forward.token = (struct token){
@@ -279,7 +268,7 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 	if (stop_invalid(proxy, request))
 		return;
 	if (is_from_upstream(proxy, &request->path->remote)) {
-		refuse(proxy, request, 403, "outbound_not_configured");
+		reply_refuse(proxy, request, 403, "outbound_not_configured");
 		return;
 	}
 	admission_decide(&proxy->admission, &asked, result);
