@@ -24,15 +24,15 @@ WARNINGS := -Wall -Wextra -Wshadow -Wundef -Werror
 CPPFLAGS += -D_GNU_SOURCE -Iuser -I$(BUILD)
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 -fno-strict-aliasing $(WARNINGS)
-LDLIBS   := -lxdp -lbpf -lelf -lz -losipparser2 -lcrypto -levent_core -lsqlite3 -ljansson -linih \
-	    -lsystemd -lpthread
+LDLIBS   := -lxdp -lbpf -lelf -lz -losipparser2 -lcrypto -levent_core -lcares -lsqlite3 -ljansson \
+	    -linih -lsystemd -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 # The library is every subsystem but the two programs' own folders; the daemon's folder without its
 # main is in it too, so that tests can link what it is made of.
 LIB_SRC    := $(filter-out user/daemon/sipwardd.c,$(wildcard user/base/*.c user/filter/*.c \
-	      user/store/*.c user/sip/*.c user/digest/*.c user/policy/*.c user/proxy/*.c user/net/*.c \
-	      user/daemon/*.c))
+	      user/store/*.c user/dns/*.c user/sip/*.c user/digest/*.c user/registrar/*.c \
+	      user/policy/*.c user/proxy/*.c user/net/*.c user/document/*.c user/daemon/*.c))
 CLI_SRC    := $(wildcard user/cli/*.c)
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 LIB_SAN    := $(LIB_SRC:%.c=$(BUILD)/san/%.o)

@@ -55,14 +55,14 @@ static void add_trunk(struct store *store, const char *name, const char *acl, co
 static void fill(struct store *store)
 {
 	struct store_acl_entry entry = {.prefix = {.ip = {4, {192, 0, 2}}, .len = 24}};
-	uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE];
+	struct store_ha1 ha1;
 	struct error err = {0};
 
-	memset(ha1, 0x5a, sizeof(ha1));
+	memset(&ha1, 0x5a, sizeof(ha1));
 	must(store_acl_create(store, "office", "", &err), &err);
 	must(store_acl_add(store, "office", &entry, 1, NULL, &err), &err);
 	must(store_credentials_create(store, "users", REALM, &err), &err);
-	must(store_user_add(store, "users", "alice", ha1, &err), &err);
+	must(store_user_add(store, "users", "alice", &ha1, &err), &err);
 	add_trunk(store, "a", "office", NULL, false);
 	add_trunk(store, "b", "office", "users", false);
 	add_trunk(store, "c", NULL, "users", true);

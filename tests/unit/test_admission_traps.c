@@ -516,7 +516,7 @@ static void the_ratchet_can_be_off_and_never_locks_a_trunk_without_the_algorithm
 
 static void strict_uri(struct store_trunk *trunk)
 {
-	trunk->strict_uri = true;
+	trunk->digest_uri = STORE_URI_EXACT;
 }
 
 /* sipp hashes sip:IP:PORT, baresip a URI ending in ;transport=udp. */
@@ -563,10 +563,11 @@ static void a_new_password_counts_from_the_next_snapshot(void **state)
 {
 	struct gate *gate = *state;
 	struct client client = client_new(TARGET);
-	uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE] = {0};
+	static const struct store_ha1 ha1;
 
 	assert_int_equal(client_call(gate, UNLISTED, &client), ADMISSION_BY_CREDENTIAL);
-	assert_ok(gate->f, store_user_passwd(gate->f->store, "users", "alice", ha1, &gate->f->err));
+	assert_ok(gate->f,
+		  store_user_passwd(gate->f->store, "users", "alice", &ha1, &gate->f->err));
 	gate_build(gate);
 	client.nc = "00000002";
 	assert_int_equal(client_send(gate, UNLISTED, &client), ADMISSION_BAD_CREDENTIALS);

@@ -227,13 +227,13 @@ static int take_strongest(const struct store_user *user, void *arg)
 
 static void ratchet_is_written_at_the_latest_when_the_watch_ends(void **state)
 {
-	static const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE];
+	static const struct store_ha1 ha1;
 	struct fixture *f = *state;
 	struct watch *watch = watch_of(f);
 	unsigned strongest = 0;
 
 	assert_ok(f, store_credentials_create(f->store, "phones", "sip.example", &f->err));
-	assert_ok(f, store_user_add(f->store, "phones", "alice", ha1, &f->err));
+	assert_ok(f, store_user_add(f->store, "phones", "alice", &ha1, &f->err));
 	/* Far more than there is room for: nobody waits, nothing breaks. */
 	for (int i = 0; i < 10000; i++)
 		watch_ratchet(watch, 1, 1 + (unsigned)i % 2);

@@ -48,7 +48,7 @@ static void watching_free(void *p)
 
 #include "policy/explain.h"
 
-static const uint8_t ha1s[STORE_ALGORITHMS][STORE_HA1_SIZE] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}};
+static const struct store_ha1 ha1s = {.plain = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}};
 
 static struct ip ip(const char *text)
 {
@@ -100,7 +100,7 @@ static void attach_list_with(struct fixture *f, const char *trunk, const char *l
 			     const char *realm, const char *user)
 {
 	assert_ok(f, store_credentials_create(f->store, list, realm, &f->err));
-	assert_ok(f, store_user_add(f->store, list, user, ha1s, &f->err));
+	assert_ok(f, store_user_add(f->store, list, user, &ha1s, &f->err));
 	assert_ok(f, store_trunk_attach_credentials(f->store, trunk, list, &f->err));
 }
 
@@ -333,7 +333,7 @@ static void users_are_found_by_name_and_realm(void **state)
 	attach_list_with(f, "t", "one", "one.example", "alice");
 	attach_list_with(f, "t", "two", "two.example", "bob");
 	attach_list_with(f, "t", "three", "one.example", "carol");
-	assert_ok(f, store_user_add(f->store, "one", "zoe", ha1s, &f->err));
+	assert_ok(f, store_user_add(f->store, "one", "zoe", &ha1s, &f->err));
 	policy = build(f);
 	trunk = policy_trunk_find(policy, SLICE(""), SLICE("a.example"));
 	assert_int_equal(trunk->realm_count, 2);
@@ -341,7 +341,7 @@ static void users_are_found_by_name_and_realm(void **state)
 	assert_non_null(user);
 	assert_true(slice_eq(user->name, SLICE("alice")));
 	assert_true(slice_eq(user->realm, SLICE("one.example")));
-	assert_memory_equal(user->ha1, ha1s, sizeof(ha1s));
+	assert_memory_equal(&user->ha1, &ha1s, sizeof(ha1s));
 	assert_non_null(policy_user_find(trunk, SLICE("zoe"), SLICE("one.example")));
 	assert_non_null(policy_user_find(trunk, SLICE("carol"), SLICE("one.example")));
 	assert_non_null(policy_user_find(trunk, SLICE("bob"), SLICE("two.example")));

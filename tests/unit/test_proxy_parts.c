@@ -151,8 +151,8 @@ static const struct token_call call = {{"c1", 2}, {"tag-a", 5}};
 
 static struct token token_v4(void)
 {
-	return (struct token){42, 7, 1700000000, endpoint("198.51.100.7", 5062),
-			      endpoint("10.0.0.5", 5060)};
+	return (struct token){
+		42, 7, 1700000000, endpoint("198.51.100.7", 5062), endpoint("10.0.0.5", 5060), 0};
 }
 
 static void token_round_trip(const struct token *token)
@@ -167,14 +167,20 @@ static void token_round_trip(const struct token *token)
 	assert_int_equal(back.issued_s, token->issued_s);
 	assert_true(endpoint_eq(&back.caller, &token->caller));
 	assert_true(endpoint_eq(&back.upstream, &token->upstream));
+	assert_int_equal(back.flags, token->flags);
 }
 
 static void token_says_what_was_written(void **state)
 {
 	struct token v4 = token_v4();
-	struct token v6 = {INT64_MAX, INT64_MAX, UINT32_MAX, endpoint("2001:db8::1", 1),
-			   endpoint("2001:db8::2", 65535)};
-	struct token mixed = {1, 0, 0, endpoint("2001:db8::1", 5060), endpoint("192.0.2.1", 5060)};
+	struct token v6 = {INT64_MAX,
+			   INT64_MAX,
+			   UINT32_MAX,
+			   endpoint("2001:db8::1", 1),
+			   endpoint("2001:db8::2", 65535),
+			   TOKEN_TO_CUSTOMER};
+	struct token mixed = {1, 0, 0, endpoint("2001:db8::1", 5060), endpoint("192.0.2.1", 5060),
+			      3};
 
 	(void)state;
 	token_round_trip(&v4);

@@ -6,8 +6,8 @@
 
 #include "store_fixture.h"
 
-static const uint8_t ha1_a[STORE_ALGORITHMS][STORE_HA1_SIZE] = {{1}, {2}, {3}};
-static const uint8_t ha1_b[STORE_ALGORITHMS][STORE_HA1_SIZE] = {{4}, {5}, {6}};
+static const struct store_ha1 ha1_a = {{{1}, {2}, {3}}, {{7}, {8}, {9}}};
+static const struct store_ha1 ha1_b = {.plain = {{4}, {5}, {6}}};
 
 /* ---- ACLs ---- */
 
@@ -170,12 +170,12 @@ static void user_names_and_passwords_follow_the_hosted_rules(void **state)
 
 	memset(name, 'u', sizeof(name));
 	name[65] = '\0';
-	assert_refused(f, -EINVAL, "3 to 64", store_user_name_check(name, &f->err));
+	assert_refused(f, -EINVAL, "3 to 64", store_user_name_check(f->store, name, &f->err));
 	name[64] = '\0';
-	assert_ok(f, store_user_name_check(name, &f->err));
-	assert_refused(f, -EINVAL, "3 to 64", store_user_name_check("ab", &f->err));
-	assert_refused(f, -EINVAL, "letters", store_user_name_check("a@b", &f->err));
-	assert_ok(f, store_user_name_check("a.b_c-9", &f->err));
+	assert_ok(f, store_user_name_check(f->store, name, &f->err));
+	assert_refused(f, -EINVAL, "3 to 64", store_user_name_check(f->store, "ab", &f->err));
+	assert_refused(f, -EINVAL, "letters", store_user_name_check(f->store, "a@b", &f->err));
+	assert_ok(f, store_user_name_check(f->store, "a.b_c-9", &f->err));
 
 	assert_refused(f, -EINVAL, "8 to 128", store_password_check("Abcdef1", &f->err));
 	assert_refused(f, -EINVAL, "upper-case", store_password_check("abcdefg1", &f->err));
@@ -197,22 +197,23 @@ static void user_is_added_changed_and_removed(void **state)
 	struct store_user user = {0};
 
 	assert_ok(f, store_credentials_create(f->store, "c", "sip.example", &f->err));
-	assert_ok(f, store_user_add(f->store, "c", "alice", ha1_a, &f->err));
-	assert_refused(f, -EEXIST, "alice", store_user_add(f->store, "c", "alice", ha1_b, &f->err));
+	assert_ok(f, store_user_add(f->store, "c", "alice", &ha1_a, &f->err));
+	assert_refused(f, -EEXIST, "alice",
+		       store_user_add(f->store, "c", "alice", &ha1_b, &f->err));
 	assert_ok(f, store_user_each(f->store, "c", keep_user, &user, &f->err));
 	assert_string_equal(user.name, "alice");
-	assert_memory_equal(user.ha1, ha1_a, sizeof(ha1_a));
+	assert_memory_equal(&user.ha1.plain, &ha1_a.plain, sizeof(ha1_a.plain));
 
 	assert_ok(f, store_user_ratchet(f->store, user.id, 2, &f->err));
 	assert_ok(f, store_user_ratchet(f->store, user.id, 1, &f->err));
 	assert_ok(f, store_user_each(f->store, NULL, keep_user, &user, &f->err));
 	assert_int_equal(user.strongest, 2);
 
-	assert_ok(f, store_user_passwd(f->store, "c", "alice", ha1_b, &f->err));
+	assert_ok(f, store_user_passwd(f->store, "c", "alice", &ha1_b, &f->err));
 	assert_ok(f, store_user_each(f->store, NULL, keep_user, &user, &f->err));
-	assert_memory_equal(user.ha1, ha1_b, sizeof(ha1_b));
+	assert_memory_equal(&user.ha1, &ha1_b, sizeof(ha1_b));
 	assert_int_equal(user.strongest, 0);
-	assert_refused(f, -ENOENT, "bob", store_user_passwd(f->store, "c", "bob", ha1_b, &f->err));
+	assert_refused(f, -ENOENT, "bob", store_user_passwd(f->store, "c", "bob", &ha1_b, &f->err));
 
 	assert_ok(f, store_user_remove(f->store, "c", "alice", &f->err));
 	assert_refused(f, -ENOENT, "alice", store_user_remove(f->store, "c", "alice", &f->err));
@@ -225,7 +226,7 @@ static void ratchet_raises_no_generation(void **state)
 	uint64_t before;
 
 	assert_ok(f, store_credentials_create(f->store, "c", "r", &f->err));
-	assert_ok(f, store_user_add(f->store, "c", "alice", ha1_a, &f->err));
+	assert_ok(f, store_user_add(f->store, "c", "alice", &ha1_a, &f->err));
 	assert_ok(f, store_user_each(f->store, NULL, keep_user, &user, &f->err));
 	before = generation(f);
 	assert_ok(f, store_user_ratchet(f->store, user.id, 1, &f->err));
@@ -249,9 +250,9 @@ static void same_user_twice_in_a_realm_of_a_trunk_is_refused(void **state)
 	assert_ok(f, store_credentials_create(f->store, "one", "r", &f->err));
 	assert_ok(f, store_credentials_create(f->store, "two", "r", &f->err));
 	assert_ok(f, store_credentials_create(f->store, "three", "other", &f->err));
-	assert_ok(f, store_user_add(f->store, "one", "alice", ha1_a, &f->err));
-	assert_ok(f, store_user_add(f->store, "two", "alice", ha1_a, &f->err));
-	assert_ok(f, store_user_add(f->store, "three", "alice", ha1_a, &f->err));
+	assert_ok(f, store_user_add(f->store, "one", "alice", &ha1_a, &f->err));
+	assert_ok(f, store_user_add(f->store, "two", "alice", &ha1_a, &f->err));
+	assert_ok(f, store_user_add(f->store, "three", "alice", &ha1_a, &f->err));
 	assert_ok(f, store_trunk_attach_credentials(f->store, "t", "one", &f->err));
 	assert_ok(f, store_trunk_attach_credentials(f->store, "t", "three", &f->err));
 	assert_refused(f, -EEXIST, "\"alice\"",
@@ -259,7 +260,7 @@ static void same_user_twice_in_a_realm_of_a_trunk_is_refused(void **state)
 	assert_ok(f, store_user_remove(f->store, "two", "alice", &f->err));
 	assert_ok(f, store_trunk_attach_credentials(f->store, "t", "two", &f->err));
 	assert_refused(f, -EEXIST, "\"one\"",
-		       store_user_add(f->store, "two", "alice", ha1_a, &f->err));
+		       store_user_add(f->store, "two", "alice", &ha1_a, &f->err));
 }
 
 /* ---- trunks ---- */
@@ -290,7 +291,7 @@ static void trunk_keeps_what_it_was_given(void **state)
 	assert_int_equal(got.algorithm_count, 2);
 	assert_int_equal(got.algorithms[0], 2);
 	assert_int_equal(got.algorithms[1], 0);
-	assert_true(got.allow_no_qop && got.enabled && got.ratchet && !got.strict_uri);
+	assert_true(got.allow_no_qop && got.enabled && got.ratchet && !got.digest_uri);
 	assert_int_equal(got.auth, STORE_AUTH_NONE);
 }
 
@@ -305,12 +306,12 @@ static void trunk_is_changed_only_where_something_changes(void **state)
 	before = generation(f);
 	assert_ok(f, store_trunk_set(f->store, &trunk, &f->err));
 	assert_int_equal(generation(f), before);
-	trunk.strict_uri = true;
+	trunk.digest_uri = STORE_URI_EXACT;
 	strcpy(trunk.upstream, "sip:192.0.2.2:5080");
 	assert_ok(f, store_trunk_set(f->store, &trunk, &f->err));
 	assert_int_equal(generation(f), before + 1);
 	assert_ok(f, store_trunk_get(f->store, "t", &trunk, &f->err));
-	assert_true(trunk.strict_uri);
+	assert_int_equal(trunk.digest_uri, STORE_URI_EXACT);
 	assert_int_equal(trunk.upstream_addr.port, 5080);
 	assert_int_equal(trunk.upstream_addr.ip.bytes[3], 2);
 }

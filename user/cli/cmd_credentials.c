@@ -4,10 +4,7 @@
 #include <string.h>
 
 #include "cli/output.h"
-#include "digest/digest.h"
-
-_Static_assert(STORE_ALGORITHMS == DIGEST_ALGORITHMS, "algorithms");
-_Static_assert(STORE_HA1_SIZE == DIGEST_HASH_MAX, "HA1");
+#include "digest/password.h"
 
 int cmd_credentials_create(struct cli *cli)
 {
@@ -113,48 +110,46 @@ int cmd_credentials_show(struct cli *cli)
 }
 
 static int hash_password(const struct store_credentials *list, const char *user,
-			 const char *password, uint8_t ret_ha1[STORE_ALGORITHMS][STORE_HA1_SIZE])
+			 const char *password, struct store_ha1 *ret_ha1)
 {
 	struct digest_context *context;
 	int rc = digest_context_create(&context);
 	if (rc < 0)
 		return rc;
-	for (unsigned i = 0; i < DIGEST_ALGORITHMS && rc == 0; i++)
-		rc = digest_ha1(context, i, slice_from(user), slice_from(list->realm),
-				slice_from(password), ret_ha1[i]);
+	rc = password_hash(context, slice_from(user), slice_from(list->realm), slice_from(password),
+			   ret_ha1);
 	digest_context_free(context);
 	return rc;
 }
 
 typedef int store_user_write(struct store *store, const char *list, const char *name,
-			     const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE],
-			     struct error *err);
+			     const struct store_ha1 *ha1, struct error *err);
 
 /* Asks for the password and writes the user with what it hashes to. */
 static int write_user(struct cli *cli, store_user_write *write)
 {
 	const char *list_name = cli->args[0], *user = cli->args[1];
-	uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE] = {0};
+	struct store_ha1 ha1 = {0};
 	char password[PASSWORD_SIZE] = "";
 	struct store_credentials list;
 	int rc = cli_store(cli);
 	if (rc == 0)
 		rc = store_credentials_get(cli->store, list_name, &list, &cli->err);
 	if (rc == 0)
-		rc = store_user_name_check(user, &cli->err);
+		rc = store_user_name_check(cli->store, user, &cli->err);
 	if (rc == 0)
 		rc = password_read(cli, password);
 	if (rc == 0)
 		rc = store_password_check(password, &cli->err);
 	if (rc == 0) {
-		rc = hash_password(&list, user, password, ha1);
+		rc = hash_password(&list, user, password, &ha1);
 		if (rc < 0)
 			cli_error(cli, rc, "the password can not be hashed: %s", strerror(-rc));
 	}
 	explicit_bzero(password, sizeof(password));
 	if (rc == 0)
-		rc = write(cli->store, list_name, user, ha1, &cli->err);
-	explicit_bzero(ha1, sizeof(ha1));
+		rc = write(cli->store, list_name, user, &ha1, &cli->err);
+	explicit_bzero(&ha1, sizeof(ha1));
 	return rc < 0 ? rc : cli_sync_silently(cli);
 }
 

@@ -13,10 +13,11 @@ static const struct {
 } switches[] = {
 	{"--allow-no-qop", offsetof(struct store_trunk, allow_no_qop)},
 	{"--auth-int", offsetof(struct store_trunk, auth_int)},
-	{"--strict-uri", offsetof(struct store_trunk, strict_uri)},
 	{"--ratchet", offsetof(struct store_trunk, ratchet)},
 	{"--enabled", offsetof(struct store_trunk, enabled)},
 };
+
+static const char *const uri_rules[] = {"any", "equivalent", "exact"};
 
 static int set_text(struct cli *cli, const char *option, char *field, size_t size)
 {
@@ -62,6 +63,8 @@ static int set_options(struct cli *cli, struct store_trunk *trunk)
 		return rc;
 	if (args_option(cli, "--challenge"))
 		trunk->challenge_status = args_option_choice(cli, "--challenge", 0) ? 407 : 401;
+	trunk->digest_uri = (enum store_uri_rule)args_option_choice(cli, "--digest-uri",
+								    (int)trunk->digest_uri);
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
 		bool *field = (bool *)((char *)trunk + switches[i].offset);
 		*field = args_option_choice(cli, switches[i].option, !*field) == 0;
@@ -194,7 +197,7 @@ static const struct column trunk_fields[] = {
 	{"challenge", "challenge", COLUMN_NUMBER},
 	{"clients without qop", "allow_no_qop", COLUMN_YES},
 	{"offers auth-int", "auth_int", COLUMN_YES},
-	{"strict digest URI", "strict_uri", COLUMN_YES},
+	{"digest URI", "digest_uri", COLUMN_TEXT},
 	{"ratchet", "ratchet", COLUMN_YES},
 };
 
@@ -234,7 +237,7 @@ static json_t *trunk_json(struct cli *cli, const struct store_trunk *trunk)
 	}
 	if (trunk->upstream_addr.ip.family)
 		endpoint_format(&trunk->upstream_addr, address);
-	return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:b, s:b, s:b, "
+	return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:b, s:b, s:s, "
 			 "s:b}",
 			 "name", output_text(trunk->name), "domain", output_text(trunk->domain),
 			 "user", optional_text(trunk->user), "enabled", trunk->enabled, "upstream",
@@ -242,8 +245,8 @@ static json_t *trunk_json(struct cli *cli, const struct store_trunk *trunk)
 			 "auth", store_auth_type_name(trunk->auth), "acls", acls, "credentials",
 			 lists, "algorithms", algorithms_json(trunk), "challenge",
 			 (int)trunk->challenge_status, "allow_no_qop", trunk->allow_no_qop,
-			 "auth_int", trunk->auth_int, "strict_uri", trunk->strict_uri, "ratchet",
-			 trunk->ratchet);
+			 "auth_int", trunk->auth_int, "digest_uri", uri_rules[trunk->digest_uri],
+			 "ratchet", trunk->ratchet);
 }
 
 struct listing {

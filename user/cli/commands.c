@@ -8,7 +8,8 @@
 
 #define TRUNK_OPTIONS                                                                              \
 	"[--user USER] [--algorithms md5,sha-256,sha-512-256] [--challenge 401|407] "              \
-	"[--allow-no-qop yes|no] [--auth-int yes|no] [--strict-uri yes|no] [--ratchet yes|no] "    \
+	"[--allow-no-qop yes|no] [--auth-int yes|no] [--digest-uri any|equivalent|exact] "         \
+	"[--ratchet yes|no] "                                                                      \
 	"[--enabled yes|no]"
 
 /* The order of choices such as monitor|enforce is that of the enum they stand for. */

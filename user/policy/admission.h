@@ -9,6 +9,7 @@
 #include "digest/replay.h"
 #include "policy/lockout.h"
 #include "policy/policy.h"
+#include "registrar/registrar.h"
 #include "sip/sip_msg.h"
 
 /* What admission works with; all borrowed, one a worker. */
@@ -19,6 +20,7 @@ struct admission {
 	struct replay *replay;
 	struct lockouts *lockouts;
 	struct filter *filter; /* NULL: no proven sources */
+	const struct registrar *registrar; /* NULL: nobody is registered */
 	/* Told once that a user has answered a stronger algorithm; may be NULL. Must not block. */
 	void (*ratchet)(void *arg, int64_t user_id, unsigned strongest);
 	void *ratchet_arg;

@@ -127,7 +127,8 @@ static enum admission_cause read_answer(const struct credentials_query *query,
 
 	if (!is_complete(&answer->text) || !read_qop(trunk, answer))
 		return ADMISSION_MALFORMED_CREDENTIALS;
-	if (trunk->strict_uri && !slice_eq(answer->text.uri, query->request->msg->uri))
+	if (trunk->digest_uri != STORE_URI_ANY &&
+	    !slice_eq(answer->text.uri, query->request->msg->uri))
 		return ADMISSION_MALFORMED_CREDENTIALS;
 	if (digest_algorithm_of(answer->text.algorithm, &answer->algorithm, &sess) != 0 || sess)
 		return ADMISSION_WEAK_ALGORITHM;
@@ -145,7 +146,7 @@ static int digest_is_right(const struct credentials_query *query, const struct a
 	const struct sip_msg *msg = query->request->msg;
 	const struct digest_input input = {
 		.algorithm = answer->algorithm,
-		.ha1 = user ? user->ha1[answer->algorithm] : nobody,
+		.ha1 = user ? user->ha1.plain[answer->algorithm] : nobody,
 		.nonce = answer->text.nonce,
 		.nc = answer->text.nc,
 		.cnonce = answer->text.cnonce,

@@ -21,7 +21,7 @@ const struct store_settings *policy_settings(const struct policy *policy);
 struct policy_user {
 	int64_t id;
 	struct slice name, realm;
-	uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE];
+	struct store_ha1 ha1;
 	/* The ratchet: rises while the snapshot is in use (atomic). */
 	unsigned strongest;
 };

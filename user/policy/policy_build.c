@@ -107,7 +107,7 @@ static int add_user(const struct store_user *user, void *arg)
 	if (list->count == list->capacity)
 		return -ENOSPC;
 	memcpy(entry->name, user->name, sizeof(entry->name));
-	memcpy(entry->user.ha1, user->ha1, sizeof(entry->user.ha1));
+	entry->user.ha1 = user->ha1;
 	entry->user.id = user->id;
 	entry->user.strongest = user->strongest;
 	entry->user.realm = slice_from(list->realm);

@@ -11,6 +11,11 @@
 
 #define TOKEN_TEXT_SIZE 160
 
+enum token_flag {
+	TOKEN_ANONYMOUS = 1 << 0,   /* the caller's number is kept from the upstream */
+	TOKEN_TO_CUSTOMER = 1 << 1, /* the upstream began the call: it is the caller */
+};
+
 /* What the token says. */
 struct token {
 	int64_t trunk_id;
@@ -18,6 +23,7 @@ struct token {
 	uint32_t issued_s;	  /* seconds since 1970 */
 	struct endpoint caller;	  /* where the first request came from */
 	struct endpoint upstream; /* where it went */
+	unsigned flags;		  /* enum token_flag */
 };
 
 /* What it is good for: the call, named by its Call-ID and the tag of the party that began it. */

@@ -122,8 +122,9 @@ static void read_user(sqlite3_stmt *stmt, struct store_user *ret_user)
 	ret_user->id = sqlite3_column_int64(stmt, 0);
 	ret_user->list_id = sqlite3_column_int64(stmt, 1);
 	column_text(stmt, 2, ret_user->name, sizeof(ret_user->name));
+	ret_user->ha1 = (struct store_ha1){0};
 	for (int i = 0; i < STORE_ALGORITHMS; i++)
-		column_bytes(stmt, 3 + i, ret_user->ha1[i], STORE_HA1_SIZE);
+		column_bytes(stmt, 3 + i, ret_user->ha1.plain[i], STORE_HA1_SIZE);
 	ret_user->strongest = (unsigned)sqlite3_column_int(stmt, 6);
 }
 
@@ -187,10 +188,10 @@ int credentials_check_clash(struct store *store, int64_t list_id, const char *us
 }
 
 int store_user_add(struct store *store, const char *list, const char *name,
-		   const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err)
+		   const struct store_ha1 *ha1, struct error *err)
 {
 	int64_t id;
-	int rc = store_user_name_check(name, err);
+	int rc = store_user_name_check(store, name, err);
 
 	if (rc == 0)
 		rc = change_begin(store, err);
@@ -202,8 +203,8 @@ int store_user_add(struct store *store, const char *list, const char *name,
 	rc = db_run(store, err,
 		    "INSERT INTO user (list_id, name, ha1_md5, ha1_sha256, ha1_sha512_256)"
 		    " VALUES (?, ?, ?, ?, ?)",
-		    INT(id), TEXT(name), BLOB(ha1[0], MD5_SIZE), BLOB(ha1[1], STORE_HA1_SIZE),
-		    BLOB(ha1[2], STORE_HA1_SIZE));
+		    INT(id), TEXT(name), BLOB(ha1->plain[0], MD5_SIZE),
+		    BLOB(ha1->plain[1], STORE_HA1_SIZE), BLOB(ha1->plain[2], STORE_HA1_SIZE));
 	if (rc == -EEXIST) {
 		error_set(err, rc, "user \"%s\": credential list %s has one already", name,
 			  QUOTED(list));
@@ -224,7 +225,7 @@ static int check_found(int changed, const char *list, const char *name, struct e
 }
 
 int store_user_passwd(struct store *store, const char *list, const char *name,
-		      const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err)
+		      const struct store_ha1 *ha1, struct error *err)
 {
 	int64_t id;
 	int rc = change_begin(store, err);
@@ -237,8 +238,9 @@ int store_user_passwd(struct store *store, const char *list, const char *name,
 					"UPDATE user SET ha1_md5 = ?, ha1_sha256 = ?,"
 					" ha1_sha512_256 = ?, strongest = 0"
 					" WHERE list_id = ? AND name = ?",
-					BLOB(ha1[0], MD5_SIZE), BLOB(ha1[1], STORE_HA1_SIZE),
-					BLOB(ha1[2], STORE_HA1_SIZE), INT(id), TEXT(name)),
+					BLOB(ha1->plain[0], MD5_SIZE),
+					BLOB(ha1->plain[1], STORE_HA1_SIZE),
+					BLOB(ha1->plain[2], STORE_HA1_SIZE), INT(id), TEXT(name)),
 				 list, name, err);
 	return change_end(store, rc, err, "credential list \"%s\": new password of user \"%s\"",
 			  list, name);

@@ -32,6 +32,10 @@
 #define STORE_URI_SIZE 300
 #define STORE_HA1_SIZE 32  /* MD5 uses the first 16 */
 #define STORE_ALGORITHMS 3 /* in the order of enum digest_algorithm: MD5, SHA-256, SHA-512-256 */
+#define STORE_ALIASES_SIZE 1024
+#define STORE_NUMBER_SIZE 17 /* '+', at most 15 digits (E.164) and a zero */
+#define STORE_DIAL_SIZE 8    /* a country code or a dialling prefix: at most 7 digits */
+#define STORE_CONTACT_SIZE 512
 
 struct store;
 
@@ -47,18 +51,25 @@ int store_generation(struct store *store, uint64_t *ret_generation);
 int store_read_begin(struct store *store, struct error *err);
 void store_read_end(struct store *store);
 
+/* Makes one transaction of the changes between the two: they are seen, and raise the generation,
+ * together or not at all. Each still writes its audit row. Ends with commit = false: nothing of it
+ * happened. Not to be nested. */
+int store_change_begin(struct store *store, struct error *err);
+int store_change_end(struct store *store, bool commit, struct error *err);
+
 /* ---- ACLs (acl.c) ---- */
 
 struct store_acl {
 	int64_t id;
 	char name[STORE_NAME_SIZE];
 	char note[STORE_NOTE_SIZE];
-	uint64_t entries;
-	uint64_t trunks; /* attached to how many */
+	uint64_t entries; /* those of host names too */
+	uint64_t trunks;  /* attached to how many */
 };
 struct store_acl_entry {
 	int64_t id;
 	int64_t acl_id;
+	int64_t host_id; /* the host name that was resolved to it; 0 = a prefix given as such */
 	struct prefix prefix;
 	bool deny;
 	char note[STORE_NOTE_SIZE];
@@ -85,26 +96,73 @@ int store_acl_add(struct store *store, const char *name, const struct store_acl_
 int store_acl_remove(struct store *store, const char *name, const struct prefix *prefixes, size_t n,
 		     struct error *err);
 
+/* ---- ACL entries that are host names (acl_host.c) ---- */
+
+enum store_host_kind {
+	STORE_HOST_ADDRESS, /* all A and AAAA records of the name */
+	STORE_HOST_SRV,	    /* all addresses of all targets of an SRV name (_sip._udp.NAME) */
+};
+
+struct store_acl_host {
+	int64_t id;
+	int64_t acl_id;
+	char host[STORE_DOMAIN_SIZE]; /* lower case, no final dot */
+	enum store_host_kind kind;    /* follows from the name: it begins with '_' */
+	bool deny;
+	char note[STORE_NOTE_SIZE];
+	uint64_t addresses;	/* how many it stands for now */
+	int64_t resolved_s;	/* Unix time of the last good answer; 0 = never */
+	int64_t due_s;		/* when to ask again; 0 = at once */
+	char failure[STORE_NOTE_SIZE]; /* why the last try failed; empty: it did not */
+};
+
+/* Host names stand in ACLs beside prefixes; their addresses are entries once resolved. */
+int store_acl_host_add(struct store *store, const char *acl, const struct store_acl_host *host,
+		       struct error *err);
+int store_acl_host_remove(struct store *store, const char *acl, const char *host,
+			  struct error *err);
+/* acl NULL: of all ACLs. In order of ACL and name. */
+int store_acl_host_each(struct store *store, const char *acl,
+			int (*visit)(const struct store_acl_host *host, void *arg), void *arg,
+			struct error *err);
+/* The host's addresses are these now (n > 0; at most 256). A change of the ACL, with an audit row,
+ * if they differ; else only the times are noted, and nothing else changes. */
+int store_acl_host_resolved(struct store *store, int64_t host_id, const struct ip *addresses,
+			    size_t n, int64_t due_s, struct error *err);
+/* It could not be resolved: it keeps its addresses. No change of generation. */
+int store_acl_host_failed(struct store *store, int64_t host_id, const char *why, int64_t due_s,
+			  struct error *err);
+
 /* ---- credentials (credentials.c) ---- */
 
 struct store_credentials {
 	int64_t id;
 	char name[STORE_NAME_SIZE];
 	char realm[STORE_NAME_SIZE];
+	bool at_realm; /* its users may give their name as "user@realm" too; default off */
 	uint64_t users;
 	uint64_t trunks;
+};
+/* What a password is kept as; secret. */
+struct store_ha1 {
+	uint8_t plain[STORE_ALGORITHMS][STORE_HA1_SIZE]; /* H(user:realm:password) */
+	/* H(user@realm:realm:password); all zero: not known, as the password was set by a version
+	 * that did not keep it. */
+	uint8_t at_realm[STORE_ALGORITHMS][STORE_HA1_SIZE];
 };
 struct store_user {
 	int64_t id;
 	int64_t list_id;
 	char name[STORE_USER_SIZE];
-	uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE]; /* secret */
+	struct store_ha1 ha1;
 	unsigned strongest; /* index of the strongest algorithm ever answered (the ratchet) */
 };
 
 /* The realm goes into challenges as it is: no quotes, no backslashes. */
 int store_credentials_create(struct store *store, const char *name, const char *realm,
 			     struct error *err);
+/* Whether names may be given as "user@realm". */
+int store_credentials_set(struct store *store, const char *name, bool at_realm, struct error *err);
 int store_credentials_delete(struct store *store, const char *name, struct error *err);
 int store_credentials_get(struct store *store, const char *name, struct store_credentials *ret_list,
 			  struct error *err);
@@ -118,13 +176,15 @@ int store_user_each(struct store *store, const char *list,
 /* The password rule: 8–128 bytes with an upper-case letter, a lower-case letter and a digit, no
  * control characters. The sentence never holds the password. */
 int store_password_check(const char *password, struct error *err);
-int store_user_name_check(const char *name, struct error *err);
+/* 3–64 of letters, digits, '.', '_', '-'; with the setting user_names_utf8 any UTF-8 of 3–64
+ * bytes without control characters, '@' and ':'. */
+int store_user_name_check(struct store *store, const char *name, struct error *err);
 /* -EEXIST also if a trunk would then know the name twice in one realm (through another list). */
 int store_user_add(struct store *store, const char *list, const char *name,
-		   const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err);
+		   const struct store_ha1 *ha1, struct error *err);
 /* Also resets the ratchet. */
 int store_user_passwd(struct store *store, const char *list, const char *name,
-		      const uint8_t ha1[STORE_ALGORITHMS][STORE_HA1_SIZE], struct error *err);
+		      const struct store_ha1 *ha1, struct error *err);
 int store_user_remove(struct store *store, const char *list, const char *name, struct error *err);
 /* The daemon's note that a user has answered a stronger algorithm. Raises no generation. Waits 50
  * ms at most for another process's change (-EBUSY); several threads may share the store for it. */
@@ -141,11 +201,29 @@ enum store_auth_type {
 /* none, ip_acl, credential, ip_acl_and_credential */
 const char *store_auth_type_name(enum store_auth_type type);
 
+/* How the URI in the credentials must agree with the Request-URI. */
+enum store_uri_rule {
+	STORE_URI_ANY,
+	STORE_URI_EQUIVALENT, /* RFC 3261 §19.1.4 */
+	STORE_URI_EXACT,
+};
+
+/* What becomes of a called number (the user part of the Request-URI). */
+enum store_e164 {
+	STORE_E164_OFF,
+	STORE_E164_REQUIRE,   /* must be +digits */
+	STORE_E164_NORMALIZE, /* made so where the dialling prefixes tell how, else as REQUIRE */
+};
+
+/* What becomes of a call whose caller (the user part of From) is none of the trunk's numbers. */
+enum store_caller_rule { STORE_CALLER_OFF, STORE_CALLER_REFUSE, STORE_CALLER_PRIVATE };
+
 struct store_trunk {
 	int64_t id;
 	char name[STORE_NAME_SIZE];
 	char domain[STORE_DOMAIN_SIZE]; /* lower case, IPv6 bare; "*" = the default trunk */
 	char user[STORE_USER_SIZE];	/* app-style user@domain; empty = the whole domain */
+	char aliases[STORE_ALIASES_SIZE]; /* more domains, a blank between two */
 	char upstream[STORE_URI_SIZE];	/* sip:HOST[:PORT] as given */
 	struct endpoint upstream_addr;	/* what HOST was last resolved to; ignored on write */
 	unsigned algorithms[STORE_ALGORITHMS]; /* in order of preference */
@@ -154,8 +232,22 @@ struct store_trunk {
 	bool enabled;		   /* default on */
 	bool allow_no_qop;	   /* clients without qop; default off */
 	bool auth_int;		   /* offer auth-int too; default off */
-	bool strict_uri;	   /* digest URI must equal the Request-URI; default off */
+	enum store_uri_rule digest_uri; /* default any */
 	bool ratchet;		   /* default on */
+	bool userhash;		   /* offer userhash (RFC 7616 §3.4.4); default off */
+	bool forward_register;	   /* REGISTER goes to the upstream, not to our registrar */
+	enum store_e164 e164;	   /* default off */
+	/* For normalising: 49; 00; 0 or empty. What begins with neither is a number of the country
+	 * where national_prefix is empty, and refused where it is not. */
+	char country_code[STORE_DIAL_SIZE];
+	char international_prefix[STORE_DIAL_SIZE];
+	char national_prefix[STORE_DIAL_SIZE];
+	enum store_caller_rule caller; /* default off; the numbers: store_trunk_caller_each */
+	char number[STORE_NUMBER_SIZE]; /* the trunk's own, asserted upstream; may be empty */
+	bool assert_identity;	   /* P-Asserted-Identity: the number, else the user; default on */
+	bool upstream_trusted;	   /* the upstream belongs to our trust domain (RFC 3325); on */
+	unsigned calls_per_s, calls_max;	   /* of the trunk; 0 = no limit */
+	unsigned user_calls_per_s, user_calls_max; /* of each of its users */
 	enum store_auth_type auth; /* derived from what is attached; ignored on write */
 };
 
@@ -188,9 +280,60 @@ int store_trunk_acl_each(struct store *store, int64_t trunk_id,
 int store_trunk_credentials_each(struct store *store, int64_t trunk_id,
 				 int (*visit)(int64_t list_id, const char *name, void *arg),
 				 void *arg, struct error *err);
+/* The numbers a caller may show: "+4989123" or, for all that begin so, "+4989*". Adds or removes
+ * all or none; what is there already is no error. */
+int store_trunk_caller_add(struct store *store, const char *trunk, const char *const *numbers,
+			   size_t n, struct error *err);
+int store_trunk_caller_remove(struct store *store, const char *trunk, const char *const *numbers,
+			      size_t n, struct error *err);
+/* Sorted. */
+int store_trunk_caller_each(struct store *store, int64_t trunk_id,
+			    int (*visit)(const char *number, void *arg), void *arg,
+			    struct error *err);
 /* Resolves the upstreams' names again; what can not be resolved, or still has its address among
  * others, keeps it. *ret_changed counts the trunks that changed (each a change of its own). */
 int store_trunk_resolve(struct store *store, size_t *ret_changed, struct error *err);
+
+/* ---- registrations (binding.c) ---- */
+
+/* One contact of an address of record (RFC 3261 §10), which is a trunk and a user. */
+struct store_binding {
+	int64_t trunk_id;
+	char user[STORE_USER_SIZE];
+	char contact[STORE_CONTACT_SIZE];  /* the URI as sent */
+	char instance[STORE_NOTE_SIZE];	   /* +sip.instance as sent, without quotes; may be empty */
+	unsigned reg_id;		   /* RFC 5626; 0 = none */
+	unsigned q;			   /* thousandths, 0–1000 */
+	char call_id[STORE_NOTE_SIZE];
+	uint32_t cseq;
+	int64_t expires_s;		   /* Unix time */
+	struct endpoint received;	   /* where it came from: calls go there (NAT) */
+	struct endpoint local;		   /* our end of it */
+	unsigned transport;		   /* enum net_transport */
+	char user_agent[STORE_NOTE_SIZE];
+};
+struct store_binding_change {
+	bool removed; /* trunk_id, user, contact name what is to go */
+	struct store_binding binding;
+};
+/* The daemon's write-behind: all or none, no audit row, generation unchanged. Bindings of a trunk
+ * that is gone are skipped. Waits 50 ms at most for another process (-EBUSY: try again). */
+int store_binding_write(struct store *store, const struct store_binding_change *changes, size_t n,
+			struct error *err);
+/* In order of trunk, user, and the preferred first (q, then the newest). */
+int store_binding_each(struct store *store,
+		       int (*visit)(const struct store_binding *binding, const char *trunk,
+				    void *arg),
+		       void *arg, struct error *err);
+/* The operator's: removes the user's bindings (contact NULL: all of them), has the daemon do the
+ * same (store_binding_orders_take), writes an audit row. -ENOENT if there is none. */
+int store_binding_remove(struct store *store, const char *trunk, const char *user,
+			 const char *contact, struct error *err);
+/* The daemon's: visits the removals ordered since the last call, and forgets them. */
+int store_binding_orders_take(struct store *store,
+			      void (*visit)(int64_t trunk_id, const char *user, const char *contact,
+					    void *arg),
+			      void *arg, struct error *err);
 
 /* ---- settings and keys (settings.c) ---- */
 
@@ -213,6 +356,18 @@ struct store_settings {
 	unsigned lockout_ceiling_s;  /* doubling for repeat offenders up to this; 0 = no doubling */
 	unsigned proven_s;	     /* how long a proof lasts: 3600 */
 	unsigned nonce_lifetime_s;   /* 300 */
+	unsigned nonce_rotation_s;   /* how long one nonce key signs: 3600; at least the lifetime */
+	unsigned source_v6_bits;     /* an IPv6 source is a prefix of so many bits: 64 (32–64) */
+	unsigned register_min_s, register_max_s; /* expiry granted: 60, 7200 */
+	unsigned register_default_s;		 /* where none is asked for: 3600 */
+	unsigned register_contacts;		 /* of one address of record: 10 */
+	bool user_names_utf8;			 /* see store_user_name_check; off */
+	/* Limits as hosted trunks have them; 0 (the default) = none. */
+	unsigned acl_limit, acl_entry_limit, user_limit;
+	char header_prefix[40];	    /* of the fields that tell the upstream: "X-Sipward-" */
+	/* Further header names that customers may not send, separated by blanks: "Name" or, for all
+	 * that begin so, "Na*". Compared without case; the own prefix is always among them. */
+	char reserved_headers[512];
 	unsigned source_rate_pps, source_burst; /* unlisted sources: 10, 20 */
 	unsigned cpu_rate_pps, cpu_burst;	/* all unlisted sources on a CPU: 2000, 4000 */
 };

@@ -27,6 +27,9 @@ void store_trunk_defaults(struct store_trunk *ret_trunk)
 		.challenge_status = 407,
 		.enabled = true,
 		.ratchet = true,
+		.assert_identity = true,
+		.upstream_trusted = true,
+		.international_prefix = "00",
 	};
 }
 
@@ -104,7 +107,7 @@ static void read_trunk(sqlite3_stmt *stmt, struct store_trunk *ret_trunk)
 	ret_trunk->enabled = sqlite3_column_int(stmt, 9);
 	ret_trunk->allow_no_qop = sqlite3_column_int(stmt, 10);
 	ret_trunk->auth_int = sqlite3_column_int(stmt, 11);
-	ret_trunk->strict_uri = sqlite3_column_int(stmt, 12);
+	ret_trunk->digest_uri = sqlite3_column_int(stmt, 12) ? STORE_URI_EXACT : STORE_URI_ANY;
 	ret_trunk->ratchet = sqlite3_column_int(stmt, 13);
 	ret_trunk->auth = acl && credentials ? STORE_AUTH_IP_ACL_AND_CREDENTIAL
 			  : acl		     ? STORE_AUTH_IP_ACL
@@ -230,7 +233,7 @@ static int write_trunk(struct store *store, const char *sql, const struct store_
 		      TEXT(trunk->upstream), BLOB(host.bytes, host.n),
 		      INT(trunk->upstream_addr.port), TEXT(digits), INT(trunk->challenge_status),
 		      INT(trunk->enabled), INT(trunk->allow_no_qop), INT(trunk->auth_int),
-		      INT(trunk->strict_uri), INT(trunk->ratchet));
+		      INT(trunk->digest_uri != STORE_URI_ANY), INT(trunk->ratchet));
 }
 
 int store_trunk_create(struct store *store, const struct store_trunk *trunk, struct error *err)

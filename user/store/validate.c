@@ -132,9 +132,11 @@ int check_prefix(const struct prefix *prefix, struct error *err)
 	return 0;
 }
 
-int store_user_name_check(const char *name, struct error *err)
+int store_user_name_check(struct store *store, const char *name, struct error *err)
 {
 	size_t n = name ? strlen(name) : 0;
+
+	(void)store;
 
 	if (n < 3 || n >= STORE_USER_SIZE)
 		return error_set(err, -EINVAL, "user name %s: must have 3 to 64 characters",

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a trunk asks of a call beyond who places it: the called number, the number shown, the
+ * identity asserted (RFC 3323, RFC 3325). Decides; the proxy writes it down. */
+#ifndef SIPWARD_POLICY_CALLER_H
+#define SIPWARD_POLICY_CALLER_H
+
+#include "policy/admission.h"
+
+#define CALLER_URI_SIZE 400
+
+enum caller_cause {
+	CALLER_OK,
+	CALLER_BAD_NUMBER, /* 484: the called number is no E.164 number (RFC 3398 §7.2.4.1) */
+	CALLER_NOT_ALLOWED, /* 403: the number shown is none of the trunk's */
+};
+/* "bad_number", "caller_not_allowed" */
+const char *caller_cause_name(enum caller_cause cause);
+
+struct caller_decision {
+	enum caller_cause cause;
+	unsigned status; /* of the refusal; 0 = none */
+	char called[STORE_NUMBER_SIZE]; /* the user part that the Request-URI gets; or empty */
+	bool anonymous; /* From becomes anonymous, and Privacy: id is added */
+	char asserted[CALLER_URI_SIZE]; /* the SIP URI for P-Asserted-Identity; empty: none */
+	char asserted_tel[STORE_NUMBER_SIZE]; /* its number, for a tel: URI beside; or empty */
+};
+/* For a request out of dialog that admission has let in. */
+void caller_decide(const struct policy_trunk *trunk, const struct policy_user *user,
+		   const struct sip_msg *msg, struct caller_decision *ret_decision);
+
+/* +digits from what was dialled, as the trunk's rule says. 0 with the number, which may be what it
+ * was; -EINVAL: no number that the rule takes. */
+int caller_number(const struct store_trunk *trunk, struct slice dialled,
+		  char ret_number[STORE_NUMBER_SIZE]);
+
+/* Whether Privacy asks that P-Asserted-Identity stays inside the trust domain: the token "id" in
+ * any Privacy field, without case, and no "none" (RFC 3323 §4.2, RFC 3325 §9.3). */
+bool caller_wants_privacy(const struct sip_msg *msg);
+
+#endif
