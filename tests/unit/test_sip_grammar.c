@@ -366,6 +366,53 @@ static void every_failed_allocation_is_told(void **state)
 	osip_set_allocators(NULL, NULL, NULL);
 }
 
+/* RFC 3261 §19.1.4, with its own examples. */
+static void uris_are_compared_as_the_rfc_says(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool equal;
+	} rows[] = {
+		{"sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtlanTa.CoM;Transport=tcp",
+		 true},
+		{"sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5", true},
+		{"sip:carol@chicago.com", "sip:carol@chicago.com;security=on", true},
+		{"sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on", true},
+		{"sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+		 "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com", true},
+		{"sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+		 "sip:alice@atlanta.com?priority=urgent&subject=project%20x", true},
+		{"SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP",
+		 false},
+		{"sip:bob@biloxi.com", "sip:bob@biloxi.com:5060", false},
+		{"sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp", false},
+		{"sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp", false},
+		{"sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting", false},
+		{"sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4", false},
+		{"sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off", false},
+		{"sip:bob@biloxi.com", "sips:bob@biloxi.com", false},
+		{"sip:bob@biloxi.com", "sip:biloxi.com", false},
+		{"sip:bob:x@biloxi.com", "sip:bob:X@biloxi.com", false},
+		{"sip:bob@biloxi.com;maddr=192.0.2.1", "sip:bob@biloxi.com", false},
+		{"sip:b@h;lr", "sip:b@h;LR", true},
+		{"sip:a%3Bb@h", "sip:a;b@h", false},
+		{"sip:a%3bb@h", "sip:a%3Bb@h", true},
+		{"sip:u@[2001:db8::1]", "sip:u@[2001:DB8:0::1]", true},
+		{"tel:+1", "tel:+1", true},
+		{"tel:+1", "tel:+2", false},
+		{"nonsense", "nonsense", true},
+		{"nonsense", "sip:h", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct slice a = slice_from(rows[i].a), b = slice_from(rows[i].b);
+
+		if (sip_uri_equal(a, b) != rows[i].equal || sip_uri_equal(b, a) != rows[i].equal)
+			fail_msg("%s %s %s", rows[i].a, rows[i].equal ? "is not" : "is", rows[i].b);
+	}
+}
+
 static void zeroed_values_may_be_freed(void **state)
 {
 	struct sip_uri uri = {0};
@@ -396,6 +443,7 @@ int main(void)
 		cmocka_unit_test(malformed_name_addrs_are_refused),
 		cmocka_unit_test(tag_of_a_broken_value_is_empty),
 		cmocka_unit_test(every_failed_allocation_is_told),
+		cmocka_unit_test(uris_are_compared_as_the_rfc_says),
 		cmocka_unit_test(zeroed_values_may_be_freed),
 	};
 
