@@ -248,7 +248,22 @@ static __always_inline enum parsed parse_extension(struct cursor *c, struct pack
 	return PARSED_OTHER;
 }
 
-static __always_inline enum parsed parse_ipv6(struct cursor *c, struct packet *p)
+/* An IPv6 source is no less than 32 bits, so only the second word is ever cut. */
+static __always_inline void source_v6(struct packet *p, const struct sipward_settings *set)
+{
+	__u32 bits = set->source_v6_bits;
+	__be32 words[2] = {p->src_be[0], p->src_be[1]};
+
+	p->source.family = 6;
+	if (bits >= SIPWARD_SOURCE_V6_MIN && bits < SIPWARD_SOURCE_V6_MAX) {
+		p->source.v6_bits = bits;
+		words[1] &= bpf_htonl((__u32)(~0ULL << (SIPWARD_SOURCE_V6_MAX - bits)));
+	}
+	__builtin_memcpy(p->source.addr, words, sizeof(words));
+}
+
+static __always_inline enum parsed parse_ipv6(struct cursor *c, struct packet *p,
+					      const struct sipward_settings *set)
 {
 	const struct ipv6hdr *ip = cursor_ipv6(c);
 	enum parsed parsed;
@@ -258,8 +273,7 @@ static __always_inline enum parsed parse_ipv6(struct cursor *c, struct packet *p
 		return PARSED_OTHER;
 	__builtin_memcpy(p->src_be, &ip->saddr, sizeof(p->src_be));
 	__builtin_memcpy(p->dst_be, &ip->daddr, sizeof(p->dst_be));
-	p->source.family = 6;
-	__builtin_memcpy(p->source.addr, &ip->saddr, sizeof(p->source.addr));
+	source_v6(p, set);
 	p->transport_bytes = bpf_ntohs(ip->payload_len);
 	type = ip->nexthdr;
 	for (int i = 0; i < EXTENSIONS_MAX && is_extension(type); i++) {
@@ -278,7 +292,8 @@ static __always_inline enum parsed parse_ipv6(struct cursor *c, struct packet *p
 	return parse_transport(c, p);
 }
 
-static __always_inline enum parsed parse_packet(struct cursor *c, struct packet *p)
+static __always_inline enum parsed parse_packet(struct cursor *c, struct packet *p,
+						const struct sipward_settings *set)
 {
 	const struct ethhdr *eth = cursor_ethernet(c);
 	const struct vlan_hdr *vlan;
@@ -298,7 +313,7 @@ static __always_inline enum parsed parse_packet(struct cursor *c, struct packet 
 	if (type == bpf_htons(ETH_P_IP))
 		return parse_ipv4(c, p);
 	if (type == bpf_htons(ETH_P_IPV6))
-		return parse_ipv6(c, p);
+		return parse_ipv6(c, p, set);
 	return PARSED_OTHER;
 }
 

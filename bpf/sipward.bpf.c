@@ -24,7 +24,7 @@ static __always_inline enum sipward_reason decide(struct packet *p, struct env *
 	__u32 acl;
 
 	p->bytes = cursor.end - cursor.pos;
-	parsed = parse_packet(&cursor, p);
+	parsed = parse_packet(&cursor, p, env->settings);
 	/* Of a jumbo frame in several buffers this is the first one. */
 	if (parsed == PARSED_CUT)
 		parsed = bpf_xdp_get_buff_len(env->ctx) > p->bytes ? PARSED_HIDDEN : PARSED_OTHER;

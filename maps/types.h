@@ -24,6 +24,10 @@
 #define SIPWARD_EVENTS_BYTES (256 * 1024)
 #define SIPWARD_EVENT_SNAP 64
 
+/* An IPv6 source is at least so much of the address, and at most, which is the default. */
+#define SIPWARD_SOURCE_V6_MIN 32
+#define SIPWARD_SOURCE_V6_MAX 64
+
 /* Default SIP ports, in force while settings.port_count is 0. */
 #define SIPWARD_PORT_SIP 5060
 #define SIPWARD_PORT_SIPS 5061
@@ -103,15 +107,17 @@ struct sipward_settings {
 	__u32 source_burst;
 	__u32 cpu_rate_pps; /* token bucket of all unlisted sources on one CPU; 0 = no limit */
 	__u32 cpu_burst;
-	__u32 port_count; /* 0 = udp/5060, tcp/5060, tcp/5061 */
-	__u32 pad;
+	__u32 port_count;     /* 0 = udp/5060, tcp/5060, tcp/5061 */
+	__u32 source_v6_bits; /* of an IPv6 source, 32 to 64; all else = 64 */
 	struct sipward_port ports[SIPWARD_PORTS_MAX];
 };
 
-/* Whom lockouts, proofs and budgets are kept for: an IPv4 address or an IPv6 /64. */
+/* Whom lockouts, proofs and budgets are kept for: an IPv4 address or an IPv6 prefix. As its length
+ * is part of the key, what was written under another settings.source_v6_bits matches nothing. */
 struct sipward_source {
-	__u32 family; /* 4 or 6 */
-	__u8 addr[8]; /* IPv4: the address and zeros. IPv6: the upper 64 bits */
+	__u16 family;  /* 4 or 6 */
+	__u16 v6_bits; /* 32 to 63; 0 = 64, and IPv4 */
+	__u8 addr[8];  /* IPv4: the address and zeros. IPv6: the upper 64 bits, zero after v6_bits */
 };
 
 struct sipward_acl_v4_key {

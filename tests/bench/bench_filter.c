@@ -229,7 +229,7 @@ static void bench_locked_out(const struct bench_packet *packet)
 
 	for (uint32_t i = 0; i < LOCKED_SOURCES; i++) {
 		struct ip ip = draw_locked_out(i);
-		struct sipward_source source = filter_source(&ip);
+		struct sipward_source source = filter_source(&ip, 64);
 
 		must(filter_lockout_set(filter, &source, &lockout), "lockout");
 	}

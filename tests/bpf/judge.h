@@ -26,6 +26,7 @@ struct judge {
 	struct clocked_bpf *skel;
 	struct filter *filter;
 	uint64_t now_ns; /* 0: the kernel's own clock */
+	unsigned v6_bits; /* of the IPv6 sources that are written; 0 = 64 */
 };
 
 struct judgement {
@@ -131,18 +132,23 @@ static inline void expect_at(struct judge *j, const struct frame *f, int expecte
 		expect_at(j, &frame_, reason, __LINE__);                                           \
 	} while (0)
 
-static inline struct sipward_source source_of(const char *text)
+static inline struct sipward_source source_of_bits(const char *text, unsigned v6_bits)
 {
 	struct sipward_source source;
 
-	assert_int_equal(filter_source_parse(slice_from(text), &source, NULL), 0);
+	assert_int_equal(filter_source_parse(slice_from(text), v6_bits, &source, NULL), 0);
 	return source;
+}
+
+static inline struct sipward_source source_of(const char *text)
+{
+	return source_of_bits(text, 64);
 }
 
 static inline void judge_lock_out(struct judge *j, const char *source, uint64_t until_ns)
 {
 	struct sipward_lockout lockout = {.until_ns = until_ns};
-	struct sipward_source key = source_of(source);
+	struct sipward_source key = source_of_bits(source, j->v6_bits);
 
 	assert_int_equal(bpf_map_update_elem(j->filter->lockouts, &key, &lockout, BPF_ANY), 0);
 }
@@ -150,7 +156,7 @@ static inline void judge_lock_out(struct judge *j, const char *source, uint64_t 
 static inline void judge_prove(struct judge *j, const char *source, uint64_t until_ns)
 {
 	struct sipward_proof proof = {.until_ns = until_ns};
-	struct sipward_source key = source_of(source);
+	struct sipward_source key = source_of_bits(source, j->v6_bits);
 
 	assert_int_equal(bpf_map_update_elem(j->filter->proven, &key, &proof, BPF_ANY), 0);
 }

@@ -99,7 +99,7 @@ static inline struct sipward_source source_of(const char *text)
 {
 	struct sipward_source source;
 
-	assert_int_equal(filter_source_parse(slice_from(text), &source, NULL), 0);
+	assert_int_equal(filter_source_parse(slice_from(text), 64, &source, NULL), 0);
 	return source;
 }
 
@@ -150,6 +150,14 @@ static inline void write_settings(uint32_t layout, enum sipward_mode mode,
 {
 	const struct sipward_settings settings = {
 	    .layout = layout, .generation = 7, .mode = mode, .unlisted = unlisted};
+
+	write_pinned("settings", &(uint32_t){0}, &settings);
+}
+
+static inline void write_v6_bits(uint32_t bits)
+{
+	const struct sipward_settings settings = {
+	    .layout = SIPWARD_LAYOUT, .mode = SIPWARD_ENFORCE, .source_v6_bits = bits};
 
 	write_pinned("settings", &(uint32_t){0}, &settings);
 }

@@ -17,6 +17,7 @@
 
 struct ref_state {
 	uint32_t unlisted;
+	unsigned v6_bits; /* of an IPv6 source */
 	struct ip locked_out[REF_LIST], proven[REF_LIST];
 	size_t locked_out_n, proven_n;
 	struct filter_rule rules[REF_LIST];
@@ -113,11 +114,20 @@ static inline int ref_ipv6(struct ref_packet *p, long at)
 	return 0;
 }
 
-static inline bool ref_listed(const struct ip *list, size_t n, const struct ip *source)
+static inline bool ref_begin_alike(const struct ip *a, const struct ip *b, unsigned bits)
+{
+	bool alike = a->family == b->family;
+
+	for (unsigned bit = 0; alike && bit < bits; bit++)
+		alike = !((a->bytes[bit / 8] ^ b->bytes[bit / 8]) & 0x80 >> bit % 8);
+	return alike;
+}
+
+static inline bool ref_listed(const struct ref_state *s, const struct ip *list, size_t n,
+			      const struct ip *source)
 {
 	for (size_t i = 0; i < n; i++)
-		if (list[i].family == source->family &&
-		    !memcmp(list[i].bytes, source->bytes, source->family == 4 ? 4 : 8))
+		if (ref_begin_alike(&list[i], source, source->family == 4 ? 32 : s->v6_bits))
 			return true;
 	return false;
 }
@@ -129,12 +139,8 @@ static inline uint32_t ref_acl(const struct ref_state *s, const struct ip *sourc
 
 	for (size_t i = 0; i < s->rules_n; i++) {
 		const struct prefix *prefix = &s->rules[i].prefix;
-		bool match = prefix->ip.family == source->family;
 
-		for (unsigned bit = 0; match && bit < prefix->len; bit++)
-			match = !((prefix->ip.bytes[bit / 8] ^ source->bytes[bit / 8]) &
-				  0x80 >> bit % 8);
-		if (match && prefix->len > longest) {
+		if (ref_begin_alike(&prefix->ip, source, prefix->len) && prefix->len > longest) {
 			longest = prefix->len;
 			flags = s->rules[i].value.flags;
 		}
@@ -180,13 +186,13 @@ static inline int ref_judge_source(const struct ref_state *s, const struct ref_p
 {
 	uint32_t acl = ref_acl(s, &p->source);
 
-	if (ref_listed(s->locked_out, s->locked_out_n, &p->source))
+	if (ref_listed(s, s->locked_out, s->locked_out_n, &p->source))
 		return SIPWARD_LOCKED_OUT;
 	if (acl & SIPWARD_ACL_DENY)
 		return SIPWARD_DENIED;
 	if (acl)
 		return SIPWARD_LISTED;
-	if (ref_listed(s->proven, s->proven_n, &p->source))
+	if (ref_listed(s, s->proven, s->proven_n, &p->source))
 		return SIPWARD_PROVEN;
 	if (s->unlisted == SIPWARD_UNLISTED_DROP)
 		return SIPWARD_UNLISTED;

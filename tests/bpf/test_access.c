@@ -136,6 +136,29 @@ static void explain_follows_the_order_of_the_filter(void **state)
 	filter_close(filter);
 }
 
+static void lockouts_of_ipv6_sources_of_another_length_are_not_in_force(void **state)
+{
+	struct filter_lockout *list;
+	struct filter *filter;
+	size_t n;
+
+	(void)state;
+	attach_ok("gate0", false);
+	filter = open_ok(NULL);
+	lock_out(filter, "2001:db8:1:100::3", 30);
+	lock_out(filter, "198.51.100.3", 20);
+	assert_int_equal(explained(filter, "2001:db8:1:100::7"), SIPWARD_LOCKED_OUT);
+	write_v6_bits(56);
+	assert_int_equal(explained(filter, "2001:db8:1:100::7"), SIPWARD_UNLISTED);
+	assert_int_equal(filter_lockouts_read(filter, &list, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].source.family, 4);
+	free(list);
+	assert_int_equal(filter_lockout_clear_all(filter, &n), 0);
+	assert_int_equal(n, 2); /* so that they do not come back */
+	filter_close(filter);
+}
+
 static void lockouts_are_listed_latest_first_and_cleared(void **state)
 {
 	const struct sipward_source source = source_of("198.51.100.1");
@@ -325,6 +348,7 @@ int main(void)
 		TEST(detach_takes_off_what_another_tool_attached),
 		TEST(nothing_attached_is_said_so),
 		TEST(explain_follows_the_order_of_the_filter),
+		TEST(lockouts_of_ipv6_sources_of_another_length_are_not_in_force),
 		TEST(lockouts_are_listed_latest_first_and_cleared),
 		TEST(packets_are_allowed_then_blocked_then_allowed),
 		TEST(no_packet_passes_while_the_filter_is_replaced),

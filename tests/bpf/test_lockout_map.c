@@ -84,12 +84,12 @@ static bool fails(unsigned n)
 
 static bool is_locked(void)
 {
-	return lockout_active(lockouts, &attacker, clock_coarse_ns(), NULL);
+	return lockout_active(lockouts, &settings, &attacker, clock_coarse_ns(), NULL);
 }
 
 static void a_lockout_is_in_the_map_the_moment_it_is_made(void **state)
 {
-	struct sipward_source source = filter_source(&attacker);
+	struct sipward_source source = filter_source(&attacker, 64);
 	struct sipward_lockout lockout;
 
 	(void)state;
@@ -107,7 +107,7 @@ static void a_lockout_is_in_the_map_the_moment_it_is_made(void **state)
 
 static void what_is_cleared_in_the_map_counts_at_once(void **state)
 {
-	struct sipward_source source = filter_source(&attacker);
+	struct sipward_source source = filter_source(&attacker, 64);
 
 	(void)state;
 	if (!filter)
@@ -121,7 +121,7 @@ static void what_is_cleared_in_the_map_counts_at_once(void **state)
 
 static void what_is_added_to_the_map_counts_at_once(void **state)
 {
-	struct sipward_source source = filter_source(&attacker);
+	struct sipward_source source = filter_source(&attacker, 64);
 	struct sipward_lockout lockout = {.until_ns = clock_coarse_ns() + 60 * NS_PER_S};
 
 	(void)state;
@@ -134,7 +134,7 @@ static void what_is_added_to_the_map_counts_at_once(void **state)
 
 static void a_new_daemon_knows_the_lockouts_of_the_old_one(void **state)
 {
-	struct sipward_source source = filter_source(&attacker);
+	struct sipward_source source = filter_source(&attacker, 64);
 	struct sipward_lockout lockout;
 
 	(void)state;
@@ -177,7 +177,8 @@ static void success_makes_an_unlisted_source_proven_and_vouched_for(void **state
 {
 	struct client client = client_new("sip:1@cred.example");
 	struct ip unlisted = {4, {203, 0, 113, 1}}, listed = {4, {192, 0, 2, 1}};
-	struct sipward_source proven = filter_source(&unlisted), other = filter_source(&listed);
+	struct sipward_source proven = filter_source(&unlisted, 64),
+			      other = filter_source(&listed, 64);
 	struct gate *gate = *state;
 	struct lockout_stats stats;
 	uint64_t until_ns;

@@ -37,6 +37,52 @@ static void reasons_come_in_order(void **state)
 	}
 }
 
+static void use_v6_bits(struct judge *j, uint32_t bits)
+{
+	judge_settings(j,
+		       (struct sipward_settings){.mode = SIPWARD_ENFORCE, .source_v6_bits = bits});
+	j->v6_bits = bits;
+}
+
+static void an_ipv6_source_is_as_long_as_the_settings_say(void **state)
+{
+	static const unsigned wrong[] = {0, 1, 31, 65, 128, UINT32_MAX};
+	struct judge *j = *state;
+
+	use_v6_bits(j, 56);
+	judge_lock_out(j, "2001:db8:51:100::/56", UINT64_MAX);
+	expect(j, SIPWARD_LOCKED_OUT, .family = 6, .src = "2001:db8:51:100::7");
+	expect(j, SIPWARD_LOCKED_OUT, .family = 6, .src = "2001:db8:51:1ff::7");
+	expect(j, SIPWARD_UNLISTED, .family = 6, .src = "2001:db8:51:200::7");
+	expect(j, SIPWARD_UNLISTED, .family = 6, .src = "2001:db8:51:ff::7");
+	use_v6_bits(j, 32);
+	judge_prove(j, "2001:db9::1", UINT64_MAX);
+	expect(j, SIPWARD_PROVEN, .family = 6, .src = "2001:db9:ffff:ffff::7");
+	expect(j, SIPWARD_UNLISTED, .family = 6, .src = "2001:db8:51:100::7");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		use_v6_bits(j, wrong[i]); /* stands for 64 */
+		judge_prove(j, "2001:db8:52::/64", i % 2 ? UINT64_MAX : 1);
+		expect(j, i % 2 ? SIPWARD_PROVEN : SIPWARD_UNLISTED, .family = 6,
+		       .src = "2001:db8:52::ffff:7");
+		expect(j, SIPWARD_UNLISTED, .family = 6, .src = "2001:db8:52:1::7");
+	}
+}
+
+static void what_was_written_for_sources_of_another_length_does_not_count(void **state)
+{
+	struct judge *j = *state;
+
+	use_v6_bits(j, 64);
+	judge_lock_out(j, "2001:db8:51:100::/64", UINT64_MAX);
+	use_v6_bits(j, 56);
+	expect(j, SIPWARD_UNLISTED, .family = 6, .src = "2001:db8:51:100::7");
+	judge_prove(j, "2001:db8:51:100::/56", UINT64_MAX);
+	expect(j, SIPWARD_PROVEN, .family = 6, .src = "2001:db8:51:100::7");
+	use_v6_bits(j, 64);
+	expect(j, SIPWARD_LOCKED_OUT, .family = 6, .src = "2001:db8:51:100::7");
+	expect(j, SIPWARD_UNLISTED, .family = 6, .src = "2001:db8:51:101::7");
+}
+
 static void sources_are_addresses_or_slash_64s(void **state)
 {
 	struct judge *j = *state;
@@ -396,6 +442,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(reasons_come_in_order),
 		TEST(sources_are_addresses_or_slash_64s),
+		TEST(an_ipv6_source_is_as_long_as_the_settings_say),
+		TEST(what_was_written_for_sources_of_another_length_does_not_count),
 		TEST(deadlines_end),
 		TEST(deadlines_are_in_the_coarse_monotonic_clock),
 		TEST(locked_out_sources_may_be_left_to_the_daemon),

@@ -37,12 +37,12 @@ static void only_drop_reasons_are_drops(void **state)
 	assert_false(filter_reason_is_drop(UINT32_MAX));
 }
 
-static void assert_source(const char *text, const char *expected)
+static void assert_source_of(unsigned v6_bits, const char *text, const char *expected)
 {
 	char formatted[PREFIX_TEXT_SIZE];
 	struct sipward_source source;
 	struct error err = {0};
-	int rc = filter_source_parse(slice_from(text), &source, &err);
+	int rc = filter_source_parse(slice_from(text), v6_bits, &source, &err);
 
 	if (!expected) {
 		assert_int_equal(rc, -EINVAL);
@@ -52,6 +52,11 @@ static void assert_source(const char *text, const char *expected)
 	assert_int_equal(rc, 0);
 	filter_source_format(&source, formatted);
 	assert_string_equal(formatted, expected);
+}
+
+static void assert_source(const char *text, const char *expected)
+{
+	assert_source_of(64, text, expected);
 }
 
 static void a_source_is_an_address_or_a_64(void **state)
@@ -66,6 +71,21 @@ static void a_source_is_an_address_or_a_64(void **state)
 	assert_source("2001:db8::/48", NULL);
 	assert_source("2001:db8::1/64", NULL);
 	assert_source("everyone", NULL);
+}
+
+static void an_ipv6_source_is_as_long_as_the_setting_says(void **state)
+{
+	(void)state;
+	assert_source_of(56, "2001:db8:1:2ff:3:4:5:6", "2001:db8:1:200::/56");
+	assert_source_of(56, "2001:db8:1:200::/56", "2001:db8:1:200::/56");
+	assert_source_of(56, "2001:db8:1:200::/64", NULL);
+	assert_source_of(61, "2001:db8:1:2ff::1", "2001:db8:1:2f8::/61");
+	assert_source_of(32, "2001:db8:ffff:ffff::1", "2001:db8::/32");
+	assert_source_of(56, "192.0.2.1", "192.0.2.1");
+	/* What no store would say counts as 64. */
+	assert_source_of(0, "2001:db8:1:2::1", "2001:db8:1:2::/64");
+	assert_source_of(31, "2001:db8:1:2::1", "2001:db8:1:2::/64");
+	assert_source_of(65, "2001:db8:1:2::1", "2001:db8:1:2::/64");
 }
 
 static void a_full_list_of_findings_takes_no_more(void **state)
@@ -89,6 +109,7 @@ int main(void)
 		cmocka_unit_test(every_reason_has_a_name_of_its_own),
 		cmocka_unit_test(only_drop_reasons_are_drops),
 		cmocka_unit_test(a_source_is_an_address_or_a_64),
+		cmocka_unit_test(an_ipv6_source_is_as_long_as_the_setting_says),
 		cmocka_unit_test(a_full_list_of_findings_takes_no_more),
 	};
 

@@ -87,7 +87,7 @@ static bool is_locked(unsigned i, double seconds)
 {
 	struct ip ip = source(i);
 
-	return lockout_active(lockouts, &ip, at(seconds), NULL);
+	return lockout_active(lockouts, &settings, &ip, at(seconds), NULL);
 }
 
 static struct lockout_stats stats(void)
@@ -115,7 +115,7 @@ static void the_tenth_failure_locks_and_the_ninth_does_not(void **state)
 	assert_int_equal(lockout.failures, 10);
 	assert_int_equal(lockout.reason, SIPWARD_LOCKOUT_ADDRESS);
 	memset(&lockout, 0, sizeof(lockout));
-	assert_true(lockout_active(lockouts, &ip, at(9), &lockout));
+	assert_true(lockout_active(lockouts, &settings, &ip, at(9), &lockout));
 	assert_int_equal(lockout.until_ns, at(69));
 	assert_false(is_locked(2, 9));
 	assert_int_equal(stats().locked, 1);
@@ -231,6 +231,28 @@ static void ipv6_sources_are_counted_by_64_and_ipv4_one_by_one(void **state)
 	assert_true(fails(ip, LOCKOUT_HARD, false, 0));
 	for (unsigned i = 0; i < LIMIT / 2; i++)
 		assert_false(fails_often(i, 5, LOCKOUT_SOFT, 0));
+}
+
+static void ipv6_sources_are_as_wide_as_the_setting_says(void **state)
+{
+	struct ip ip = {.family = 6, .bytes = {0x20, 0x01, 0x0d, 0xb8}};
+
+	(void)state;
+	settings.source_v6_bits = 56;
+	for (uint8_t i = 0; i < 9; i++) {
+		ip.bytes[7] = i;
+		assert_false(fails(ip, LOCKOUT_HARD, false, 0));
+	}
+	ip.bytes[6] = 1;
+	assert_false(fails(ip, LOCKOUT_HARD, false, 0));
+	ip.bytes[6] = 0;
+	assert_true(fails(ip, LOCKOUT_HARD, false, 0));
+	assert_true(lockout_active(lockouts, &settings, &ip, at(0), NULL));
+	settings.source_v6_bits = 48; /* ends what was counted and locked under another width */
+	assert_false(lockout_active(lockouts, &settings, &ip, at(0), NULL));
+	for (int i = 0; i < 9; i++)
+		assert_false(fails(ip, LOCKOUT_HARD, false, 0));
+	assert_true(fails(ip, LOCKOUT_HARD, false, 0));
 }
 
 static double lockout_length(double seconds)
@@ -393,6 +415,7 @@ int main(void)
 		LOCKOUT_TEST(soft_evidence_locks_out_a_source_nobody_vouches_for),
 		LOCKOUT_TEST(soft_evidence_from_before_a_source_was_proven_does_not_count_any_more),
 		LOCKOUT_TEST(ipv6_sources_are_counted_by_64_and_ipv4_one_by_one),
+		LOCKOUT_TEST(ipv6_sources_are_as_wide_as_the_setting_says),
 		LOCKOUT_TEST(repeat_offenders_are_locked_twice_as_long_up_to_the_ceiling),
 		LOCKOUT_TEST(without_a_ceiling_every_lockout_is_the_same),
 		LOCKOUT_TEST(settings_count_at_the_next_failure),

@@ -80,11 +80,11 @@ static int explain_proof(struct explanation *e, const struct sipward_source *sou
 static int explain_filter(struct explanation *e)
 {
 	struct sipward_settings settings = {0};
-	struct sipward_source source = filter_source(&e->ip);
 	enum sipward_reason reason;
 	int rc = filter_explain(e->cli->filter, &e->ip, &reason);
 	if (rc == 0)
 		rc = filter_settings_read(e->cli->filter, &settings);
+	struct sipward_source source = filter_source(&e->ip, settings.source_v6_bits);
 	if (rc == 0)
 		rc = explain_lockout(e, &source);
 	if (rc == 0)

@@ -55,6 +55,18 @@ static void note_what_hinders(struct cli *cli)
 			 cli->args[0]);
 }
 
+/* The source named by the first argument, as long as the filter's sources are. */
+static int take_source(struct cli *cli, struct sipward_source *ret_source)
+{
+	struct sipward_settings settings = {0};
+	int rc = cli_filter(cli);
+	if (rc == 0)
+		rc = filter_settings_read(cli->filter, &settings);
+	int parsed = filter_source_parse(slice_from(cli->args[0]), settings.source_v6_bits,
+					 ret_source, &cli->err);
+	return parsed < 0 ? parsed : rc;
+}
+
 int cmd_lockout_add(struct cli *cli)
 {
 	struct filter_lockout entry = {.lockout.reason = SIPWARD_LOCKOUT_MANUAL};
@@ -65,9 +77,7 @@ int cmd_lockout_add(struct cli *cli)
 	if (rc == 0)
 		rc = cli_duration(cli, text, &seconds);
 	if (rc == 0)
-		rc = filter_source_parse(slice_from(cli->args[0]), &entry.source, &cli->err);
-	if (rc == 0)
-		rc = cli_filter(cli);
+		rc = take_source(cli, &entry.source);
 	if (rc < 0)
 		return rc;
 	uint64_t now_ns = clock_coarse_ns();
@@ -103,9 +113,7 @@ int cmd_lockout_clear(struct cli *cli)
 		return cli_usage(cli, "name a source, or all of them with --all");
 	if (all)
 		return clear_all(cli);
-	int rc = filter_source_parse(slice_from(cli->args[0]), &source, &cli->err);
-	if (rc == 0)
-		rc = cli_filter(cli);
+	int rc = take_source(cli, &source);
 	if (rc < 0)
 		return rc;
 	filter_source_format(&source, text);

@@ -94,7 +94,8 @@ static int by_deadline(const void *a, const void *b)
 	       (left->lockout.until_ns > right->lockout.until_ns);
 }
 
-int filter_lockouts_read(struct filter *filter, struct filter_lockout **ret_lockouts, size_t *ret_n)
+/* Entries whose deadline is in the future, whatever the settings are now. */
+static int read_lockouts(struct filter *filter, struct filter_lockout **ret_lockouts, size_t *ret_n)
 {
 	const uint64_t now_ns = clock_coarse_ns();
 	struct filter_lockout *lockouts = NULL;
@@ -123,6 +124,34 @@ out:
 	free(keys);
 	free(values);
 	return rc;
+}
+
+/* Whether the filter looks for sources of this length. */
+static bool is_in_use(const struct sipward_source *source, unsigned v6_bits)
+{
+	const struct ip any = {.family = 6};
+
+	return source->family == 4 || source->v6_bits == filter_source(&any, v6_bits).v6_bits;
+}
+
+int filter_lockouts_read(struct filter *filter, struct filter_lockout **ret_lockouts, size_t *ret_n)
+{
+	struct sipward_settings settings;
+	struct filter_lockout *lockouts;
+	size_t n, kept = 0;
+	int rc = filter_settings_read(filter, &settings);
+
+	if (!rc)
+		rc = read_lockouts(filter, &lockouts, &n);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < n; i++) {
+		if (is_in_use(&lockouts[i].source, settings.source_v6_bits))
+			lockouts[kept++] = lockouts[i];
+	}
+	*ret_lockouts = lockouts;
+	*ret_n = kept;
+	return 0;
 }
 
 int filter_lockout_set(struct filter *filter, const struct sipward_source *source,
@@ -154,7 +183,7 @@ int filter_lockout_clear_all(struct filter *filter, size_t *ret_n)
 {
 	struct filter_lockout *lockouts;
 	size_t n, cleared = 0;
-	int rc = filter_lockouts_read(filter, &lockouts, &n);
+	int rc = read_lockouts(filter, &lockouts, &n);
 
 	if (rc)
 		return rc;

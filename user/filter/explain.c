@@ -31,13 +31,14 @@ static int explain_unlisted(struct filter *filter, const struct sipward_source *
 
 int filter_explain(struct filter *filter, const struct ip *ip, enum sipward_reason *ret_reason)
 {
-	const struct sipward_source source = filter_source(ip);
-	struct sipward_settings settings;
+	struct sipward_settings settings = {};
+	struct sipward_source source;
 	struct sipward_lockout lockout;
 	struct sipward_acl_value acl;
 	bool locked_out, listed;
 	int rc = filter_settings_read(filter, &settings);
 
+	source = filter_source(ip, settings.source_v6_bits);
 	if (!rc)
 		rc = found(filter_lockout_get(filter, &source, &lockout), &locked_out);
 	if (!rc && locked_out) {

@@ -94,10 +94,12 @@ bool filter_is_pinned(const struct filter *filter);
  * Never 0. */
 uint32_t filter_identity(const struct filter *filter);
 
-/* IPv4: the address; IPv6: its /64. */
-struct sipward_source filter_source(const struct ip *ip);
-/* Reads an address or (IPv6) a /64 prefix as a source. 0 or -EINVAL. */
-int filter_source_parse(struct slice text, struct sipward_source *ret_source, struct error *err);
+/* IPv4: the address; IPv6: its prefix of v6_bits (the setting source_v6_bits: 32 to 63, else 64).
+ */
+struct sipward_source filter_source(const struct ip *ip, unsigned v6_bits);
+/* Reads an address, or an IPv6 prefix of just v6_bits, as a source. 0 or -EINVAL. */
+int filter_source_parse(struct slice text, unsigned v6_bits, struct sipward_source *ret_source,
+			struct error *err);
 /* 192.0.2.1 or 2001:db8::/64 */
 void filter_source_format(const struct sipward_source *source, char text[PREFIX_TEXT_SIZE]);
 
@@ -123,7 +125,8 @@ struct filter_lockout {
 	struct sipward_source source;
 	struct sipward_lockout lockout;
 };
-/* Entries whose deadline is in the future, latest deadline first; the caller free()s. */
+/* Entries whose deadline is in the future, latest deadline first; the caller free()s. IPv6 sources
+ * of another length than the settings say are locked out no more, and left out. */
 int filter_lockouts_read(struct filter *filter, struct filter_lockout **ret_lockouts,
 			 size_t *ret_n);
 int filter_lockout_set(struct filter *filter, const struct sipward_source *source,

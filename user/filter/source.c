@@ -4,32 +4,55 @@
 
 #include "filter/filter.h"
 
-#define SOURCE_V6_BITS 64
+static bool is_narrowed(unsigned v6_bits)
+{
+	return v6_bits >= SIPWARD_SOURCE_V6_MIN && v6_bits < SIPWARD_SOURCE_V6_MAX;
+}
 
-struct sipward_source filter_source(const struct ip *ip)
+struct sipward_source filter_source(const struct ip *ip, unsigned v6_bits)
 {
 	struct sipward_source source = {.family = ip->family};
+	struct ip prefix;
 
-	memcpy(source.addr, ip->bytes, ip->family == 4 ? 4 : SOURCE_V6_BITS / 8);
+	if (ip->family == 4) {
+		memcpy(source.addr, ip->bytes, 4);
+		return source;
+	}
+	if (is_narrowed(v6_bits))
+		source.v6_bits = (__u16)v6_bits;
+	prefix = ip_masked(ip, is_narrowed(v6_bits) ? v6_bits : SIPWARD_SOURCE_V6_MAX);
+	memcpy(source.addr, prefix.bytes, sizeof(source.addr));
 	return source;
 }
 
-int filter_source_parse(struct slice text, struct sipward_source *ret_source, struct error *err)
+static unsigned bits_of(const struct sipward_source *source)
 {
+	if (source->family == 4)
+		return 32;
+	return is_narrowed(source->v6_bits) ? source->v6_bits : SIPWARD_SOURCE_V6_MAX;
+}
+
+int filter_source_parse(struct slice text, unsigned v6_bits, struct sipward_source *ret_source,
+			struct error *err)
+{
+	struct sipward_source source;
 	struct prefix prefix;
 	int rc = prefix_parse(text, &prefix, err);
 
 	if (rc)
 		return rc;
-	if (prefix.ip.family == 4 && prefix.len != 32)
-		return error_set(err, -EINVAL,
-				 "source \"%.*s\": an IPv4 source is one address, not a range",
-				 (int)text.n, text.p);
-	if (prefix.ip.family == 6 && prefix.len != SOURCE_V6_BITS && prefix.len != 128)
-		return error_set(err, -EINVAL,
-				 "source \"%.*s\": an IPv6 source is an address or its /64",
-				 (int)text.n, text.p);
-	*ret_source = filter_source(&prefix.ip);
+	source = filter_source(&prefix.ip, v6_bits);
+	if (prefix.len != bits_of(&source) && prefix.len != ip_bits(&prefix.ip))
+		return source.family == 4
+			       ? error_set(err, -EINVAL,
+					   "source \"%.*s\": an IPv4 source is one address, not a "
+					   "range",
+					   (int)text.n, text.p)
+			       : error_set(err, -EINVAL,
+					   "source \"%.*s\": an IPv6 source is an address or its "
+					   "/%u",
+					   (int)text.n, text.p, bits_of(&source));
+	*ret_source = source;
 	return 0;
 }
 
@@ -37,7 +60,7 @@ void filter_source_format(const struct sipward_source *source, char text[PREFIX_
 {
 	struct prefix prefix = {.ip.family = source->family == 4 ? 4 : 6};
 
-	prefix.len = prefix.ip.family == 4 ? 32 : SOURCE_V6_BITS;
-	memcpy(prefix.ip.bytes, source->addr, prefix.ip.family == 4 ? 4 : SOURCE_V6_BITS / 8);
+	prefix.len = (uint8_t)bits_of(source);
+	memcpy(prefix.ip.bytes, source->addr, prefix.ip.family == 4 ? 4 : sizeof(source->addr));
 	prefix_format(&prefix, text);
 }

@@ -84,7 +84,8 @@ static bool is_vouched(const struct decision *decision)
 {
 	const struct admission *admission = decision->admission;
 	const struct ip *ip = &decision->request->source.ip;
-	struct sipward_source source = filter_source(ip);
+	struct sipward_source source =
+		filter_source(ip, policy_settings(admission->policy)->source_v6_bits);
 	uint64_t until_ns;
 
 	if (policy_is_listed(admission->policy, ip))
@@ -117,8 +118,9 @@ static void note_success(struct decision *decision)
 {
 	const struct admission *admission = decision->admission;
 	const struct ip *ip = &decision->request->source.ip;
-	struct sipward_source source = filter_source(ip);
-	uint64_t lasts_ns = policy_settings(admission->policy)->proven_s * NS_PER_S;
+	const struct store_settings *settings = policy_settings(admission->policy);
+	struct sipward_source source = filter_source(ip, settings->source_v6_bits);
+	uint64_t lasts_ns = settings->proven_s * NS_PER_S;
 
 	if (!admission->filter || lasts_ns == 0 || policy_is_listed(admission->policy, ip))
 		return;

@@ -299,14 +299,14 @@ bool lockout_failure(struct lockouts *lockouts, const struct store_settings *set
 		     const struct lockout_evidence *evidence, uint64_t now_ns,
 		     struct sipward_lockout *ret_lockout)
 {
-	struct sipward_source source = filter_source(&evidence->source);
+	struct sipward_source source = filter_source(&evidence->source, settings->source_v6_bits);
 	struct sipward_lockout lockout = {.since_ns = now_ns, .reason = evidence->reason};
 	unsigned threshold = settings->lockout_failures;
 	struct source_entry *entry;
 
 	if (threshold == 0 || (evidence->vouched && evidence->grade == LOCKOUT_SOFT))
 		return false;
-	if (lockout_active(lockouts, &evidence->source, now_ns, NULL))
+	if (lockout_active(lockouts, settings, &evidence->source, now_ns, NULL))
 		return false;
 	drop_idle(lockouts, settings, now_ns);
 	entry = entry_touch(lockouts, &source, evidence->grade, now_ns);
@@ -326,10 +326,10 @@ bool lockout_failure(struct lockouts *lockouts, const struct store_settings *set
 	return true;
 }
 
-bool lockout_active(struct lockouts *lockouts, const struct ip *source, uint64_t now_ns,
-		    struct sipward_lockout *ret_lockout)
+bool lockout_active(struct lockouts *lockouts, const struct store_settings *settings,
+		    const struct ip *source, uint64_t now_ns, struct sipward_lockout *ret_lockout)
 {
-	struct sipward_source key = filter_source(source);
+	struct sipward_source key = filter_source(source, settings->source_v6_bits);
 	const struct source_entry *entry;
 	struct sipward_lockout lockout;
 	int rc = -ENOTSUP;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Lockouts (DESIGN §7): failures counted by source, graded by what a forger could have sent.
- * Sources are IPv4 addresses and IPv6 /64s. The table has a fixed number of places, half of them
- * for sources that gave hard evidence, half for the others. The window slides: the last 64 failures
- * of a source are remembered one by one, so lockout_failures above 64 counts as 64, and 0 as never.
- * Not thread-safe: one a worker.
+ * Sources are IPv4 addresses and IPv6 prefixes of settings->source_v6_bits. The table has a fixed
+ * number of places, half of them for sources that gave hard evidence, half for the others. The
+ * window slides: the last 64 failures of a source are remembered one by one, so lockout_failures
+ * above 64 counts as 64, and 0 as never. Not thread-safe: one a worker.
  */
 #ifndef SIPWARD_POLICY_LOCKOUT_H
 #define SIPWARD_POLICY_LOCKOUT_H
@@ -40,8 +40,8 @@ bool lockout_failure(struct lockouts *lockouts, const struct store_settings *set
 
 /* Whether the source is locked out now. The filter's map is asked first, so that what the CLI adds
  * or clears counts at once. */
-bool lockout_active(struct lockouts *lockouts, const struct ip *source, uint64_t now_ns,
-		    struct sipward_lockout *ret_lockout);
+bool lockout_active(struct lockouts *lockouts, const struct store_settings *settings,
+		    const struct ip *source, uint64_t now_ns, struct sipward_lockout *ret_lockout);
 
 struct lockout_stats {
 	size_t sources, limit;

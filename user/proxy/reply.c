@@ -4,20 +4,21 @@
 
 bool source_is_vouched(struct proxy *proxy, const struct ip *ip)
 {
+	const struct store_settings *settings = policy_settings(proxy->admission.policy);
 	struct filter *filter = proxy->admission.filter;
 	struct sipward_source source;
 	uint64_t until_ns;
 
 	if (policy_is_listed(proxy->admission.policy, ip) ||
-	    source_is_proven(&proxy->sources, ip, proxy->now_ns))
+	    source_is_proven(&proxy->sources, settings, ip, proxy->now_ns))
 		return true;
 	if (!filter)
 		return false;
 	/* The filter's map remembers across restarts. */
-	source = filter_source(ip);
+	source = filter_source(ip, settings->source_v6_bits);
 	if (filter_proven_get(filter, &source, &until_ns))
 		return false;
-	source_prove(&proxy->sources, ip, until_ns);
+	source_prove(&proxy->sources, settings, ip, until_ns);
 	return true;
 }
 
@@ -86,6 +87,7 @@ void reply_stateless(struct proxy *proxy, const struct request *request, unsigne
 void reply_unreadable(struct proxy *proxy, const struct net_path *path, unsigned status,
 		      const char *why)
 {
+	const struct store_settings *settings = policy_settings(proxy->admission.policy);
 	const struct sip_msg *msg = &proxy->msg;
 	struct sip_reply reply = {.status = status, .reason = why, .source = path->remote};
 	struct net_path back = *path;
@@ -94,7 +96,8 @@ void reply_unreadable(struct proxy *proxy, const struct net_path *path, unsigned
 
 	proxy_count(proxy, PROXY_BAD_REQUEST);
 	if (!msg->is_request || msg->method == SIP_ACK ||
-	    lockout_active(proxy->admission.lockouts, &path->remote.ip, proxy->now_ns, NULL))
+	    lockout_active(proxy->admission.lockouts, settings, &path->remote.ip, proxy->now_ns,
+			   NULL))
 		return;
 	reply_tag(proxy, 0, tag);
 	reply.to_tag = (struct slice){tag, sizeof(tag) - 1};

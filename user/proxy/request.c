@@ -23,8 +23,8 @@ static bool stop_locked_out(struct proxy *proxy, const struct request *request)
 {
 	const struct store_settings *settings = policy_settings(proxy->admission.policy);
 
-	if (!lockout_active(proxy->admission.lockouts, &request->path->remote.ip, proxy->now_ns,
-			    NULL))
+	if (!lockout_active(proxy->admission.lockouts, settings, &request->path->remote.ip,
+			    proxy->now_ns, NULL))
 		return false;
 	if (settings->mode == SIPWARD_MONITOR) {
 		proxy_count(proxy, PROXY_LOCKED_OUT_SERVED);
@@ -214,7 +214,7 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		const struct store_settings *settings = policy_settings(proxy->admission.policy);
 
 		line.user = result->user->name;
-		source_prove(&proxy->sources, &request->path->remote.ip,
+		source_prove(&proxy->sources, settings, &request->path->remote.ip,
 			     proxy->now_ns + settings->proven_s * NS_PER_S);
 	}
 	if (forward_send(proxy, &forward)) {

@@ -11,25 +11,28 @@ void sources_init(struct sources *sources)
 	random_bytes(sources->key, sizeof(sources->key));
 }
 
-static size_t place_of(const struct sources *sources, const struct ip *ip)
+static size_t place_of(const struct sources *sources, const struct sipward_source *source)
 {
-	struct ip source = ip_masked(ip, ip->family == 6 ? 64 : 32);
 	struct mac mac;
 
 	mac_begin(&mac, sources->key, MAC_SOURCE);
-	mac_ip(&mac, &source);
+	mac_slice(&mac, (struct slice){(const char *)source, sizeof(*source)});
 	return mac_end(&mac) % SOURCE_PLACES;
 }
 
-void source_prove(struct sources *sources, const struct ip *ip, uint64_t until_ns)
+void source_prove(struct sources *sources, const struct store_settings *settings,
+		  const struct ip *ip, uint64_t until_ns)
 {
-	sources->proofs[place_of(sources, ip)] = (struct source_proof){filter_source(ip), until_ns};
+	struct sipward_source source = filter_source(ip, settings->source_v6_bits);
+
+	sources->proofs[place_of(sources, &source)] = (struct source_proof){source, until_ns};
 }
 
-bool source_is_proven(const struct sources *sources, const struct ip *ip, uint64_t now_ns)
+bool source_is_proven(const struct sources *sources, const struct store_settings *settings,
+		      const struct ip *ip, uint64_t now_ns)
 {
-	const struct source_proof *proof = &sources->proofs[place_of(sources, ip)];
-	struct sipward_source source = filter_source(ip);
+	struct sipward_source source = filter_source(ip, settings->source_v6_bits);
+	const struct source_proof *proof = &sources->proofs[place_of(sources, &source)];
 
 	return proof->until_ns > now_ns && memcmp(&proof->source, &source, sizeof(source)) == 0;
 }
@@ -60,8 +63,11 @@ static bool bucket_take(struct source_bucket *bucket, unsigned rate, unsigned bu
 bool source_take_answer(struct sources *sources, const struct store_settings *settings,
 			const struct ip *ip, unsigned times, uint64_t now_ns)
 {
-	return bucket_take(&sources->buckets[place_of(sources, ip)], settings->source_rate_pps,
-			   settings->source_burst, times, now_ns) &&
+	struct sipward_source source = filter_source(ip, settings->source_v6_bits);
+	struct source_bucket *bucket = &sources->buckets[place_of(sources, &source)];
+
+	return bucket_take(bucket, settings->source_rate_pps, settings->source_burst, times,
+			   now_ns) &&
 	       bucket_take(&sources->all, settings->cpu_rate_pps, settings->cpu_burst, times,
 			   now_ns);
 }

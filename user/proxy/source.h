@@ -30,8 +30,10 @@ struct sources {
 
 void sources_init(struct sources *sources);
 /* Notes that the source has authenticated itself. */
-void source_prove(struct sources *sources, const struct ip *ip, uint64_t until_ns);
-bool source_is_proven(const struct sources *sources, const struct ip *ip, uint64_t now_ns);
+void source_prove(struct sources *sources, const struct store_settings *settings,
+		  const struct ip *ip, uint64_t until_ns);
+bool source_is_proven(const struct sources *sources, const struct store_settings *settings,
+		      const struct ip *ip, uint64_t now_ns);
 /* Takes an answer from the budget of the source and from that of all (the filter's rates, so that a
  * gate without the filter is no better reflector than one with it). times: how often the request's
  * size goes into the answer's, at least 1; that much it costs. */

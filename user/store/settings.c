@@ -341,6 +341,7 @@ int settings_for_filter(struct store *store, struct sipward_settings *ret_settin
 		.cpu_rate_pps = settings.cpu_rate_pps,
 		.cpu_burst = settings.cpu_burst,
 		.port_count = settings.port_count,
+		.source_v6_bits = settings.source_v6_bits,
 	};
 	memcpy(ret_settings->ports, settings.ports, sizeof(settings.ports));
 	return 0;
