@@ -17,8 +17,8 @@
 
 struct dns;
 
-/* servers: "192.0.2.53,[2001:db8::53]:5353", or NULL for those of resolv.conf. timeout_ms: for the
- * whole of one lookup. */
+/* servers: at most 8 as "192.0.2.53,[2001:db8::53]:5353", or NULL or empty for those of
+ * resolv.conf. timeout_ms: for the whole of one lookup. Several threads may use it at once. */
 int dns_create(const char *servers, unsigned timeout_ms, struct dns **ret_dns, struct error *err);
 void dns_free(struct dns *dns);
 
@@ -27,11 +27,20 @@ struct dns_answer {
 	size_t n;
 	unsigned ttl_s; /* the shortest of all records used, within the two limits above */
 };
-/* All A and AAAA records of a name. 0; -ENOENT: the name does not exist or has no address; -EAGAIN:
- * no answer, or a server's failure. */
+/*
+ * All A and AAAA records of a name. Only DNS is asked, not the hosts file, and names are absolute:
+ * no search domains. 0, or
+ * -ENOENT: the name does not exist or has no address;
+ * -EAGAIN: no answer, or a server's failure, be it for one of the two families only: what the other
+ *	brings is not all the addresses;
+ * -E2BIG: more than DNS_ADDRESSES_MAX, or an SRV name with more than 32 targets;
+ * -EINVAL: no domain name, or it answers with an address that nothing can come from (unspecified,
+ *	loopback, multicast, reserved).
+ */
 int dns_addresses(struct dns *dns, const char *name, struct dns_answer *ret_answer,
 		  struct error *err);
-/* All addresses of all targets of an SRV name. The same errors. */
+/* All addresses of all targets of an SRV name, with the same errors. A target without addresses
+ * counts only if no other has any. */
 int dns_srv_addresses(struct dns *dns, const char *name, struct dns_answer *ret_answer,
 		      struct error *err);
 /* Ends a lookup that runs in another thread: it returns -EINTR, as do all later ones. */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads DNS answers (RFC 1035 §4, RFC 2782): bytes from whoever answered. */
+#ifndef SIPWARD_DNS_ANSWER_H
+#define SIPWARD_DNS_ANSWER_H
+
+#include <arpa/nameser.h>
+
+#include "base/addr.h"
+#include "base/slice.h"
+
+#define ANSWER_NAME_SIZE 256
+
+struct answer_record {
+	unsigned ttl_s; /* the shortest of the record's and of the aliases that led to it */
+	struct ip ip;	/* of A and AAAA */
+	char target[ANSWER_NAME_SIZE]; /* of SRV; empty: the service is not there */
+};
+
+/* Visits the records of type ns_t_a, ns_t_aaaa or ns_t_srv that the message has for the name or for
+ * what the name is an alias of. A result of take other than 0 ends the walk and is returned. Without
+ * a record: -ENODATA. -EBADMSG: not a DNS message, or a record that can not be read. */
+int answer_each(struct slice message, const char *name, ns_type type,
+		int (*take)(const struct answer_record *record, void *arg), void *arg);
+
+/* Whether packets can come from the address: not unspecified, loopback, multicast or reserved. */
+bool answer_is_source(const struct ip *ip);
+
+#endif
