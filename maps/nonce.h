@@ -9,6 +9,7 @@
 #define SIPWARD_NONCE_VERSION 1
 #define SIPWARD_NONCE_KEYS 4
 #define SIPWARD_NONCE_HEX 64 /* digits of the text */
+#define SIPWARD_NONCE_SESS 0x80 /* in the binding's algorithm: its -sess form */
 
 struct sipward_nonce {
 	__u8 version; /* SIPWARD_NONCE_VERSION */

@@ -194,10 +194,12 @@ static void other_realm_is_foreign(void **state)
 	assert_int_equal(verify(), NONCE_FOREIGN);
 }
 
-static void other_node_is_foreign(void **state)
+static void another_node_with_the_key_takes_it(void **state)
 {
 	(void)state;
 	keys.node = 8;
+	assert_int_equal(verify(), NONCE_VALID);
+	text[7] ^= 1; /* but the node it names can not be changed */
 	assert_int_equal(verify(), NONCE_FOREIGN);
 }
 
@@ -239,15 +241,31 @@ static void challenges_read_as_clients_need_them(void **state)
 		struct challenge challenge;
 		const char *out;
 	} rows[] = {
-		{{true, SLICE("sip.example.com"), DIGEST_MD5, "00ff", DIGEST_QOP_AUTH, false},
+		{{.proxy = true,
+		  .realm = SLICE("sip.example.com"),
+		  .nonce = "00ff",
+		  .qop = DIGEST_QOP_AUTH},
 		 "Proxy-Authenticate: Digest algorithm=MD5, realm=\"sip.example.com\", "
 		 "nonce=\"00ff\", qop=\"auth\"\r\n"},
-		{{false, SLICE("a \"b\\c\""), DIGEST_SHA_512_256, "1", DIGEST_QOP_AUTH_INT, true},
+		{{.realm = SLICE("a \"b\\c\""),
+		  .algorithm = DIGEST_SHA_512_256,
+		  .nonce = "1",
+		  .qop = DIGEST_QOP_AUTH_INT,
+		  .stale = true},
 		 "WWW-Authenticate: Digest algorithm=SHA-512-256, realm=\"a \\\"b\\\\c\\\"\", "
 		 "nonce=\"1\", qop=\"auth,auth-int\", stale=true\r\n"},
-		{{false, SLICE("z\xc3\xbcrich"), DIGEST_SHA_256, "1", DIGEST_QOP_NONE, false},
+		{{.realm = SLICE("z\xc3\xbcrich"), .algorithm = DIGEST_SHA_256, .nonce = "1"},
 		 "WWW-Authenticate: Digest algorithm=SHA-256, realm=\"z\xc3\xbcrich\", "
 		 "nonce=\"1\"\r\n"},
+		{{.realm = SLICE("a"),
+		  .nonce = "1",
+		  .qop = DIGEST_QOP_AUTH,
+		  .sess = true,
+		  .userhash = true,
+		  .utf8 = true,
+		  .stale = true},
+		 "WWW-Authenticate: Digest algorithm=MD5-sess, realm=\"a\", nonce=\"1\", "
+		 "qop=\"auth\", charset=UTF-8, userhash=true, stale=true\r\n"},
 	};
 	char buf[256];
 
@@ -263,8 +281,11 @@ static void challenges_read_as_clients_need_them(void **state)
 
 static void challenges_fit_or_say_so(void **state)
 {
-	struct challenge challenge = {true,   SLICE("a\"b\\"), DIGEST_MD5,
-				      "00ff", DIGEST_QOP_AUTH, true};
+	struct challenge challenge = {.proxy = true,
+				      .realm = SLICE("a\"b\\"),
+				      .nonce = "00ff",
+				      .qop = DIGEST_QOP_AUTH,
+				      .stale = true};
 	char whole[256];
 	size_t n = 0;
 
@@ -316,7 +337,7 @@ int main(void)
 		cmocka_unit_test_setup(other_transport_is_foreign, issue_one),
 		cmocka_unit_test_setup(other_algorithm_is_foreign, issue_one),
 		cmocka_unit_test_setup(other_realm_is_foreign, issue_one),
-		cmocka_unit_test_setup(other_node_is_foreign, issue_one),
+		cmocka_unit_test_setup(another_node_with_the_key_takes_it, issue_one),
 		cmocka_unit_test_setup(rotated_keys_verify_while_present, issue_one),
 		cmocka_unit_test_setup(changed_key_is_foreign, issue_one),
 		cmocka_unit_test_setup(issue_time_survives_to_2106, issue_one),

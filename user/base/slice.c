@@ -112,6 +112,14 @@ void hex_encode(const void *bytes, size_t n, char *ret_text)
 	ret_text[2 * n] = '\0';
 }
 
+int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -48,6 +48,9 @@ int slice_text(struct slice s, char *buf, size_t size);
 /* Writes n bytes as 2n lower-case hex digits and a zero. */
 void hex_encode(const void *bytes, size_t n, char *ret_text);
 
+/* The value of a hex digit of either case, or -1. */
+int hex_value(char c);
+
 /* Reads exactly n bytes from 2n lower-case hex digits (upper case is refused: one text for one
  * value). 0 or -EINVAL. */
 int hex_decode(struct slice text, void *ret_bytes, size_t n);

@@ -98,6 +98,7 @@ static const struct key keys[] = {
 	{.name = "listen", .set = set_listen, .repeats = true},
 	TEXT_KEY("state", state_dir),
 	TEXT_KEY("pin_dir", pin_dir),
+	TEXT_KEY("nonce_key_file", nonce_key_file),
 	{.name = "log_level", .set = set_log_level},
 	{.name = "log_format", .set = set_log_format},
 };
@@ -133,7 +134,7 @@ int config_set(struct config *config, const char *name, const char *value, struc
 		return error_set(
 			err, -EINVAL,
 			"unknown key '%s': there are interface, upstream, listen, state, pin_dir, "
-			"log_level, log_format",
+			"nonce_key_file, log_level, log_format",
 			name);
 	return key->set ? key->set(config, value, err) : set_text(config, key, value, err);
 }

@@ -17,6 +17,7 @@ struct config {
 	char upstream[STORE_URI_SIZE];
 	char state_dir[CONFIG_PATH_SIZE];
 	char pin_dir[CONFIG_PATH_SIZE];
+	char nonce_key_file[CONFIG_PATH_SIZE]; /* empty: the store's own secret */
 	struct endpoint listen[CONFIG_LISTEN_MAX];
 	unsigned listen_count;
 	enum log_level log_level;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "daemon/guard.h"
+#include "daemon/keys.h"
 #include "daemon/watch.h"
 #include "net/net.h"
 #include "proxy/proxy.h"
@@ -27,7 +28,7 @@ struct daemon {
 	struct filter *filter;
 	struct policy *policy;
 	struct digest_context *digest;
-	struct nonce_keys nonce_keys;
+	struct keys keys;
 	struct replay *replay;
 	struct lockouts *lockouts;
 	struct proxy *proxy;
@@ -73,6 +74,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	keys_follow(&d->keys, policy_settings(d->policy), clock_steady_s());
 	proxy_tick(d->proxy, clock_coarse_ns());
 	net_flush(d->net);
 	arm_timer(d);
@@ -141,6 +143,10 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 		d->policy = news.policy;
 		replay_set_lifetime(d->replay, policy_settings(d->policy)->nonce_lifetime_s);
 	}
+	if (news.nonce_master.n)
+		keys_use_master(&d->keys, &news.nonce_master, policy_settings(d->policy),
+				clock_steady_s());
+	explicit_bzero(&news.nonce_master, sizeof(news.nonce_master));
 	if (news.reloaded && !news.policy)
 		log_error("reload_failed", LOG_STR("effect", "goes on with what it has"));
 	else if (news.reloaded)
@@ -225,14 +231,25 @@ static int listen_all(struct daemon *d, struct error *err)
 	return rc;
 }
 
-static int make_admission(struct daemon *d, struct error *err)
+static int make_keys(struct daemon *d, struct error *err)
 {
-	int rc = store_secret(d->store, "nonce", d->nonce_keys.key[0], err);
+	struct nonce_master master;
+	int rc = keys_read_master(d->config, d->store, &master, err);
 
 	if (rc)
 		return rc;
-	d->nonce_keys.present[0] = true;
-	rc = policy_build(d->store, &d->policy, err);
+	if (keys_use_master(&d->keys, &master, policy_settings(d->policy), clock_steady_s()))
+		rc = error_set(err, -EIO, "can not derive the nonce keys");
+	explicit_bzero(&master, sizeof(master));
+	return rc;
+}
+
+static int make_admission(struct daemon *d, struct error *err)
+{
+	int rc = policy_build(d->store, &d->policy, err);
+
+	if (!rc)
+		rc = make_keys(d, err);
 	if (rc)
 		return rc;
 	if (digest_context_create(&d->digest) ||
@@ -260,7 +277,7 @@ static int make_proxy(struct daemon *d, struct error *err)
 			{
 				.policy = d->policy,
 				.digest = d->digest,
-				.nonce_keys = &d->nonce_keys,
+				.nonce_keys = &d->keys.nonce,
 				.replay = d->replay,
 				.lockouts = d->lockouts,
 				.filter = d->filter,
@@ -360,7 +377,7 @@ static void dismantle(struct daemon *d)
 	policy_unref(d->policy);
 	filter_close(d->filter);
 	store_close(d->store);
-	explicit_bzero(&d->nonce_keys, sizeof(d->nonce_keys));
+	keys_wipe(&d->keys);
 }
 
 int daemon_run(const struct config *config, struct error *err)

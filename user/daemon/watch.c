@@ -83,6 +83,8 @@ static void publish(struct watch *watch, const struct watch_news *news)
 		filter_close(watch->news.filter);
 		watch->news.filter = news->filter;
 	}
+	if (news->nonce_master.n)
+		watch->news.nonce_master = news->nonce_master;
 	watch->news.reloaded |= news->reloaded;
 	pthread_mutex_unlock(&watch->lock);
 	signal_fd(watch->news_fd);
@@ -178,6 +180,15 @@ static void resolve_upstreams(struct watch *watch)
 		log_warning("resolve_failed", LOG_STR("error", err.text));
 	else if (changed)
 		log_info("upstreams_changed", LOG_INT("trunks", (int64_t)changed));
+}
+
+static void read_keys(struct watch *watch, struct watch_news *news)
+{
+	struct error err;
+
+	if (keys_read_master(watch->options.config, watch->store, &news->nonce_master, &err))
+		log_error("nonce_key_failed", LOG_STR("error", err.text),
+			  LOG_STR("effect", "goes on with the key it has"));
 }
 
 static int sync_filter(struct watch *watch, bool full)
@@ -287,13 +298,16 @@ static void *watch_main(void *arg)
 
 		/* Before a snapshot is read that should know of them. */
 		write_ratchets(watch);
-		if (reload)
+		if (reload) {
 			resolve_upstreams(watch);
+			read_keys(watch, &news);
+		}
 		follow_filter(watch, &news);
 		keep_attached(watch);
 		follow_store(watch, reload, &news);
 		if (news.policy || news.filter || news.reloaded)
 			publish(watch, &news);
+		explicit_bzero(&news.nonce_master, sizeof(news.nonce_master));
 	}
 	write_ratchets(watch);
 	return NULL;
@@ -377,7 +391,7 @@ void watch_take(struct watch *watch, struct watch_news *ret_news)
 	drain_fd(watch->news_fd);
 	pthread_mutex_lock(&watch->lock);
 	*ret_news = watch->news;
-	watch->news = (struct watch_news){0};
+	explicit_bzero(&watch->news, sizeof(watch->news));
 	pthread_mutex_unlock(&watch->lock);
 }
 

@@ -8,7 +8,7 @@
 #ifndef SIPWARD_DAEMON_WATCH_H
 #define SIPWARD_DAEMON_WATCH_H
 
-#include "daemon/config.h"
+#include "daemon/keys.h"
 #include "policy/policy.h"
 
 struct watch;
@@ -30,6 +30,7 @@ int watch_fd(const struct watch *watch);
 struct watch_news {
 	struct policy *policy;
 	struct filter *filter;
+	struct nonce_master nonce_master; /* read again at a reload; no bytes: as it is */
 	bool reloaded; /* the reload asked for has been done, or failed: then policy is NULL */
 };
 void watch_take(struct watch *watch, struct watch_news *ret_news);

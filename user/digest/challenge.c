@@ -59,11 +59,13 @@ int challenge_write(const struct challenge *challenge, char *buf, size_t size, s
 	put_text(&w, challenge->proxy ? "Proxy-Authenticate" : "WWW-Authenticate");
 	put_text(&w, ": Digest algorithm=");
 	put_text(&w, digest_algorithm_name(challenge->algorithm));
-	put_text(&w, ", realm=");
+	put_text(&w, challenge->sess ? "-sess, realm=" : ", realm=");
 	put_quoted(&w, challenge->realm);
 	put_text(&w, ", nonce=");
 	put_quoted(&w, slice_from(challenge->nonce));
 	put_text(&w, qop_text(challenge->qop));
+	put_text(&w, challenge->utf8 ? ", charset=UTF-8" : "");
+	put_text(&w, challenge->userhash ? ", userhash=true" : "");
 	put_text(&w, challenge->stale ? ", stale=true\r\n" : "\r\n");
 	if (w.err != 0)
 		return w.err;

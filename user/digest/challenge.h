@@ -17,6 +17,9 @@ struct challenge {
 	enum digest_qop
 	    qop; /* the strongest offered: NONE offers no qop, AUTH_INT "auth,auth-int" */
 	bool stale;
+	bool sess;     /* the algorithm's -sess form */
+	bool userhash; /* the user name may come hashed (RFC 7616 §3.4.4) */
+	bool utf8;     /* user names are UTF-8 (RFC 7616 §4) */
 };
 
 /* Writes one header field with its CRLF, no final zero; *ret_n is its length. `algorithm` stands

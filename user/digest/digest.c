@@ -129,6 +129,19 @@ int digest_ha1(struct digest_context *context, enum digest_algorithm algorithm,
 	return err;
 }
 
+bool digest_ha1_is_known(const uint8_t ha1[DIGEST_HASH_MAX])
+{
+	static const uint8_t none[DIGEST_HASH_MAX];
+
+	return CRYPTO_memcmp(ha1, none, sizeof(none)) != 0;
+}
+
+int digest_userhash(struct digest_context *context, enum digest_algorithm algorithm,
+		    struct slice username, struct slice realm, char ret_hex[DIGEST_HEX_SIZE])
+{
+	return hash_hex(context, algorithm, (struct slice[]){username, realm}, 2, ret_hex);
+}
+
 static struct slice hex_slice(const char *hex, enum digest_algorithm algorithm)
 {
 	return (struct slice){hex, 2 * digest_hash_size(algorithm)};

@@ -35,6 +35,14 @@ int digest_ha1(struct digest_context *context, enum digest_algorithm algorithm,
 	       struct slice username, struct slice realm, struct slice password,
 	       uint8_t ret_ha1[DIGEST_HASH_MAX]);
 
+/* Whether there is one: all zero stands for none. Takes the same time for each. */
+bool digest_ha1_is_known(const uint8_t ha1[DIGEST_HASH_MAX]);
+
+/* H(username:realm), which may stand for the name (RFC 7616 §3.4.4), as lower-case hex. 0 or -EIO.
+ */
+int digest_userhash(struct digest_context *context, enum digest_algorithm algorithm,
+		    struct slice username, struct slice realm, char ret_hex[DIGEST_HEX_SIZE]);
+
 struct digest_input {
 	enum digest_algorithm algorithm;
 	bool sess;

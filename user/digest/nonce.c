@@ -2,8 +2,11 @@
 #include "digest/nonce.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/types.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "../../maps/siphash.h"
 #include "../../maps/nonce.h"
@@ -15,6 +18,44 @@ _Static_assert(NONCE_TEXT_SIZE == SIPWARD_NONCE_HEX + 1, "nonce text");
 _Static_assert(sizeof(((struct nonce_keys *)0)->present) / sizeof(bool) == SIPWARD_NONCE_KEYS,
 	       "nonce keys");
 
+static int derive(const struct nonce_master *master, uint64_t period, uint8_t ret_key[16])
+{
+	static const char label[] = "sipward nonce key";
+	uint8_t text[sizeof(label) + sizeof(period)], hash[32];
+	bool ok;
+
+	memcpy(text, label, sizeof(label));
+	for (size_t i = 0; i < sizeof(period); i++)
+		text[sizeof(label) + i] = (uint8_t)(period >> (56 - 8 * i));
+	ok = HMAC(EVP_sha256(), master->bytes, (int)master->n, text, sizeof(text), hash, NULL);
+	if (ok)
+		memcpy(ret_key, hash, SIPHASH_KEY_SIZE);
+	OPENSSL_cleanse(hash, sizeof(hash));
+	return ok ? 0 : -EIO;
+}
+
+int nonce_keys_at(const struct nonce_master *master, unsigned period_s, uint64_t now_s,
+		  struct nonce_keys *ret_keys)
+{
+	uint8_t key[SIPWARD_NONCE_KEYS][SIPHASH_KEY_SIZE];
+	uint64_t period;
+	int rc = 0;
+
+	if (master->n < NONCE_MASTER_MIN || master->n > sizeof(master->bytes) || period_s == 0)
+		return -EINVAL;
+	period = now_s / period_s;
+	/* From the next one back: the oldest still tells what has expired from what is forged. */
+	for (unsigned i = 0; i < SIPWARD_NONCE_KEYS && rc == 0; i++)
+		rc = derive(master, period + 1 - i, key[(period + 1 - i) % SIPWARD_NONCE_KEYS]);
+	if (rc == 0) {
+		memcpy(ret_keys->key, key, sizeof(key));
+		memset(ret_keys->present, true, sizeof(ret_keys->present));
+		ret_keys->current = period % SIPWARD_NONCE_KEYS;
+	}
+	OPENSSL_cleanse(key, sizeof(key));
+	return rc;
+}
+
 static void tag_compute(const uint8_t *key, const struct nonce_binding *binding,
 			const struct sipward_nonce *nonce, uint8_t ret_tag[SIPHASH_TAG_SIZE])
 {
@@ -23,7 +64,7 @@ static void tag_compute(const uint8_t *key, const struct nonce_binding *binding,
 						  binding->realm.n),
 		.family = binding->source.family,
 		.transport = binding->transport,
-		.algorithm = binding->algorithm,
+		.algorithm = binding->algorithm | (binding->sess ? SIPWARD_NONCE_SESS : 0),
 	};
 
 	memcpy(bound.addr, binding->source.bytes, sizeof(bound.addr));
@@ -45,21 +86,27 @@ void nonce_issue(const struct nonce_keys *keys, const struct nonce_binding *bind
 	hex_encode(&nonce, sizeof(nonce), ret_text);
 }
 
-/* Whether one of our keys made it for this very binding. Another node's nonces are not ours: their
- * counts are remembered there. */
-static bool is_ours(const struct nonce_keys *keys, const struct nonce_binding *binding,
-		    const struct sipward_nonce *nonce)
+/* Whether one of these keys made it for this very binding. */
+static bool is_made_by(const struct nonce_keys *keys, const struct nonce_binding *binding,
+		       const struct sipward_nonce *nonce)
 {
 	uint8_t tag[SIPHASH_TAG_SIZE];
 	bool same;
 
 	if (nonce->version != SIPWARD_NONCE_VERSION || nonce->key >= SIPWARD_NONCE_KEYS ||
-	    !keys->present[nonce->key] || nonce->node_be != htons(keys->node))
+	    !keys->present[nonce->key])
 		return false;
 	tag_compute(keys->key[nonce->key], binding, nonce, tag);
 	same = CRYPTO_memcmp(tag, nonce->tag, sizeof(tag)) == 0;
 	OPENSSL_cleanse(tag, sizeof(tag));
 	return same;
+}
+
+static bool is_ours(const struct nonce_keys *keys, const struct nonce_binding *binding,
+		    const struct sipward_nonce *nonce)
+{
+	return is_made_by(keys, binding, nonce) ||
+	       (keys->older && is_made_by(keys->older, binding, nonce));
 }
 
 enum nonce_result nonce_verify(const struct nonce_keys *keys, const struct nonce_binding *binding,

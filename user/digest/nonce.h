@@ -6,6 +6,7 @@
 #ifndef SIPWARD_DIGEST_NONCE_H
 #define SIPWARD_DIGEST_NONCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -14,13 +15,31 @@
 
 #define NONCE_TEXT_SIZE 65 /* 64 digits and a zero */
 
+/* What keys are derived from. Gates that have the same one take each other's nonces. */
+#define NONCE_MASTER_MIN 16
+#define NONCE_MASTER_MAX 64
+struct nonce_master {
+	uint8_t bytes[NONCE_MASTER_MAX];
+	size_t n;
+};
+
 /* Keys by number, so that they can be rotated: `current` signs, all present ones verify. */
 struct nonce_keys {
 	uint8_t key[4][16];
 	bool present[4];
 	unsigned current;
 	uint16_t node; /* of a cluster; 0 */
+	/* Those of the master before, as long as its nonces may live; NULL: none. */
+	const struct nonce_keys *older;
 };
+
+/* The keys at a time. Each period of period_s seconds has its own, HMAC-SHA-256(master, label and
+ * period), so that gates with one master and one clock rotate alike without a word. That of the
+ * present period signs; the ones before it, and the next one for a gate whose clock is ahead,
+ * verify too. A period must be no shorter than a nonce's life. Leaves node and older alone. 0,
+ * -EINVAL for a master that is too short or a period of 0, -EIO. */
+int nonce_keys_at(const struct nonce_master *master, unsigned period_s, uint64_t now_s,
+		  struct nonce_keys *ret_keys);
 
 /* What a nonce is bound to. */
 struct nonce_binding {
@@ -28,6 +47,7 @@ struct nonce_binding {
 	unsigned transport; /* enum net_transport */
 	struct slice realm;
 	enum digest_algorithm algorithm;
+	bool sess;
 };
 
 void nonce_issue(const struct nonce_keys *keys, const struct nonce_binding *binding, uint64_t now_s,
@@ -36,10 +56,11 @@ void nonce_issue(const struct nonce_keys *keys, const struct nonce_binding *bind
 enum nonce_result {
 	NONCE_VALID,
 	NONCE_EXPIRED, /* ours, to this very source, but older than the lifetime */
-	NONCE_FOREIGN, /* not ours, another node's, changed, or issued for another binding */
+	NONCE_FOREIGN, /* of no key that we have, changed, or issued for another binding */
 };
 /* Only the canonical text is accepted. *ret_issued_s is set unless foreign. A nonce from the future
- * (more than 5 s) is foreign. */
+ * (more than 5 s) is foreign. One of another node with a key of ours is as good as our own, but
+ * which of its counts were used there is not known here. */
 enum nonce_result nonce_verify(const struct nonce_keys *keys, const struct nonce_binding *binding,
 			       struct slice text, uint64_t now_s, unsigned lifetime_s,
 			       uint64_t *ret_issued_s);

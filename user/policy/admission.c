@@ -143,11 +143,13 @@ static int write_challenge(struct decision *decision, struct slice realm,
 {
 	const struct admission_request *request = decision->request;
 	struct admission_result *result = decision->result;
+	const struct store_trunk *trunk = &result->trunk->config;
 	const struct nonce_binding binding = {
 		.source = request->source.ip,
 		.transport = request->transport,
 		.realm = realm,
 		.algorithm = algorithm,
+		.sess = trunk->sess,
 	};
 	char nonce[NONCE_TEXT_SIZE];
 	const struct challenge challenge = {
@@ -155,8 +157,11 @@ static int write_challenge(struct decision *decision, struct slice realm,
 		.realm = realm,
 		.algorithm = algorithm,
 		.nonce = nonce,
-		.qop = result->trunk->config.auth_int ? DIGEST_QOP_AUTH_INT : DIGEST_QOP_AUTH,
+		.qop = trunk->auth_int ? DIGEST_QOP_AUTH_INT : DIGEST_QOP_AUTH,
 		.stale = consequences[result->cause].stale,
+		.sess = trunk->sess,
+		.userhash = trunk->userhash,
+		.utf8 = policy_settings(decision->admission->policy)->user_names_utf8,
 	};
 	size_t used = result->challenge.n, written;
 	int rc;

@@ -10,6 +10,8 @@
 struct answer {
 	struct sip_credentials text;
 	enum digest_algorithm algorithm;
+	bool sess;
+	bool userhash;
 	enum digest_qop qop;
 	uint32_t nc; /* 0 without qop */
 };
@@ -67,14 +69,6 @@ bool credentials_offered(const struct policy_trunk *trunk, const struct policy_u
 	return found && algorithm >= floor;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* nc-value = 8LHEX (RFC 7616 §3.4). Zero is refused: counting starts at one. */
 static bool read_nc(struct slice text, uint32_t *ret_nc)
 {
@@ -118,35 +112,107 @@ static bool is_complete(const struct sip_credentials *text)
 	       text->uri.p && text->response.p;
 }
 
+static bool read_userhash(struct answer *answer)
+{
+	struct slice text = answer->text.userhash;
+
+	answer->userhash = slice_eq_nocase(text, SLICE("true"));
+	if (answer->userhash)
+		return !answer->text.extended;
+	return !text.p || slice_eq_nocase(text, SLICE("false"));
+}
+
+static bool uri_agrees(const struct credentials_query *query, struct slice uri)
+{
+	struct slice target = query->request->msg->uri;
+
+	switch (query->trunk->config.digest_uri) {
+	case STORE_URI_EXACT:
+		return slice_eq(uri, target);
+	case STORE_URI_EQUIVALENT:
+		return sip_uri_equal(uri, target);
+	case STORE_URI_ANY:
+		break;
+	}
+	return true;
+}
+
+/* Whether the trunk's challenges asked for such an answer. */
+static bool is_as_offered(const struct credentials_query *query, struct answer *answer)
+{
+	const struct store_trunk *trunk = &query->trunk->config;
+
+	return digest_algorithm_of(answer->text.algorithm, &answer->algorithm, &answer->sess) ==
+		       0 &&
+	       answer->sess == trunk->sess && (trunk->userhash || !answer->userhash) &&
+	       credentials_offered(query->trunk, NULL, answer->algorithm);
+}
+
 /* ADMISSION_BY_CREDENTIAL so far, or the cause of the refusal. */
 static enum admission_cause read_answer(const struct credentials_query *query,
 					struct answer *answer)
 {
-	const struct store_trunk *trunk = &query->trunk->config;
-	bool sess;
-
-	if (!is_complete(&answer->text) || !read_qop(trunk, answer))
+	if (!is_complete(&answer->text) || !read_qop(&query->trunk->config, answer) ||
+	    !read_userhash(answer) || !uri_agrees(query, answer->text.uri))
 		return ADMISSION_MALFORMED_CREDENTIALS;
-	if (trunk->digest_uri != STORE_URI_ANY &&
-	    !slice_eq(answer->text.uri, query->request->msg->uri))
+	if (!is_as_offered(query, answer))
+		return ADMISSION_WEAK_ALGORITHM;
+	/* The session's key is made of the client's nonce too. */
+	if (answer->sess && !answer->text.cnonce.p)
 		return ADMISSION_MALFORMED_CREDENTIALS;
-	if (digest_algorithm_of(answer->text.algorithm, &answer->algorithm, &sess) != 0 || sess)
-		return ADMISSION_WEAK_ALGORITHM;
-	if (!credentials_offered(query->trunk, NULL, answer->algorithm))
-		return ADMISSION_WEAK_ALGORITHM;
 	return ADMISSION_BY_CREDENTIAL;
+}
+
+/* Who the credentials say they are of, and what the password was hashed to for the name as it
+ * stands there. */
+struct claimed {
+	struct policy_user *user; /* NULL: there is no such user */
+	const uint8_t *ha1;
+};
+
+/* Takes "@realm" off the name. */
+static bool strip_realm(struct slice *name, struct slice realm)
+{
+	size_t at = name->n - realm.n - 1;
+
+	if (name->n <= realm.n || name->p[at] != '@' ||
+	    !slice_eq((struct slice){name->p + at + 1, realm.n}, realm))
+		return false;
+	name->n = at;
+	return true;
+}
+
+static struct claimed find_claimed(const struct policy_trunk *trunk, const struct answer *answer)
+{
+	static const uint8_t nobody[STORE_HA1_SIZE];
+	struct slice name = answer->text.username, realm = answer->text.realm;
+	struct policy_user *user;
+	bool at_realm = false;
+
+	if (answer->userhash) {
+		user = policy_user_by_hash(trunk, name, answer->algorithm, realm);
+	} else {
+		at_realm = strip_realm(&name, realm);
+		user = policy_user_find(trunk, name, realm);
+		if (user && at_realm && !user->at_realm)
+			user = NULL;
+	}
+	if (!user)
+		return (struct claimed){NULL, nobody};
+	return (struct claimed){user, at_realm ? user->ha1.at_realm[answer->algorithm]
+					       : user->ha1.plain[answer->algorithm]};
 }
 
 /* Whether the user knows the password. Without a user the same is computed with a made-up HA1, and
  * the result thrown away. 1, 0 or a negative errno. */
 static int digest_is_right(const struct credentials_query *query, const struct answer *answer,
-			   const struct policy_user *user)
+			   const struct claimed *claimed)
 {
-	static const uint8_t nobody[STORE_HA1_SIZE];
 	const struct sip_msg *msg = query->request->msg;
 	const struct digest_input input = {
 		.algorithm = answer->algorithm,
-		.ha1 = user ? user->ha1.plain[answer->algorithm] : nobody,
+		.sess = answer->sess,
+		.ha1 = claimed->ha1,
 		.nonce = answer->text.nonce,
 		.nc = answer->text.nc,
 		.cnonce = answer->text.cnonce,
@@ -157,12 +223,13 @@ static int digest_is_right(const struct credentials_query *query, const struct a
 	};
 	char expected[DIGEST_HEX_SIZE];
 	int rc = digest_response(query->admission->digest, &input, expected);
-	bool matches;
+	bool matches, known;
 
 	if (rc)
 		return rc;
 	matches = digest_response_matches(answer->text.response, expected);
-	return matches && user;
+	known = digest_ha1_is_known(claimed->ha1);
+	return matches && known && claimed->user;
 }
 
 static enum nonce_result verify_nonce(const struct credentials_query *query,
@@ -174,6 +241,7 @@ static enum nonce_result verify_nonce(const struct credentials_query *query,
 		.transport = request->transport,
 		.realm = answer->text.realm,
 		.algorithm = answer->algorithm,
+		.sess = answer->sess,
 	};
 
 	return nonce_verify(
@@ -223,24 +291,24 @@ static enum admission_cause check_answer(const struct credentials_query *query,
 					 struct credentials_outcome *outcome)
 {
 	enum nonce_result nonce;
-	struct policy_user *user;
+	struct claimed claimed;
 	uint64_t issued_s = 0;
 	int right;
 
 	nonce = verify_nonce(query, answer, &issued_s);
 	if (nonce == NONCE_FOREIGN)
 		return ADMISSION_FOREIGN_NONCE;
-	user = policy_user_find(query->trunk, answer->text.username, answer->text.realm);
-	outcome->unknown = !user;
-	right = digest_is_right(query, answer, user);
+	claimed = find_claimed(query->trunk, answer);
+	outcome->unknown = !claimed.user;
+	right = digest_is_right(query, answer, &claimed);
 	if (right < 0)
 		return ADMISSION_NO_RESOURCES;
 	if (!right)
 		return ADMISSION_BAD_CREDENTIALS;
-	outcome->user = user;
+	outcome->user = claimed.user;
 	if (nonce == NONCE_EXPIRED)
 		return ADMISSION_EXPIRED_NONCE;
-	return use_answer(query, answer, user, issued_s);
+	return use_answer(query, answer, claimed.user, issued_s);
 }
 
 static void note_name(struct credentials_outcome *outcome, struct slice name)

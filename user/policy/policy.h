@@ -6,6 +6,7 @@
 #ifndef SIPWARD_POLICY_H
 #define SIPWARD_POLICY_H
 
+#include "digest/digest.h"
 #include "store/store.h"
 
 struct policy;
@@ -24,6 +25,7 @@ struct policy_user {
 	struct store_ha1 ha1;
 	/* The ratchet: rises while the snapshot is in use (atomic). */
 	unsigned strongest;
+	bool at_realm; /* may give the name as "user@realm" too */
 };
 
 struct policy_trunk {
@@ -60,6 +62,9 @@ bool policy_is_upstream(const struct policy *policy, const struct ip *ip);
 /* The user of the trunk's lists in the realm, or NULL. */
 struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct slice name,
 				     struct slice realm);
+/* The same by H(name:realm) in lower-case hex. Finds nobody unless the trunk offers userhash. */
+struct policy_user *policy_user_by_hash(const struct policy_trunk *trunk, struct slice hash,
+					enum digest_algorithm algorithm, struct slice realm);
 /* The same by id, whatever its realm. */
 struct policy_user *policy_user_by_id(const struct policy_trunk *trunk, int64_t id);
 

@@ -111,6 +111,7 @@ static int add_user(const struct store_user *user, void *arg)
 	entry->user.id = user->id;
 	entry->user.strongest = user->strongest;
 	entry->user.realm = slice_from(list->realm);
+	entry->user.at_realm = list->at_realm;
 	list->count++;
 	return 0;
 }
@@ -143,13 +144,14 @@ static void seal_list(struct policy_list *list)
 
 static int read_list(struct build *build, const char *name, struct policy_list *list)
 {
-	struct store_credentials stored;
+	struct store_credentials stored = {0};
 	int rc = store_credentials_get(build->store, name, &stored, build->err);
 
 	if (rc)
 		return rc;
 	list->id = stored.id;
 	memcpy(list->realm, stored.realm, sizeof(list->realm));
+	list->at_realm = stored.at_realm;
 	list->entries = calloc(stored.users ? stored.users : 1, sizeof(*list->entries));
 	list->by_id = calloc(stored.users ? stored.users : 1, sizeof(struct policy_entry *));
 	if (!list->entries || !list->by_id)
@@ -343,7 +345,7 @@ int policy_build(struct store *store, struct policy **ret_policy, struct error *
 		return no_memory(err);
 	build.policy->refs = 1;
 	rc = read_store(&build);
-	if (rc == 0 && sort_all(build.policy))
+	if (rc == 0 && (sort_all(build.policy) || policy_hash_users(build.policy)))
 		rc = no_memory(err);
 	if (rc) {
 		policy_free(build.policy);
@@ -371,6 +373,8 @@ static void list_free(struct policy_list *list)
 		explicit_bzero(list->entries, list->capacity * sizeof(*list->entries));
 	free(list->entries);
 	free(list->by_id);
+	for (unsigned i = 0; i < DIGEST_ALGORITHMS; i++)
+		free(list->by_hash[i]);
 	free(list);
 }
 

@@ -16,12 +16,21 @@ struct policy_entry {
 	char name[STORE_USER_SIZE];
 };
 
+/* Of a user, by H(name:realm). */
+struct policy_hashed {
+	char hash[DIGEST_HEX_SIZE];
+	struct policy_entry *entry;
+};
+
 struct policy_list {
 	int64_t id;
 	char realm[STORE_NAME_SIZE];
 	struct policy_entry *entries; /* sorted by name */
 	struct policy_entry **by_id;  /* the same, sorted by id */
 	size_t count, capacity;
+	bool at_realm;
+	/* By algorithm, sorted by hash; NULL where no trunk offers userhash with it. */
+	struct policy_hashed *by_hash[DIGEST_ALGORITHMS];
 };
 
 /* What a trunk's priv points to. */
@@ -49,6 +58,9 @@ struct policy {
 	struct policy_list **lists;
 	size_t list_count;
 };
+
+/* Makes the lists' by_hash where trunks ask for it. 0, -ENOMEM or -EIO. */
+int policy_hash_users(struct policy *policy);
 
 /* Frees the snapshot, finished or not, and wipes its secrets. */
 void policy_free(struct policy *policy);

@@ -31,8 +31,8 @@ static const struct {
 	const char *name;
 	size_t offset;
 } fields[] = {
-	FIELD(username), FIELD(realm),	FIELD(nonce),	  FIELD(uri), FIELD(response),
-	FIELD(cnonce),	 FIELD(opaque), FIELD(algorithm), FIELD(qop), FIELD(nc),
+	FIELD(username), FIELD(realm),	   FIELD(nonce), FIELD(uri), FIELD(response), FIELD(cnonce),
+	FIELD(opaque),	 FIELD(algorithm), FIELD(qop),	 FIELD(nc),  FIELD(userhash),
 };
 
 /* Where the parameter's value belongs, NULL for one we do not know. */
@@ -45,6 +45,11 @@ static struct slice *find_field(struct sip_credentials *credentials, struct slic
 	return NULL;
 }
 
+static bool is_barred(char c)
+{
+	return c == '\r' || c == '\n' || c == '\0';
+}
+
 /* Takes quotes and the backslashes of quoted pairs away, in place. Line ends are refused though a
  * quoted string may be folded: nobody could say what to hash. */
 static int unquote(char *text, size_t n, struct slice *ret_value)
@@ -54,9 +59,34 @@ static int unquote(char *text, size_t n, struct slice *ret_value)
 	for (size_t i = 1; i < n - 1; i++) {
 		if (text[i] == '\\')
 			i++;
-		if (text[i] == '\r' || text[i] == '\n' || text[i] == '\0')
+		if (is_barred(text[i]))
 			return -EINVAL;
 		text[used++] = text[i];
+	}
+	*ret_value = (struct slice){text, used};
+	return 0;
+}
+
+/* ext-value (RFC 5987 §3.2.1) in the one charset of RFC 7616 §3.4, decoded in place. */
+static int read_extended(struct owned_text *owned, struct slice value, struct slice *ret_value)
+{
+	struct slice rest, coded, charset = slice_cut(value, '\'', &rest);
+	char *text = owned->text + (value.p - owned->text);
+	size_t used = 0;
+
+	slice_cut(rest, '\'', &coded);
+	if (!slice_eq_nocase(charset, SLICE("UTF-8")) || !sip_all_are(coded, CHAR_PARAM))
+		return -EINVAL;
+	for (size_t i = 0; i < coded.n; i++) {
+		int c = (uint8_t)coded.p[i];
+
+		if (c == '%') {
+			c = sip_escape_value(coded, i);
+			i += 2;
+		}
+		if (c < 0 || is_barred((char)c))
+			return -EINVAL;
+		text[used++] = (char)c;
 	}
 	*ret_value = (struct slice){text, used};
 	return 0;
@@ -83,7 +113,13 @@ static int read_param(struct owned_text *owned, struct slice element,
 
 	if (!sip_all_are(name, CHAR_TOKEN))
 		return -EINVAL;
-	err = read_value(owned, slice_trim(text), &value);
+	if (slice_eq_nocase(name, SLICE("username*"))) {
+		credentials->extended = true;
+		name.n--;
+		err = read_extended(owned, slice_trim(text), &value);
+	} else {
+		err = read_value(owned, slice_trim(text), &value);
+	}
 	if (err)
 		return err;
 	field = find_field(credentials, name);

@@ -61,8 +61,9 @@ struct slice sip_tag(struct slice value);
 struct sip_credentials {
 	struct slice scheme; /* Digest, … */
 	struct slice username, realm, nonce, uri, response, cnonce, opaque;
-	struct slice algorithm, qop, nc; /* as sent, unquoted */
-	bool duplicate; /* a parameter stands twice: refuse */
+	struct slice algorithm, qop, nc, userhash; /* as sent, unquoted */
+	bool extended;	/* the user name came as `username*` (RFC 5987, UTF-8), and is decoded */
+	bool duplicate; /* a parameter stands twice, or username and `username*`: refuse */
 	void *owned;
 };
 int sip_credentials_parse(struct slice value, struct sip_credentials *ret_credentials);

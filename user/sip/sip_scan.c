@@ -244,20 +244,22 @@ bool sip_uri_is_sip(struct slice uri)
 	return slice_starts_nocase(uri, SLICE("sip:")) || slice_starts_nocase(uri, SLICE("sips:"));
 }
 
-static bool is_hex(char c)
+int sip_escape_value(struct slice s, size_t i)
 {
-	return is_ipv6_char(c) && c != ':' && c != '.';
+	int high, low;
+
+	if (s.n - i < 3 || s.p[i] != '%')
+		return -1;
+	high = hex_value(s.p[i + 1]);
+	low = hex_value(s.p[i + 2]);
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
 /* Whether every % begins an escape, and none of them a zero byte. */
 static bool escapes_ok(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] != '%')
-			continue;
-		if (s.n - i < 3 || !is_hex(s.p[i + 1]) || !is_hex(s.p[i + 2]))
-			return false;
-		if (s.p[i + 1] == '0' && s.p[i + 2] == '0')
+		if (s.p[i] == '%' && sip_escape_value(s, i) <= 0)
 			return false;
 	}
 	return true;

@@ -43,6 +43,9 @@ struct sip_param {
 /* Walks "a=1;lr;b": true and the next parameter, or false. Start with *position = 0. */
 bool sip_param_next(struct slice params, size_t *position, struct sip_param *ret_param);
 
+/* The byte that the escape %HH at i stands for; -1 if there is none whole. */
+int sip_escape_value(struct slice s, size_t i);
+
 /* Scheme, colon, and only characters that a URI may hold. */
 bool sip_uri_chars_ok(struct slice uri);
 

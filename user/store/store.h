@@ -235,6 +235,7 @@ struct store_trunk {
 	enum store_uri_rule digest_uri; /* default any */
 	bool ratchet;		   /* default on */
 	bool userhash;		   /* offer userhash (RFC 7616 §3.4.4); default off */
+	bool sess;		   /* offer the -sess forms of the algorithms; default off */
 	bool forward_register;	   /* REGISTER goes to the upstream, not to our registrar */
 	enum store_e164 e164;	   /* default off */
 	/* For normalising: 49; 00; 0 or empty. What begins with neither is a number of the country
