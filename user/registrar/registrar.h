@@ -13,6 +13,7 @@
 #include "store/store.h"
 
 #define REGISTRAR_BINDINGS_DEFAULT 262144
+#define REGISTRAR_CONTACTS_MAX 100 /* of an address of record, whatever the setting says */
 #define REGISTRAR_HEADERS_SIZE 16384
 
 struct registrar;
@@ -33,7 +34,8 @@ struct registrar_request {
 	uint64_t now_s; /* Unix time */
 };
 struct registrar_result {
-	unsigned status; /* 200, 400, 403 (too many contacts), 423, 500, 503 (full) */
+	unsigned status; /* 200, 400, 403 (too many contacts), 420, 423, 500, 503 (full) */
+	const char *cause; /* of a status other than 200, for logs */
 	struct slice headers; /* Contact, Date, Min-Expires, …: with CRLF; into the result */
 	char text[REGISTRAR_HEADERS_SIZE];
 };
@@ -51,7 +53,7 @@ void registrar_each(const struct registrar *registrar, int64_t trunk_id, struct 
 /* Removes the user's binding (contact NULL: all of them). */
 void registrar_remove(struct registrar *registrar, int64_t trunk_id, struct slice user,
 		      const char *contact);
-/* Drops what has expired, a bounded number a call. */
+/* Drops what has expired, a bounded number a call and second; until then it is merely not seen. */
 void registrar_tick(struct registrar *registrar, uint64_t now_s);
 
 /* What has changed since the last call and is to be written to the store: at most max, oldest
@@ -61,7 +63,9 @@ size_t registrar_take_changes(struct registrar *registrar, struct store_binding_
 
 struct registrar_stats {
 	size_t bindings, limit;
-	uint64_t registered, removed, expired, full;
+	uint64_t registered, refreshed, removed, expired; /* bindings */
+	uint64_t full;	/* requests refused as the table was full */
+	uint64_t untold; /* removals that the store was not told, as too many waited */
 };
 void registrar_stats(const struct registrar *registrar, struct registrar_stats *ret_stats);
 
