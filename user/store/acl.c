@@ -14,6 +14,23 @@ int acl_id(struct store *store, const char *name, int64_t *ret_id, struct error 
 		       : rc;
 }
 
+static int create_acl(struct store *store, const char *name, const char *note, struct error *err)
+{
+	struct limit limit;
+	int rc = limit_begin(store, LIMIT_ACLS, 0, &limit, err);
+
+	if (rc)
+		return rc;
+	rc = db_run(store, err, "INSERT INTO acl (name, note) VALUES (?, ?)", TEXT(name),
+		    TEXT(note));
+	if (rc == -EEXIST)
+		error_set(err, rc, "ACL %s: there is one already", QUOTED(name));
+	if (rc < 0)
+		return rc;
+	rc = limit_check(store, &limit, err);
+	return rc ? rc : 1;
+}
+
 int store_acl_create(struct store *store, const char *name, const char *note, struct error *err)
 {
 	int rc = check_name("ACL name", name, err);
@@ -25,10 +42,7 @@ int store_acl_create(struct store *store, const char *name, const char *note, st
 		rc = change_begin(store, err);
 	if (rc)
 		return rc;
-	rc = db_run(store, err, "INSERT INTO acl (name, note) VALUES (?, ?)", TEXT(name),
-		    TEXT(note));
-	if (rc == -EEXIST)
-		error_set(err, rc, "ACL %s: there is one already", QUOTED(name));
+	rc = create_acl(store, name, note, err);
 	return change_end(store, rc, err, "created ACL \"%s\"", name);
 }
 
@@ -107,7 +121,7 @@ int store_acl_each(struct store *store, int (*visit)(const struct store_acl *acl
 	return rc;
 }
 
-#define SELECT_ENTRY "SELECT id, acl_id, prefix, deny, note FROM acl_entry"
+#define SELECT_ENTRY "SELECT id, acl_id, prefix, deny, note, host_id FROM acl_entry"
 
 static int read_entry(struct store *store, sqlite3_stmt *stmt, struct store_acl_entry *ret_entry,
 		      struct error *err)
@@ -115,6 +129,7 @@ static int read_entry(struct store *store, sqlite3_stmt *stmt, struct store_acl_
 	ret_entry->id = sqlite3_column_int64(stmt, 0);
 	ret_entry->acl_id = sqlite3_column_int64(stmt, 1);
 	ret_entry->deny = sqlite3_column_int(stmt, 3) != 0;
+	ret_entry->host_id = sqlite3_column_int64(stmt, 5);
 	column_text(stmt, 4, ret_entry->note, sizeof(ret_entry->note));
 	if (!column_prefix(stmt, 2, &ret_entry->prefix))
 		return error_set(err, -EIO, "%s/%s: ACL entry %lld holds no prefix", store->dir,
@@ -133,9 +148,9 @@ int store_acl_entry_each(struct store *store, const char *name,
 
 	if (rc)
 		return rc;
-	rc = name ? db_query(store, &stmt, err, SELECT_ENTRY " WHERE acl_id = ? ORDER BY prefix",
-			     INT(id))
-		  : db_query(store, &stmt, err, SELECT_ENTRY " ORDER BY prefix, acl_id");
+	rc = name ? db_query(store, &stmt, err,
+			     SELECT_ENTRY " WHERE acl_id = ? ORDER BY prefix, deny", INT(id))
+		  : db_query(store, &stmt, err, SELECT_ENTRY " ORDER BY prefix, acl_id, deny");
 	while (rc == 0 && (rc = db_step(store, stmt, err)) > 0) {
 		rc = read_entry(store, stmt, &entry, err);
 		if (rc == 0)
@@ -188,12 +203,13 @@ static int insert_entries(struct store *store, int64_t id, const struct ordered 
 {
 	sqlite3_stmt *stmt = NULL;
 	int changed = 0;
-	int rc = db_prepare(store, &stmt, err,
-			    "INSERT INTO acl_entry (acl_id, prefix, deny, note) VALUES (?, ?, ?, ?)"
-			    " ON CONFLICT (acl_id, prefix) DO UPDATE SET deny = excluded.deny,"
-			    "  note = CASE excluded.note WHEN '' THEN note ELSE excluded.note END"
-			    " WHERE deny <> excluded.deny"
-			    "  OR (excluded.note <> '' AND note <> excluded.note)");
+	int rc = db_prepare(
+		store, &stmt, err,
+		"INSERT INTO acl_entry (acl_id, prefix, deny, note) VALUES (?, ?, ?, ?)"
+		" ON CONFLICT (acl_id, prefix, host_id) DO UPDATE SET deny = excluded.deny,"
+		"  note = CASE excluded.note WHEN '' THEN note ELSE excluded.note END"
+		" WHERE deny <> excluded.deny"
+		"  OR (excluded.note <> '' AND note <> excluded.note)");
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct store_acl_entry *entry = ordered[i].entry;
@@ -225,6 +241,20 @@ static void describe(const struct prefix *first, size_t n, char *ret_text, size_
 		snprintf(ret_text, size, "%zu entries, %s the first", n, prefix);
 }
 
+static int add_entries(struct store *store, int64_t id, const struct ordered *ordered, size_t n,
+		       struct error *err)
+{
+	struct limit limit;
+	int rc = limit_begin(store, LIMIT_ACL_ENTRIES, id, &limit, err), changed;
+
+	if (rc)
+		return rc;
+	changed = insert_entries(store, id, ordered, n, err);
+	if (changed >= 0)
+		rc = limit_check(store, &limit, err);
+	return rc ? rc : changed;
+}
+
 int store_acl_add(struct store *store, const char *name, const struct store_acl_entry *entries,
 		  size_t n, size_t *ret_added, struct error *err)
 {
@@ -241,7 +271,7 @@ int store_acl_add(struct store *store, const char *name, const struct store_acl_
 		goto out;
 	rc = acl_id(store, name, &id, err);
 	if (rc == 0)
-		rc = added = insert_entries(store, id, ordered, n, err);
+		rc = added = add_entries(store, id, ordered, n, err);
 	if (n)
 		describe(&entries->prefix, n, text, sizeof(text));
 	rc = change_end(store, rc, err, "ACL \"%s\": %s %s", name,
@@ -264,8 +294,9 @@ static int delete_entries(struct store *store, const char *name, const struct pr
 	int rc = acl_id(store, name, &id, err);
 
 	if (rc == 0)
-		rc = db_prepare(store, &stmt, err,
-				"DELETE FROM acl_entry WHERE acl_id = ? AND prefix = ?");
+		rc = db_prepare(
+			store, &stmt, err,
+			"DELETE FROM acl_entry WHERE acl_id = ? AND prefix = ? AND host_id = 0");
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		struct prefix_key key = prefix_key(&prefixes[i]);
 

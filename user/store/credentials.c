@@ -35,6 +35,22 @@ int store_credentials_create(struct store *store, const char *name, const char *
 			  realm);
 }
 
+int store_credentials_set(struct store *store, const char *name, bool at_realm, struct error *err)
+{
+	int64_t id;
+	int rc = change_begin(store, err);
+
+	if (rc)
+		return rc;
+	rc = credentials_id(store, name, &id, err);
+	if (rc == 0)
+		rc = db_run(store, err,
+			    "UPDATE credentials SET at_realm = ?1 WHERE id = ?2 AND at_realm <> ?1",
+			    INT(at_realm), INT(id));
+	return change_end(store, rc, err, "credential list \"%s\": user@realm %s", name,
+			  at_realm ? "is a name too" : "is no name");
+}
+
 static int check_unused(struct store *store, const char *name, int64_t id, struct error *err)
 {
 	char names[200];
@@ -66,7 +82,7 @@ int store_credentials_delete(struct store *store, const char *name, struct error
 }
 
 #define SELECT_LIST                                                                                \
-	"SELECT id, name, realm,"                                                                  \
+	"SELECT id, name, realm, at_realm,"                                                        \
 	" (SELECT count(*) FROM user WHERE list_id = credentials.id),"                             \
 	" (SELECT count(*) FROM trunk_credentials WHERE list_id = credentials.id)"                 \
 	" FROM credentials"
@@ -76,8 +92,9 @@ static void read_list(sqlite3_stmt *stmt, struct store_credentials *ret_list)
 	ret_list->id = sqlite3_column_int64(stmt, 0);
 	column_text(stmt, 1, ret_list->name, sizeof(ret_list->name));
 	column_text(stmt, 2, ret_list->realm, sizeof(ret_list->realm));
-	ret_list->users = (uint64_t)sqlite3_column_int64(stmt, 3);
-	ret_list->trunks = (uint64_t)sqlite3_column_int64(stmt, 4);
+	ret_list->at_realm = sqlite3_column_int(stmt, 3) != 0;
+	ret_list->users = (uint64_t)sqlite3_column_int64(stmt, 4);
+	ret_list->trunks = (uint64_t)sqlite3_column_int64(stmt, 5);
 }
 
 int store_credentials_get(struct store *store, const char *name, struct store_credentials *ret_list,
@@ -114,7 +131,8 @@ int store_credentials_each(struct store *store,
 }
 
 #define SELECT_USER                                                                                \
-	"SELECT user.id, list_id, user.name, ha1_md5, ha1_sha256, ha1_sha512_256, strongest"       \
+	"SELECT user.id, list_id, user.name, strongest, ha1_md5, ha1_sha256, ha1_sha512_256,"      \
+	" at_realm_md5, at_realm_sha256, at_realm_sha512_256"                                      \
 	" FROM user"
 
 static void read_user(sqlite3_stmt *stmt, struct store_user *ret_user)
@@ -122,10 +140,11 @@ static void read_user(sqlite3_stmt *stmt, struct store_user *ret_user)
 	ret_user->id = sqlite3_column_int64(stmt, 0);
 	ret_user->list_id = sqlite3_column_int64(stmt, 1);
 	column_text(stmt, 2, ret_user->name, sizeof(ret_user->name));
-	ret_user->ha1 = (struct store_ha1){0};
-	for (int i = 0; i < STORE_ALGORITHMS; i++)
-		column_bytes(stmt, 3 + i, ret_user->ha1.plain[i], STORE_HA1_SIZE);
-	ret_user->strongest = (unsigned)sqlite3_column_int(stmt, 6);
+	ret_user->strongest = (unsigned)sqlite3_column_int(stmt, 3);
+	for (int i = 0; i < STORE_ALGORITHMS; i++) {
+		column_bytes(stmt, 4 + i, ret_user->ha1.plain[i], STORE_HA1_SIZE);
+		column_bytes(stmt, 7 + i, ret_user->ha1.at_realm[i], STORE_HA1_SIZE);
+	}
 }
 
 int store_user_each(struct store *store, const char *list,
@@ -187,32 +206,63 @@ int credentials_check_clash(struct store *store, int64_t list_id, const char *us
 	return rc;
 }
 
+struct password {
+	int64_t list_id;
+	const char *user;
+	const struct store_ha1 *ha1;
+};
+
+/* Runs SQL in which ?1 and ?2 are the list and the user. */
+static int write_password(struct store *store, const char *sql, const struct password *password,
+			  struct error *err)
+{
+	const struct store_ha1 *ha1 = password->ha1;
+
+	return db_run(store, err, sql, INT(password->list_id), TEXT(password->user),
+		      BLOB(ha1->plain[0], MD5_SIZE), BLOB(ha1->plain[1], STORE_HA1_SIZE),
+		      BLOB(ha1->plain[2], STORE_HA1_SIZE), BLOB(ha1->at_realm[0], MD5_SIZE),
+		      BLOB(ha1->at_realm[1], STORE_HA1_SIZE),
+		      BLOB(ha1->at_realm[2], STORE_HA1_SIZE));
+}
+
+static int add_user(struct store *store, const char *list, const struct password *password,
+		    struct error *err)
+{
+	const char *user = password->user;
+	struct limit limit;
+	int rc = limit_begin(store, LIMIT_USERS, 0, &limit, err);
+
+	if (rc)
+		return rc;
+	rc = write_password(store,
+			    "INSERT INTO user (list_id, name, ha1_md5, ha1_sha256, ha1_sha512_256,"
+			    " at_realm_md5, at_realm_sha256, at_realm_sha512_256)"
+			    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			    password, err);
+	if (rc == -EEXIST)
+		error_set(err, rc, "user \"%s\": credential list %s has one already", user,
+			  QUOTED(list));
+	if (rc < 0)
+		return rc;
+	rc = limit_check(store, &limit, err);
+	if (rc == 0)
+		rc = credentials_check_clash(store, password->list_id, user, err);
+	return rc ? rc : 1;
+}
+
 int store_user_add(struct store *store, const char *list, const char *name,
 		   const struct store_ha1 *ha1, struct error *err)
 {
-	int64_t id;
+	struct password password = {.user = name, .ha1 = ha1};
 	int rc = store_user_name_check(store, name, err);
 
 	if (rc == 0)
 		rc = change_begin(store, err);
 	if (rc)
 		return rc;
-	rc = credentials_id(store, list, &id, err);
-	if (rc)
-		return change_end(store, rc, err, "nothing");
-	rc = db_run(store, err,
-		    "INSERT INTO user (list_id, name, ha1_md5, ha1_sha256, ha1_sha512_256)"
-		    " VALUES (?, ?, ?, ?, ?)",
-		    INT(id), TEXT(name), BLOB(ha1->plain[0], MD5_SIZE),
-		    BLOB(ha1->plain[1], STORE_HA1_SIZE), BLOB(ha1->plain[2], STORE_HA1_SIZE));
-	if (rc == -EEXIST) {
-		error_set(err, rc, "user \"%s\": credential list %s has one already", name,
-			  QUOTED(list));
-	} else if (rc > 0) {
-		int clash = credentials_check_clash(store, id, name, err);
-
-		rc = clash < 0 ? clash : rc;
-	}
+	rc = credentials_id(store, list, &password.list_id, err);
+	if (rc == 0)
+		rc = add_user(store, list, &password, err);
 	return change_end(store, rc, err, "credential list \"%s\": added user \"%s\"", list, name);
 }
 
@@ -227,20 +277,19 @@ static int check_found(int changed, const char *list, const char *name, struct e
 int store_user_passwd(struct store *store, const char *list, const char *name,
 		      const struct store_ha1 *ha1, struct error *err)
 {
-	int64_t id;
+	struct password password = {.user = name, .ha1 = ha1};
 	int rc = change_begin(store, err);
 
 	if (rc)
 		return rc;
-	rc = credentials_id(store, list, &id, err);
+	rc = credentials_id(store, list, &password.list_id, err);
 	if (rc == 0)
-		rc = check_found(db_run(store, err,
-					"UPDATE user SET ha1_md5 = ?, ha1_sha256 = ?,"
-					" ha1_sha512_256 = ?, strongest = 0"
-					" WHERE list_id = ? AND name = ?",
-					BLOB(ha1->plain[0], MD5_SIZE),
-					BLOB(ha1->plain[1], STORE_HA1_SIZE),
-					BLOB(ha1->plain[2], STORE_HA1_SIZE), INT(id), TEXT(name)),
+		rc = check_found(write_password(store,
+						"UPDATE user SET ha1_md5 = ?3, ha1_sha256 = ?4,"
+						" ha1_sha512_256 = ?5, at_realm_md5 = ?6,"
+						" at_realm_sha256 = ?7, at_realm_sha512_256 = ?8,"
+						" strongest = 0 WHERE list_id = ?1 AND name = ?2",
+						&password, err),
 				 list, name, err);
 	return change_end(store, rc, err, "credential list \"%s\": new password of user \"%s\"",
 			  list, name);

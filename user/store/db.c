@@ -185,6 +185,11 @@ struct prefix_key prefix_key(const struct prefix *prefix)
 	return key;
 }
 
+struct prefix_key host_key(const struct ip *ip)
+{
+	return prefix_key(&(struct prefix){.ip = *ip, .len = (uint8_t)ip_bits(ip)});
+}
+
 bool column_prefix(sqlite3_stmt *stmt, int column, struct prefix *ret_prefix)
 {
 	const uint8_t *key = sqlite3_column_blob(stmt, column);

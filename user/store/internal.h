@@ -84,6 +84,8 @@ struct prefix_key {
 	uint8_t bytes[18];
 };
 struct prefix_key prefix_key(const struct prefix *prefix);
+/* Of the prefix that holds this address alone. */
+struct prefix_key host_key(const struct ip *ip);
 /* False if the column holds no prefix. */
 bool column_prefix(sqlite3_stmt *stmt, int column, struct prefix *ret_prefix);
 
@@ -137,9 +139,24 @@ struct upstream {
 };
 int check_upstream(const char *uri, struct upstream *ret_upstream, struct error *err);
 
+int check_header_prefix(const char *prefix, struct error *err);
+/* Leaves one blank between two names. */
+int check_reserved_headers(char *headers, struct error *err);
+/* + and 7 to 15 digits. */
+int check_number(const char *field, const char *number, struct error *err);
+/* Checks all fields, and writes domain and aliases as they will be kept (trunk_check.c). */
+int check_trunk(struct store_trunk *trunk, struct upstream *ret_upstream, struct error *err);
+
 /* ---- trunks (trunk.c) ---- */
 
 int trunk_id(struct store *store, const char *name, int64_t *ret_id, struct error *err);
+/* A trunk's row (trunk_row.c): the rest is what follows FROM trunk. */
+int trunk_select(struct store *store, const char *rest, struct binds binds,
+		 sqlite3_stmt **ret_stmt, struct error *err);
+void trunk_read(sqlite3_stmt *stmt, struct store_trunk *ret_trunk);
+/* How many rows were written, none if it is the same already; or a negative errno. */
+int trunk_insert(struct store *store, const struct store_trunk *trunk, struct error *err);
+int trunk_update(struct store *store, const struct store_trunk *trunk, struct error *err);
 /* "in use by trunk a, b": the names of trunks that a query finds. */
 int trunk_names(struct store *store, const char *sql, int64_t id, char *ret_names, size_t size);
 
@@ -150,6 +167,21 @@ int credentials_id(struct store *store, const char *name, int64_t *ret_id, struc
 /* -EEXIST if some trunk would know the user (NULL: any user) of this list twice in one realm. */
 int credentials_check_clash(struct store *store, int64_t list_id, const char *user,
 			    struct error *err);
+
+/* ---- limits (limit.c) ---- */
+
+enum limit_kind { LIMIT_ACLS, LIMIT_ACL_ENTRIES, LIMIT_USERS };
+struct limit {
+	enum limit_kind kind;
+	int64_t id; /* of the ACL whose entries are counted, else 0 */
+	unsigned max; /* 0 = none */
+	int64_t before;
+};
+/* Before and after adding, within the change: what is more than before, and more than the setting
+ * allows, is refused. What a lowered setting no longer allows stays. */
+int limit_begin(struct store *store, enum limit_kind kind, int64_t id, struct limit *ret_limit,
+		struct error *err);
+int limit_check(struct store *store, const struct limit *limit, struct error *err);
 
 /* ---- settings (settings.c) ---- */
 

@@ -10,6 +10,7 @@
 /* Step i leads from user_version i to i + 1. Append only: a step that has been released never
  * changes. A prefix is the blob of struct prefix_key. */
 static const char *const steps[] = {
+	/* 0: ACLs, credentials, trunks, settings */
 	"CREATE TABLE state ("
 	"  one INTEGER PRIMARY KEY CHECK (one = 1),"
 	"  generation INTEGER NOT NULL,"
@@ -80,6 +81,92 @@ static const char *const steps[] = {
 	"CREATE INDEX trunk_credentials_list ON trunk_credentials (list_id);"
 	"CREATE TABLE setting (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE secret (purpose TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;",
+
+	/* 1: every way into a trunk */
+	"ALTER TABLE trunk RENAME COLUMN strict_uri TO digest_uri;"
+	"UPDATE trunk SET digest_uri = 2 WHERE digest_uri <> 0;" /* exact */
+	"ALTER TABLE trunk ADD COLUMN userhash INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE trunk ADD COLUMN forward_register INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE trunk ADD COLUMN e164 INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE trunk ADD COLUMN country_code TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE trunk ADD COLUMN international_prefix TEXT NOT NULL DEFAULT '00';"
+	"ALTER TABLE trunk ADD COLUMN national_prefix TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE trunk ADD COLUMN caller INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE trunk ADD COLUMN number TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE trunk ADD COLUMN assert_identity INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE trunk ADD COLUMN upstream_trusted INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE trunk ADD COLUMN calls_per_s INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE trunk ADD COLUMN calls_max INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE trunk ADD COLUMN user_calls_per_s INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE trunk ADD COLUMN user_calls_max INTEGER NOT NULL DEFAULT 0;"
+	/* user repeats the trunk's, so that an address belongs to one trunk. */
+	"CREATE TABLE trunk_alias ("
+	"  domain TEXT NOT NULL,"
+	"  user TEXT NOT NULL,"
+	"  trunk_id INTEGER NOT NULL REFERENCES trunk ON DELETE CASCADE,"
+	"  PRIMARY KEY (domain, user)) WITHOUT ROWID;"
+	"CREATE INDEX trunk_alias_trunk ON trunk_alias (trunk_id, domain);"
+	"CREATE TABLE trunk_caller ("
+	"  trunk_id INTEGER NOT NULL REFERENCES trunk ON DELETE CASCADE,"
+	"  number TEXT NOT NULL,"
+	"  PRIMARY KEY (trunk_id, number)) WITHOUT ROWID;"
+	"ALTER TABLE credentials ADD COLUMN at_realm INTEGER NOT NULL DEFAULT 0;"
+	/* Empty: not known. */
+	"ALTER TABLE user ADD COLUMN at_realm_md5 BLOB NOT NULL DEFAULT x'';"
+	"ALTER TABLE user ADD COLUMN at_realm_sha256 BLOB NOT NULL DEFAULT x'';"
+	"ALTER TABLE user ADD COLUMN at_realm_sha512_256 BLOB NOT NULL DEFAULT x'';"
+	"CREATE TABLE acl_host ("
+	"  id INTEGER PRIMARY KEY,"
+	"  acl_id INTEGER NOT NULL REFERENCES acl ON DELETE CASCADE,"
+	"  host TEXT NOT NULL,"
+	"  deny INTEGER NOT NULL,"
+	"  note TEXT NOT NULL,"
+	"  resolved INTEGER NOT NULL DEFAULT 0,"
+	"  due INTEGER NOT NULL DEFAULT 0,"
+	"  failure TEXT NOT NULL DEFAULT '',"
+	"  UNIQUE (acl_id, host));"
+	/* The same prefix may stand in an ACL as such (host_id 0) and for hosts. The ids stay. */
+	"CREATE TABLE new_entry ("
+	"  id INTEGER PRIMARY KEY,"
+	"  acl_id INTEGER NOT NULL REFERENCES acl ON DELETE CASCADE,"
+	"  prefix BLOB NOT NULL,"
+	"  deny INTEGER NOT NULL,"
+	"  note TEXT NOT NULL,"
+	"  host_id INTEGER NOT NULL DEFAULT 0,"
+	"  UNIQUE (acl_id, prefix, host_id));"
+	"INSERT INTO new_entry (id, acl_id, prefix, deny, note)"
+	"  SELECT id, acl_id, prefix, deny, note FROM acl_entry ORDER BY acl_id, prefix;"
+	"DROP TABLE acl_entry;"
+	"ALTER TABLE new_entry RENAME TO acl_entry;"
+	"CREATE INDEX acl_entry_prefix ON acl_entry (prefix, acl_id, deny);"
+	"CREATE INDEX acl_entry_deny ON acl_entry (prefix) WHERE deny;"
+	"CREATE INDEX acl_entry_host ON acl_entry (host_id, prefix) WHERE host_id;"
+	/* A binding that is written again gets a new id: the newest has the highest. */
+	"CREATE TABLE binding ("
+	"  id INTEGER PRIMARY KEY,"
+	"  trunk_id INTEGER NOT NULL REFERENCES trunk ON DELETE CASCADE,"
+	"  user TEXT NOT NULL,"
+	"  contact TEXT NOT NULL,"
+	"  instance TEXT NOT NULL,"
+	"  reg_id INTEGER NOT NULL,"
+	"  q INTEGER NOT NULL,"
+	"  call_id TEXT NOT NULL,"
+	"  cseq INTEGER NOT NULL,"
+	"  expires INTEGER NOT NULL,"
+	"  received_host BLOB NOT NULL," /* whole-length prefixes */
+	"  received_port INTEGER NOT NULL,"
+	"  local_host BLOB NOT NULL,"
+	"  local_port INTEGER NOT NULL,"
+	"  transport INTEGER NOT NULL,"
+	"  user_agent TEXT NOT NULL,"
+	"  UNIQUE (trunk_id, user, contact));"
+	/* What the daemon shall remove from its memory; no contact: all of the user's. */
+	"CREATE TABLE binding_order ("
+	"  id INTEGER PRIMARY KEY,"
+	"  trunk_id INTEGER NOT NULL REFERENCES trunk ON DELETE CASCADE,"
+	"  user TEXT NOT NULL,"
+	"  contact TEXT);"
+	"CREATE INDEX binding_order_trunk ON binding_order (trunk_id);",
 };
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))

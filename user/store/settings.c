@@ -31,6 +31,16 @@ static const struct number numbers[] = {
 	NUMBER(lockout_ceiling_s, 0, 0, 365 * DAY),
 	NUMBER(proven_s, 3600, 0, 30 * DAY),
 	NUMBER(nonce_lifetime_s, 300, 10, DAY),
+	NUMBER(nonce_rotation_s, 3600, 10, 30 * DAY),
+	NUMBER(source_v6_bits, 64, 32, 64),
+	NUMBER(register_min_s, 60, 1, DAY),
+	NUMBER(register_max_s, 7200, 1, 30 * DAY),
+	NUMBER(register_default_s, 3600, 1, 30 * DAY),
+	NUMBER(register_contacts, 10, 1, 100),
+	NUMBER(user_names_utf8, 0, 0, 1),
+	NUMBER(acl_limit, 0, 0, 1000000),
+	NUMBER(acl_entry_limit, 0, 0, 100000000),
+	NUMBER(user_limit, 0, 0, 100000000),
 	NUMBER(source_rate_pps, 10, 0, 100000000),
 	NUMBER(source_burst, 20, 0, 100000000),
 	NUMBER(cpu_rate_pps, 2000, 0, 100000000),
@@ -38,6 +48,26 @@ static const struct number numbers[] = {
 };
 
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
+/* A setting that is text. */
+struct text {
+	const char *name;
+	size_t offset, size;
+	const char *initial;
+};
+
+#define TEXT_SETTING(field, initial_)                                                              \
+	{                                                                                          \
+		.name = #field, .offset = offsetof(struct store_settings, field),                  \
+		.size = sizeof(((struct store_settings *)0)->field), .initial = (initial_)         \
+	}
+
+static const struct text texts[] = {
+	TEXT_SETTING(header_prefix, "X-Sipward-"),
+	TEXT_SETTING(reserved_headers, ""),
+};
+
+#define TEXTS (sizeof(texts) / sizeof(texts[0]))
 #define PORTS_TEXT_SIZE (SIPWARD_PORTS_MAX * 10 + 1)
 
 static unsigned number_get(const struct number *number, const struct store_settings *settings)
@@ -59,6 +89,16 @@ static void number_put(const struct number *number, struct store_settings *setti
 		*(bool *)field = value != 0;
 	else
 		memcpy(field, &value, sizeof(value));
+}
+
+static const char *text_get(const struct text *text, const struct store_settings *settings)
+{
+	return (const char *)settings + text->offset;
+}
+
+static char *text_at(const struct text *text, struct store_settings *settings)
+{
+	return (char *)settings + text->offset;
 }
 
 /* udp/5060 tcp/5060 … */
@@ -106,6 +146,10 @@ static void read_setting(sqlite3_stmt *stmt, struct store_settings *settings)
 		if (strcmp(name, numbers[i].name) == 0)
 			number_put(&numbers[i], settings, (unsigned)sqlite3_column_int64(stmt, 1));
 	}
+	for (size_t i = 0; i < TEXTS; i++) {
+		if (strcmp(name, texts[i].name) == 0)
+			column_text(stmt, 1, text_at(&texts[i], settings), texts[i].size);
+	}
 }
 
 void store_settings_defaults(struct store_settings *ret_settings)
@@ -113,6 +157,8 @@ void store_settings_defaults(struct store_settings *ret_settings)
 	*ret_settings = (struct store_settings){0};
 	for (size_t i = 0; i < NUMBERS; i++)
 		number_put(&numbers[i], ret_settings, numbers[i].initial);
+	for (size_t i = 0; i < TEXTS; i++)
+		strcpy(text_at(&texts[i], ret_settings), texts[i].initial);
 }
 
 struct store_limits store_settings_limits(const char *name)
@@ -166,8 +212,43 @@ static int check_ports(const struct store_settings *settings, struct error *err)
 	return 0;
 }
 
-static int check_settings(const struct store_settings *settings, struct error *err)
+/* Rules between two settings. */
+static int check_order(const struct store_settings *settings, struct error *err)
 {
+	const struct {
+		const char *low_name;
+		unsigned low;
+		const char *high_name;
+		unsigned high;
+	} orders[] = {
+		{"nonce-lifetime", settings->nonce_lifetime_s, "nonce-rotation",
+		 settings->nonce_rotation_s},
+		{"register-min", settings->register_min_s, "register-default",
+		 settings->register_default_s},
+		{"register-default", settings->register_default_s, "register-max",
+		 settings->register_max_s},
+	};
+
+	if (settings->lockout_ceiling_s &&
+	    settings->lockout_ceiling_s < settings->lockout_duration_s)
+		return error_set(err, -EINVAL,
+				 "lockout-ceiling %u s: must be 0, or no shorter than "
+				 "lockout-duration, %u s",
+				 settings->lockout_ceiling_s, settings->lockout_duration_s);
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		if (orders[i].low > orders[i].high)
+			return error_set(err, -EINVAL, "%s %u s: must be no longer than %s, %u s",
+					 orders[i].low_name, orders[i].low, orders[i].high_name,
+					 orders[i].high);
+	}
+	return 0;
+}
+
+/* Also writes the texts as they will be kept. */
+static int check_settings(struct store_settings *settings, struct error *err)
+{
+	int rc;
+
 	for (size_t i = 0; i < NUMBERS; i++) {
 		unsigned value = number_get(&numbers[i], settings);
 
@@ -175,13 +256,12 @@ static int check_settings(const struct store_settings *settings, struct error *e
 			return error_set(err, -EINVAL, "%s %u: must be from %u to %u",
 					 numbers[i].name, value, numbers[i].min, numbers[i].max);
 	}
-	if (settings->lockout_ceiling_s &&
-	    settings->lockout_ceiling_s < settings->lockout_duration_s)
-		return error_set(err, -EINVAL,
-				 "lockout-ceiling %u s: must be 0, or no shorter than "
-				 "lockout-duration, %u s",
-				 settings->lockout_ceiling_s, settings->lockout_duration_s);
-	return check_ports(settings, err);
+	rc = check_order(settings, err);
+	if (rc == 0)
+		rc = check_ports(settings, err);
+	if (rc == 0)
+		rc = check_header_prefix(settings->header_prefix, err);
+	return rc ? rc : check_reserved_headers(settings->reserved_headers, err);
 }
 
 static int put_setting(struct store *store, const char *name, struct bind value, struct error *err)
@@ -205,12 +285,12 @@ static void note_change(struct summary *summary, const char *change)
 		 change);
 }
 
-/* Writes what differs; how many settings do, or a negative errno. */
-static int write_settings(struct store *store, const struct store_settings *old,
-			  const struct store_settings *new, struct summary *summary,
-			  struct error *err)
+/* Each of these writes what differs; how many settings do, or a negative errno. */
+static int write_numbers(struct store *store, const struct store_settings *old,
+			 const struct store_settings *new, struct summary *summary,
+			 struct error *err)
 {
-	char before[PORTS_TEXT_SIZE], after[PORTS_TEXT_SIZE], text[2 * PORTS_TEXT_SIZE + 32];
+	char text[128];
 	int changed = 0, rc = 0;
 
 	for (size_t i = 0; i < NUMBERS && rc >= 0; i++) {
@@ -223,23 +303,64 @@ static int write_settings(struct store *store, const struct store_settings *old,
 		rc = put_setting(store, numbers[i].name, INT(to), err);
 		changed++;
 	}
+	return rc < 0 ? rc : changed;
+}
+
+struct text_change {
+	const char *name, *from, *to;
+};
+
+static int write_text(struct store *store, const struct text_change *change,
+		      struct summary *summary, struct error *err)
+{
+	char text[2 * QUOTED_SIZE + 64];
+	int rc;
+
+	if (strcmp(change->from, change->to) == 0)
+		return 0;
+	snprintf(text, sizeof(text), "%s from %s to %s", change->name, QUOTED(change->from),
+		 QUOTED(change->to));
+	note_change(summary, text);
+	rc = put_setting(store, change->name, TEXT(change->to), err);
+	return rc < 0 ? rc : 1;
+}
+
+static int write_texts(struct store *store, const struct store_settings *old,
+		       const struct store_settings *new, struct summary *summary, struct error *err)
+{
+	char before[PORTS_TEXT_SIZE], after[PORTS_TEXT_SIZE];
+	struct text_change ports = {"ports", before, after};
+	int changed, rc;
+
 	ports_format(old, before);
 	ports_format(new, after);
-	if (rc >= 0 && strcmp(before, after) != 0) {
-		snprintf(text, sizeof(text), "ports from \"%s\" to \"%s\"", before, after);
-		note_change(summary, text);
-		rc = put_setting(store, "ports", TEXT(after), err);
-		changed++;
+	changed = rc = write_text(store, &ports, summary, err);
+	for (size_t i = 0; i < TEXTS && rc >= 0; i++) {
+		struct text_change change = {texts[i].name, text_get(&texts[i], old),
+					     text_get(&texts[i], new)};
+
+		rc = write_text(store, &change, summary, err);
+		changed += rc;
 	}
 	return rc < 0 ? rc : changed;
+}
+
+static int write_settings(struct store *store, const struct store_settings *old,
+			  const struct store_settings *new, struct summary *summary,
+			  struct error *err)
+{
+	int changed = write_numbers(store, old, new, summary, err);
+	int rc = changed < 0 ? changed : write_texts(store, old, new, summary, err);
+
+	return rc < 0 ? rc : changed + rc;
 }
 
 int store_settings_set(struct store *store, const struct store_settings *settings,
 		       struct error *err)
 {
-	struct store_settings old;
+	struct store_settings old, new = *settings;
 	struct summary summary = {""};
-	int rc = check_settings(settings, err);
+	int rc = check_settings(&new, err);
 
 	if (rc == 0)
 		rc = change_begin(store, err);
@@ -247,7 +368,7 @@ int store_settings_set(struct store *store, const struct store_settings *setting
 		return rc;
 	rc = store_settings_get(store, &old, err);
 	if (rc == 0)
-		rc = write_settings(store, &old, settings, &summary, err);
+		rc = write_settings(store, &old, &new, &summary, err);
 	return change_end(store, rc, err, "settings: %s", summary.text);
 }
 
@@ -278,71 +399,4 @@ int store_secret(struct store *store, const char *purpose, uint8_t ret_key[16], 
 		column_bytes(stmt, 0, ret_key, sizeof(key));
 	sqlite3_finalize(stmt);
 	return rc < 0 ? rc : 0;
-}
-
-static int unlisted_derived(struct store *store, enum sipward_unlisted *ret_unlisted,
-			    struct error *err)
-{
-	int64_t open;
-	int rc = db_int(store, &open, err,
-			"SELECT EXISTS (SELECT 1 FROM trunk WHERE enabled AND NOT EXISTS"
-			" (SELECT 1 FROM trunk_acl WHERE trunk_id = trunk.id))");
-
-	if (rc == 0)
-		*ret_unlisted = open ? SIPWARD_UNLISTED_LIMIT : SIPWARD_UNLISTED_DROP;
-	return rc;
-}
-
-static int unlisted_of(struct store *store, enum store_unlisted choice,
-		       enum sipward_unlisted *ret_unlisted, struct error *err)
-{
-	switch (choice) {
-	case STORE_UNLISTED_DROP:
-		*ret_unlisted = SIPWARD_UNLISTED_DROP;
-		return 0;
-	case STORE_UNLISTED_LIMIT:
-		*ret_unlisted = SIPWARD_UNLISTED_LIMIT;
-		return 0;
-	case STORE_UNLISTED_REJECT:
-		*ret_unlisted = SIPWARD_UNLISTED_REJECT;
-		return 0;
-	case STORE_UNLISTED_AUTO:
-		break;
-	}
-	return unlisted_derived(store, ret_unlisted, err);
-}
-
-int store_unlisted_effective(struct store *store, enum sipward_unlisted *ret_unlisted,
-			     struct error *err)
-{
-	struct store_settings settings;
-	int rc = store_settings_get(store, &settings, err);
-
-	return rc ? rc : unlisted_of(store, settings.unlisted, ret_unlisted, err);
-}
-
-int settings_for_filter(struct store *store, struct sipward_settings *ret_settings,
-			struct error *err)
-{
-	struct store_settings settings;
-	enum sipward_unlisted unlisted;
-	int rc = store_settings_get(store, &settings, err);
-
-	if (rc == 0)
-		rc = unlisted_of(store, settings.unlisted, &unlisted, err);
-	if (rc)
-		return rc;
-	*ret_settings = (struct sipward_settings){
-		.mode = settings.mode,
-		.unlisted = unlisted,
-		.flags = settings.lockout_reject ? SIPWARD_LOCKOUT_REJECT : 0,
-		.source_rate_pps = settings.source_rate_pps,
-		.source_burst = settings.source_burst,
-		.cpu_rate_pps = settings.cpu_rate_pps,
-		.cpu_burst = settings.cpu_burst,
-		.port_count = settings.port_count,
-		.source_v6_bits = settings.source_v6_bits,
-	};
-	memcpy(ret_settings->ports, settings.ports, sizeof(settings.ports));
-	return 0;
 }

@@ -132,23 +132,39 @@ int check_prefix(const struct prefix *prefix, struct error *err)
 	return 0;
 }
 
+/* The characters of a plain user name. */
+static bool is_plain_name(const char *name)
+{
+	for (; *name; name++) {
+		if (!is_alnum(*name) && !strchr("._-", *name))
+			return false;
+	}
+	return true;
+}
+
 int store_user_name_check(struct store *store, const char *name, struct error *err)
 {
 	size_t n = name ? strlen(name) : 0;
-
-	(void)store;
+	struct store_settings settings;
+	int rc;
 
 	if (n < 3 || n >= STORE_USER_SIZE)
-		return error_set(err, -EINVAL, "user name %s: must have 3 to 64 characters",
+		return error_set(err, -EINVAL, "user name %s: must have 3 to 64 bytes",
 				 QUOTED(name ? name : ""));
-	for (const char *c = name; *c; c++) {
-		if (!is_alnum(*c) && !strchr("._-", *c))
-			return error_set(err, -EINVAL,
-					 "user name %s: only letters, digits, '.', '_' and '-' are "
-					 "allowed",
-					 QUOTED(name));
-	}
-	return 0;
+	if (is_plain_name(name))
+		return 0;
+	rc = store_settings_get(store, &settings, err);
+	if (rc)
+		return rc;
+	if (!settings.user_names_utf8)
+		return error_set(err, -EINVAL,
+				 "user name %s: only letters, digits, '.', '_' and '-' are "
+				 "allowed",
+				 QUOTED(name));
+	if (strpbrk(name, "@:"))
+		return error_set(err, -EINVAL, "user name %s: must not hold '@' or ':'",
+				 QUOTED(name));
+	return check_text("user name", name, STORE_USER_SIZE - 1, err);
 }
 
 int store_password_check(const char *password, struct error *err)
@@ -317,5 +333,108 @@ int check_upstream(const char *uri, struct upstream *ret_upstream, struct error 
 				 "upstream %s: the host must be a host name or an IP address",
 				 QUOTED(uri));
 	*ret_upstream = upstream;
+	return 0;
+}
+
+/* ---- header names (RFC 3261 §25.1) ---- */
+
+int check_header_prefix(const char *prefix, struct error *err)
+{
+	size_t n = strlen(prefix);
+	bool valid = n >= 1 && n <= 38 && is_alpha(prefix[0]) && prefix[n - 1] == '-';
+
+	for (size_t i = 0; i < n; i++)
+		valid &= is_alnum(prefix[i]) || prefix[i] == '-';
+	if (!valid)
+		return error_set(err, -EINVAL,
+				 "header-prefix %s: must be 1 to 38 letters, digits and '-', begin "
+				 "with a letter and end with '-'",
+				 QUOTED(prefix));
+	return 0;
+}
+
+static bool is_token(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (!is_alnum(text.p[i]) && !strchr("-.!%_+`'~", text.p[i]))
+			return false;
+	}
+	return text.n > 0;
+}
+
+static bool covers(struct slice pattern, struct slice name)
+{
+	if (pattern.p[pattern.n - 1] != '*')
+		return slice_eq_nocase(pattern, name);
+	pattern.n--;
+	return slice_starts_nocase(name, pattern);
+}
+
+/* A request without these is none, or goes astray. */
+static const char *needed_header(struct slice pattern)
+{
+	static const char *const names[] = {
+		"Via",
+		"From",
+		"To",
+		"Call-ID",
+		"CSeq",
+		"Max-Forwards",
+		"Contact",
+		"Route",
+		"Record-Route",
+		"Content-Type",
+		"Content-Length",
+		"Authorization",
+		"Proxy-Authorization",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (covers(pattern, slice_from(names[i])))
+			return names[i];
+	}
+	return NULL;
+}
+
+static int check_header_pattern(struct slice pattern, struct error *err)
+{
+	struct slice name = pattern;
+	char text[512];
+	const char *needed;
+
+	if (name.p[name.n - 1] == '*')
+		name.n--;
+	if (!is_token(name)) {
+		slice_text(pattern, text, sizeof(text));
+		return error_set(err, -EINVAL,
+				 "reserved-headers %s: must be a header name, or the beginning of "
+				 "one and '*'",
+				 QUOTED(text));
+	}
+	needed = needed_header(pattern);
+	if (needed)
+		return error_set(err, -EINVAL, "reserved-headers \"%.*s\": would remove %s",
+				 (int)pattern.n, pattern.p, needed);
+	return 0;
+}
+
+int check_reserved_headers(char *headers, struct error *err)
+{
+	struct slice rest = slice_from(headers);
+	size_t used = 0;
+
+	/* Written over itself with one blank between two. */
+	while (rest.n) {
+		struct slice one = slice_cut(rest, ' ', &rest);
+		int rc = one.n ? check_header_pattern(one, err) : 0;
+
+		if (rc)
+			return rc;
+		if (one.n && used)
+			headers[used++] = ' ';
+		memmove(headers + used, one.p, one.n);
+		used += one.n;
+	}
+	headers[used] = '\0';
 	return 0;
 }
