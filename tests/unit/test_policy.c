@@ -40,8 +40,10 @@ static void watching_free(void *p)
 #define calloc failing_calloc
 #define realloc failing_realloc
 #define free watching_free
+#include "../../user/base/table.c"
 #include "../../user/policy/acl_table.c"
 #include "../../user/policy/policy_build.c"
+#include "../../user/policy/policy_index.c"
 #undef calloc
 #undef realloc
 #undef free
@@ -127,8 +129,12 @@ static void a_trunk_is_found_by_user_and_domain_then_domain_then_default(void **
 		{"anyuser", "203.0.113.1", "any-domain"},
 		{"anyuser", "a.example", "domain"},
 		{"", "", "default"},
-		{"x", "a.example.", "default"},
+		{"x", "a.example.", "domain"}, /* the same name, RFC 1034 §3.1 */
+		{"x", "a.example..", "default"},
+		{"x", ".", "default"},
 		{"x", "a.exampl", "default"},
+		{"x", "sub.a.example", "default"},
+		{"x", "*", "default"},
 	};
 	struct fixture *f = *state;
 	struct policy *policy;
@@ -157,20 +163,29 @@ static void without_a_default_trunk_a_foreign_domain_finds_none(void **state)
 	policy_unref(policy);
 }
 
-static void a_disabled_trunk_does_not_exist(void **state)
+/* It is found, so that its calls reach no other trunk; everything else is gone. */
+static void a_disabled_trunk_keeps_its_place_and_vouches_for_nobody(void **state)
 {
 	struct fixture *f = *state;
 	struct ip customer = ip("192.0.2.1"), upstream = ip("198.51.100.1");
 	struct store_trunk trunk;
 	struct policy *policy;
 
+	create_app_trunk(f, "default", "", "*");
 	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
 	attach_acl_with(f, "t", "office", "192.0.2.0/24");
+	attach_list_with(f, "t", "one", "one.example", "alice");
 	assert_ok(f, store_trunk_get(f->store, "t", &trunk, &f->err));
 	for (int enabled = 0; enabled <= 1; enabled++) {
+		const struct policy_trunk *there;
+
 		set_enabled(f, "t", enabled);
 		policy = build(f);
-		assert_string_equal(found(policy, "a", "a.example"), enabled ? "t" : "none");
+		there = policy_trunk_find(policy, SLICE("a"), SLICE("a.example"));
+		assert_string_equal(there->config.name, "t");
+		assert_int_equal(there->config.enabled, enabled);
+		assert_int_equal(policy_acl_allows(there, &customer), enabled);
+		assert_int_equal(there->realm_count, enabled);
 		assert_int_equal(policy_trunk_by_id(policy, trunk.id) != NULL, enabled);
 		assert_int_equal(policy_is_upstream(policy, &upstream), enabled);
 		assert_int_equal(policy_is_listed(policy, &upstream), enabled);
@@ -303,6 +318,42 @@ static void longest_match_agrees_with_a_naive_search(void **state)
 	}
 }
 
+/* An address is listed where some ACL, asked alone, allows it. */
+static void merged_acls_agree_with_each_asked_alone(void **state)
+{
+	enum { ACLS = 6, N = 40 };
+	struct acl_table tables[ACLS], merged;
+	const struct acl_table *all[ACLS];
+
+	(void)state;
+	srand(2);
+	for (int round = 0; round < 20; round++) {
+		for (size_t i = 0; i < ACLS; i++) {
+			all[i] = &tables[i];
+			assert_int_equal(acl_table_init(&tables[i], N), 0);
+			for (size_t j = 0; j < N; j++) {
+				struct ip address = random_ip();
+				unsigned len = (unsigned)rand() % (ip_bits(&address) + 1);
+				struct prefix prefix = {ip_masked(&address, len), (uint8_t)len};
+
+				assert_int_equal(acl_table_add(&tables[i], &prefix, rand() % 2), 0);
+			}
+		}
+		assert_int_equal(acl_table_merge(all, ACLS, &merged), 0);
+		for (int i = 0; i < 2000; i++) {
+			struct ip address = random_ip();
+			bool allowed = false;
+
+			for (size_t j = 0; j < ACLS; j++)
+				allowed |= acl_table_match(&tables[j], &address) == ACL_ALLOW;
+			assert_int_equal(acl_table_match(&merged, &address) == ACL_ALLOW, allowed);
+		}
+		for (size_t i = 0; i < ACLS; i++)
+			acl_table_free(&tables[i]);
+		acl_table_free(&merged);
+	}
+}
+
 static void a_full_table_says_so_and_an_empty_one_matches_nothing(void **state)
 {
 	struct prefix one = prefix("192.0.2.1"), two = prefix("192.0.2.2");
@@ -399,8 +450,9 @@ static void secrets_are_wiped_when_the_snapshot_goes(void **state)
 	assert_ok(f, create_trunk(f, "t", "a.example", "sip:198.51.100.1"));
 	attach_list_with(f, "t", "one", "one.example", "alice");
 	policy = build(f);
-	watched = policy->lists[0]->entries;
-	watched_size = policy->lists[0]->count * sizeof(*policy->lists[0]->entries);
+	watched = policy_user_find(policy_trunk_find(policy, SLICE(""), SLICE("a.example")),
+				   SLICE("alice"), SLICE("one.example"));
+	watched_size = sizeof(struct policy_entry); /* which begins with the user */
 	watched_was_wiped = false;
 	policy_unref(policy);
 	watched = NULL;
@@ -493,11 +545,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(a_trunk_is_found_by_user_and_domain_then_domain_then_default),
 		STORE_TEST(without_a_default_trunk_a_foreign_domain_finds_none),
-		STORE_TEST(a_disabled_trunk_does_not_exist),
+		STORE_TEST(a_disabled_trunk_keeps_its_place_and_vouches_for_nobody),
 		STORE_TEST(an_upstream_belongs_to_the_first_trunk_by_name),
 		STORE_TEST(the_longest_match_decides_within_an_acl_and_any_acl_may_allow),
 		STORE_TEST(another_trunks_acl_lists_a_source_but_does_not_allow_it_here),
 		cmocka_unit_test(longest_match_agrees_with_a_naive_search),
+		cmocka_unit_test(merged_acls_agree_with_each_asked_alone),
 		cmocka_unit_test(a_full_table_says_so_and_an_empty_one_matches_nothing),
 		STORE_TEST(users_are_found_by_name_and_realm),
 		STORE_TEST(a_list_shared_by_two_trunks_has_one_user),

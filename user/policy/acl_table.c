@@ -96,16 +96,113 @@ int acl_table_add(struct acl_table *table, const struct prefix *prefix, bool den
 	return 0;
 }
 
-enum acl_match acl_table_match(const struct acl_table *table, const struct ip *ip)
+/* The longest prefix shorter than `below` that contains the address: its slot's number, or 0. */
+static uint32_t longest_match(const struct acl_table *table, const struct ip *ip, unsigned below)
 {
 	const struct acl_lengths *lengths = ip->family == 4 ? &table->v4 : &table->v6;
 
 	for (unsigned i = 0; i < lengths->count; i++) {
-		struct ip masked = ip_masked(ip, lengths->len[i]);
-		uint32_t slot = *slot_of(table, &masked, lengths->len[i]);
+		struct ip masked;
+		uint32_t number;
 
-		if (slot)
-			return table->entries[slot - 1].deny ? ACL_DENY : ACL_ALLOW;
+		if (lengths->len[i] >= below)
+			continue;
+		masked = ip_masked(ip, lengths->len[i]);
+		number = *slot_of(table, &masked, lengths->len[i]);
+		if (number)
+			return number;
 	}
-	return ACL_NO_MATCH;
+	return 0;
+}
+
+static enum acl_match match_below(const struct acl_table *table, const struct ip *ip,
+				  unsigned below)
+{
+	uint32_t number = longest_match(table, ip, below);
+
+	if (!number)
+		return ACL_NO_MATCH;
+	return table->entries[number - 1].deny ? ACL_DENY : ACL_ALLOW;
+}
+
+enum acl_match acl_table_match(const struct acl_table *table, const struct ip *ip)
+{
+	return match_below(table, ip, ACL_LENGTHS_MAX);
+}
+
+/* ---- merging ---- */
+
+struct merge {
+	struct acl_table *merged;
+	uint32_t *allowing; /* for each entry of it: how many tables allow there */
+};
+
+/* All shorter prefixes of all tables are there already. What a prefix changes is told by what its
+ * own table said there without it. */
+static int merge_entry(const struct merge *merge, const struct acl_table *table,
+		       const struct acl_table_entry *entry)
+{
+	const struct prefix prefix = {entry->ip, entry->len};
+	uint32_t number = *slot_of(merge->merged, &entry->ip, entry->len);
+	int rc;
+
+	if (!number) {
+		uint32_t outer = longest_match(merge->merged, &entry->ip, entry->len);
+
+		rc = acl_table_add(merge->merged, &prefix, true);
+		if (rc)
+			return rc;
+		number = merge->merged->count;
+		merge->allowing[number - 1] = outer ? merge->allowing[outer - 1] : 0;
+	}
+	merge->allowing[number - 1] += !entry->deny;
+	merge->allowing[number - 1] -= match_below(table, &entry->ip, entry->len) == ACL_ALLOW;
+	merge->merged->entries[number - 1].deny = merge->allowing[number - 1] == 0;
+	return 0;
+}
+
+static bool has_length(const struct acl_table *table, unsigned len)
+{
+	return memchr(table->v4.len, (int)len, table->v4.count) ||
+	       memchr(table->v6.len, (int)len, table->v6.count);
+}
+
+static int merge_length(const struct merge *merge, const struct acl_table *table, unsigned len)
+{
+	int rc = 0;
+
+	if (!has_length(table, len))
+		return 0;
+	for (uint32_t i = 0; i < table->count && rc == 0; i++) {
+		if (table->entries[i].len == len)
+			rc = merge_entry(merge, table, &table->entries[i]);
+	}
+	return rc;
+}
+
+int acl_table_merge(const struct acl_table *const *tables, size_t n, struct acl_table *ret_merged)
+{
+	struct acl_table merged;
+	struct merge merge = {.merged = &merged};
+	uint64_t total = 0;
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		total += tables[i]->count;
+	rc = acl_table_init(&merged, total);
+	if (rc)
+		return rc;
+	merge.allowing = calloc(total ? total : 1, sizeof(*merge.allowing));
+	if (!merge.allowing)
+		rc = -ENOMEM;
+	for (unsigned len = 0; len < ACL_LENGTHS_MAX; len++) {
+		for (size_t i = 0; i < n && rc == 0; i++)
+			rc = merge_length(&merge, tables[i], len);
+	}
+	free(merge.allowing);
+	if (rc)
+		acl_table_free(&merged);
+	else
+		*ret_merged = merged;
+	return rc;
 }

@@ -37,6 +37,9 @@ int acl_table_init(struct acl_table *table, uint64_t capacity);
 void acl_table_free(struct acl_table *table);
 /* The last entry given for a prefix counts. 0, or -ENOSPC when the table is full. */
 int acl_table_add(struct acl_table *table, const struct prefix *prefix, bool deny);
+/* Lays ACLs over each other: an address matches ACL_ALLOW where it does so in at least one of them.
+ * 0, -ENOMEM or -EOVERFLOW. */
+int acl_table_merge(const struct acl_table *const *tables, size_t n, struct acl_table *ret_merged);
 /* What the longest prefix that contains the address says. */
 enum acl_match acl_table_match(const struct acl_table *table, const struct ip *ip);
 

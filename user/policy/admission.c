@@ -64,6 +64,9 @@ static const struct consequence consequences[ADMISSION_CAUSES] = {
 				    .verdict = ADMISSION_REFUSE,
 				    .status = 500,
 				    .rank = 7},
+	[ADMISSION_TRUNK_DISABLED] = {"trunk_disabled", ADMISSION_REFUSE, 403, EVIDENCE_TRANSPORT,
+				      SIPWARD_LOCKOUT_ADDRESS, 0, false},
+	[ADMISSION_BY_REGISTRATION] = {.name = "by_registration", .verdict = ADMISSION_FORWARD},
 };
 
 struct decision {
@@ -310,15 +313,20 @@ static int find_trunk(struct decision *decision)
 
 static enum admission_cause decide(struct decision *decision)
 {
-	decision->result->trunk = decision->request->trunk;
-	if (!decision->result->trunk && find_trunk(decision) != 0)
+	struct admission_result *result = decision->result;
+	enum admission_cause cause = ADMISSION_NO_TRUNK;
+
+	result->trunk = decision->request->trunk;
+	if (!result->trunk && find_trunk(decision) != 0)
 		return ADMISSION_NO_RESOURCES;
-	if (!decision->result->trunk) {
-		note_failure(decision, ADMISSION_NO_TRUNK);
-		return ADMISSION_NO_TRUNK;
+	if (result->trunk && result->trunk->config.enabled) {
+		result->auth = result->trunk->config.auth;
+		return decide_in_trunk(decision);
 	}
-	decision->result->auth = decision->result->trunk->config.auth;
-	return decide_in_trunk(decision);
+	if (result->trunk)
+		cause = ADMISSION_TRUNK_DISABLED;
+	note_failure(decision, cause);
+	return cause;
 }
 
 void admission_decide(const struct admission *admission, const struct admission_request *request,

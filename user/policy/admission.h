@@ -47,6 +47,8 @@ enum admission_cause {
 	ADMISSION_WEAK_ALGORITHM,   /* not offered to this user: challenge */
 	ADMISSION_NOT_REGISTERED,   /* auth type none without a registration: 486 */
 	ADMISSION_NO_RESOURCES,	    /* 500: out of memory; never evidence */
+	ADMISSION_TRUNK_DISABLED,   /* 403, as an address that is refused */
+	ADMISSION_BY_REGISTRATION,  /* auth type none: the From user has registered from here */
 	ADMISSION_CAUSES
 };
 const char *admission_cause_name(enum admission_cause cause);

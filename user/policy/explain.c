@@ -88,7 +88,10 @@ static void explain_trunk(const struct policy_trunk *trunk, void *arg)
 
 	text_add(&target, "%s%s%s", trunk->config.user, trunk->config.user[0] ? "@" : "",
 		 trunk->config.domain);
-	explain_next(&row, &next);
+	if (trunk->config.enabled)
+		explain_next(&row, &next);
+	else
+		text_add(&next, "403: the trunk is disabled");
 	if (trunk->config.user[0])
 		text_add(&next, " (only if the Request-URI says %s)", row.target);
 	explain->visit(&row, explain->arg);

@@ -15,7 +15,7 @@ struct policy_explain_row {
 	char next[320];	 /* what happens next, a phrase without a full stop */
 };
 
-/* Visits every enabled trunk in order of name; the row is valid during the visit. Changes nothing,
+/* Visits every trunk in order of name; the row is valid during the visit. Changes nothing,
  * counts nothing. */
 void policy_explain(const struct policy *policy, const struct ip *ip,
 		    void (*visit)(const struct policy_explain_row *row, void *arg), void *arg);

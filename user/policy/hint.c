@@ -38,6 +38,8 @@ const char *admission_hint(const struct policy *policy, const struct sip_msg *ms
 		if (result->cause == ADMISSION_NOT_REGISTERED)
 			return "nothing is attached to the trunk";
 		return NULL;
+	case ADMISSION_TRUNK_DISABLED:
+		return "the trunk is disabled";
 	case ADMISSION_NO_CREDENTIALS:
 		if (msg->first[SIP_AUTHORIZATION] < 0 && msg->first[SIP_PROXY_AUTHORIZATION] < 0)
 			return NULL;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/policy_internal.h"
+#include <errno.h>
 
-#include <stdlib.h>
-#include <string.h>
+#include "policy/policy_internal.h"
 
 struct policy *policy_ref(struct policy *policy)
 {
@@ -26,133 +25,181 @@ const struct store_settings *policy_settings(const struct policy *policy)
 	return &policy->settings;
 }
 
-int policy_text_cmp(struct slice a, struct slice b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int diff = n > 0 ? memcmp(a.p, b.p, n) : 0;
+/* ---- keys ---- */
 
-	return diff ? diff : (a.n > b.n) - (a.n < b.n);
+uint64_t policy_hash_id(const struct policy *policy, enum policy_table table, int64_t id)
+{
+	return table_hash(&policy->tables[table], 0, &id, sizeof(id));
 }
 
-int policy_target_cmp(const struct policy_trunk *trunk, struct slice domain, struct slice user)
+uint64_t policy_hash_domain(const struct policy *policy, const char *name)
 {
-	int diff = slice_compare_nocase(slice_from(trunk->config.domain), domain);
-
-	return diff ? diff : policy_text_cmp(slice_from(trunk->config.user), user);
+	return table_hash(&policy->tables[POLICY_DOMAINS], 0, name, strlen(name));
 }
 
-int policy_ip_cmp(const struct ip *a, const struct ip *b)
+uint64_t policy_hash_app(const struct policy *policy, const struct policy_domain *domain,
+			 struct slice user)
 {
-	int diff = a->family - b->family;
-
-	return diff ? diff : memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+	return table_hash(&policy->tables[POLICY_APPS], domain->by_name.hash, user.p, user.n);
 }
 
-struct target {
-	struct slice domain, user;
-};
-
-static int target_search(const void *key, const void *element)
+uint64_t policy_hash_user(const struct policy *policy, enum policy_table table,
+			  const struct policy_list *list, struct slice name)
 {
-	const struct target *target = key;
-	struct policy_trunk *const *trunk = element;
-
-	return -policy_target_cmp(*trunk, target->domain, target->user);
+	return table_hash(&policy->tables[table], list->by_id.hash, name.p, name.n);
 }
 
-static const struct policy_trunk *trunk_at(const struct policy *policy, struct slice domain,
-					   struct slice user)
+uint64_t policy_hash_upstream(const struct policy *policy, const struct ip *ip)
 {
-	struct target target = {domain, user};
-	struct policy_trunk **found = NULL;
+	return table_hash(&policy->tables[POLICY_UPSTREAMS], 0, ip, sizeof(*ip));
+}
 
-	if (policy->trunk_count > 0)
-		found = bsearch(&target, policy->by_target, policy->trunk_count, sizeof(*found),
-				target_search);
-	return found ? *found : NULL;
+int policy_domain_text(struct slice host, char ret_name[STORE_DOMAIN_SIZE])
+{
+	struct ip ip;
+
+	if (ip_parse(host, &ip) == 0) {
+		ip_format(&ip, ret_name);
+		return 0;
+	}
+	if (host.n > 1 && host.p[host.n - 1] == '.')
+		host.n--;
+	if (slice_text(host, ret_name, STORE_DOMAIN_SIZE) < 0)
+		return -ENOSPC;
+	for (char *p = ret_name; *p; p++)
+		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p | 0x20 : *p);
+	return 0;
+}
+
+/* ---- trunks ---- */
+
+struct policy_domain *policy_domain_by_name(const struct policy *policy, const char *name)
+{
+	const struct table *table = &policy->tables[POLICY_DOMAINS];
+	struct table_node *node = table_first(table, policy_hash_domain(policy, name));
+
+	for (; node; node = table_next(node)) {
+		struct policy_domain *domain = table_entry(node, struct policy_domain, by_name);
+
+		if (strcmp(domain->name, name) == 0)
+			return domain;
+	}
+	return NULL;
+}
+
+static const struct policy_domain *domain_of_host(const struct policy *policy, struct slice host)
+{
+	char name[STORE_DOMAIN_SIZE];
+
+	if (policy_domain_text(host, name) != 0)
+		return NULL;
+	return policy_domain_by_name(policy, name);
+}
+
+static const struct policy_trunk *app_find(const struct policy *policy,
+					   const struct policy_domain *domain, struct slice user)
+{
+	const struct table *table = &policy->tables[POLICY_APPS];
+	struct table_node *node = table_first(table, policy_hash_app(policy, domain, user));
+
+	for (; node; node = table_next(node)) {
+		const struct policy_app *app = table_entry(node, struct policy_app, by_user);
+
+		if (app->domain == domain && slice_eq(slice_from(app->trunk->config.user), user))
+			return app->trunk;
+	}
+	return NULL;
+}
+
+static const struct policy_trunk *trunk_in(const struct policy *policy,
+					   const struct policy_domain *domain, struct slice user)
+{
+	const struct policy_trunk *app = NULL;
+
+	if (!domain)
+		return NULL;
+	if (domain->has_apps && user.n > 0)
+		app = app_find(policy, domain, user);
+	return app ? app : domain->whole;
 }
 
 const struct policy_trunk *policy_trunk_find(const struct policy *policy, struct slice user,
 					     struct slice host)
 {
-	const struct target order[] = {
-		{host, user}, {host, SLICE("")}, {SLICE("*"), user}, {SLICE("*"), SLICE("")}};
-	const struct policy_trunk *trunk = NULL;
+	const struct policy_trunk *trunk = trunk_in(policy, domain_of_host(policy, host), user);
 
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && !trunk; i++)
-		trunk = trunk_at(policy, order[i].domain, order[i].user);
-	return trunk;
+	return trunk ? trunk : trunk_in(policy, policy->any_domain, user);
 }
 
 bool policy_has_user_trunk(const struct policy *policy, struct slice host)
 {
-	for (size_t i = 0; i < policy->trunk_count; i++) {
-		const struct store_trunk *config = &policy->trunks[i].config;
+	const struct policy_domain *domain = domain_of_host(policy, host);
 
-		if (config->user[0] &&
-		    (slice_compare_nocase(slice_from(config->domain), host) == 0 ||
-		     strcmp(config->domain, "*") == 0))
-			return true;
-	}
-	return false;
-}
-
-static int id_search(const void *key, const void *element)
-{
-	const int64_t *id = key;
-	struct policy_trunk *const *trunk = element;
-
-	return (*id > (*trunk)->config.id) - (*id < (*trunk)->config.id);
+	return (domain && domain->has_apps) || (policy->any_domain && policy->any_domain->has_apps);
 }
 
 const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64_t id)
 {
-	struct policy_trunk **found = NULL;
+	struct table_node *node = table_first(&policy->tables[POLICY_TRUNKS],
+					      policy_hash_id(policy, POLICY_TRUNKS, id));
 
-	if (policy->trunk_count > 0)
-		found = bsearch(&id, policy->by_id, policy->trunk_count, sizeof(*found), id_search);
-	return found ? *found : NULL;
-}
+	for (; node; node = table_next(node)) {
+		const struct policy_place *place = table_entry(node, struct policy_place, by_id);
 
-static int upstream_search(const void *key, const void *element)
-{
-	struct policy_trunk *const *trunk = element;
-
-	return policy_ip_cmp(key, &(*trunk)->config.upstream_addr.ip);
+		if (place->trunk.config.id == id)
+			return place->trunk.config.enabled ? &place->trunk : NULL;
+	}
+	return NULL;
 }
 
 const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy,
 						    const struct ip *ip)
 {
-	struct policy_trunk **found = NULL;
+	struct table_node *node =
+		table_first(&policy->tables[POLICY_UPSTREAMS], policy_hash_upstream(policy, ip));
 
-	if (policy->upstream_count > 0)
-		found = bsearch(ip, policy->by_upstream, policy->upstream_count, sizeof(*found),
-				upstream_search);
-	return found ? *found : NULL;
+	for (; node; node = table_next(node)) {
+		const struct policy_place *place =
+			table_entry(node, struct policy_place, by_upstream);
+
+		if (ip_eq(&place->trunk.config.upstream_addr.ip, ip))
+			return &place->trunk;
+	}
+	return NULL;
 }
 
 void policy_trunk_each(const struct policy *policy,
 		       void (*visit)(const struct policy_trunk *trunk, void *arg), void *arg)
 {
 	for (size_t i = 0; i < policy->trunk_count; i++)
-		visit(&policy->trunks[i], arg);
+		visit(&policy->trunks[i]->trunk, arg);
 }
 
-static bool any_allows(struct policy_acl *const *acls, size_t count, const struct ip *ip)
+/* ---- ACLs ---- */
+
+struct policy_acl *policy_acl_by_id(const struct policy *policy, int64_t id)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (acl_table_match(&acls[i]->table, ip) == ACL_ALLOW)
-			return true;
+	struct table_node *node =
+		table_first(&policy->tables[POLICY_ACLS], policy_hash_id(policy, POLICY_ACLS, id));
+
+	for (; node; node = table_next(node)) {
+		struct policy_acl *acl = table_entry(node, struct policy_acl, by_id);
+
+		if (acl->id == id)
+			return acl;
 	}
-	return false;
+	return NULL;
 }
 
 bool policy_acl_allows(const struct policy_trunk *trunk, const struct ip *ip)
 {
-	const struct policy_attached *attached = trunk->priv;
+	const struct policy_place *place = trunk->priv;
 
-	return any_allows(attached->acls, attached->acl_count, ip);
+	for (size_t i = 0; i < place->acl_count; i++) {
+		if (acl_table_match(&place->acls[i]->table, ip) == ACL_ALLOW)
+			return true;
+	}
+	return false;
 }
 
 bool policy_is_upstream(const struct policy *policy, const struct ip *ip)
@@ -162,55 +209,74 @@ bool policy_is_upstream(const struct policy *policy, const struct ip *ip)
 
 bool policy_is_listed(const struct policy *policy, const struct ip *ip)
 {
-	return policy_is_upstream(policy, ip) || any_allows(policy->acls, policy->acl_count, ip);
+	return acl_table_match(&policy->listed, ip) == ACL_ALLOW || policy_is_upstream(policy, ip);
 }
 
-static int user_search(const void *key, const void *element)
-{
-	const struct policy_entry *entry = element;
+/* ---- users ---- */
 
-	return policy_text_cmp(*(const struct slice *)key, entry->user.name);
+struct policy_list *policy_list_by_id(const struct policy *policy, int64_t id)
+{
+	struct table_node *node = table_first(&policy->tables[POLICY_LISTS],
+					      policy_hash_id(policy, POLICY_LISTS, id));
+
+	for (; node; node = table_next(node)) {
+		struct policy_list *list = table_entry(node, struct policy_list, by_id);
+
+		if (list->id == id)
+			return list;
+	}
+	return NULL;
+}
+
+static struct policy_user *user_in(const struct policy *policy, const struct policy_list *list,
+				   struct slice name)
+{
+	struct table_node *node = table_first(&policy->tables[POLICY_USERS],
+					      policy_hash_user(policy, POLICY_USERS, list, name));
+
+	for (; node; node = table_next(node)) {
+		struct policy_entry *entry = table_entry(node, struct policy_entry, by_name);
+
+		if (entry->list == list && slice_eq(entry->user.name, name))
+			return &entry->user;
+	}
+	return NULL;
 }
 
 struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct slice name,
 				     struct slice realm)
 {
-	const struct policy_attached *attached = trunk->priv;
+	const struct policy_place *place = trunk->priv;
+	struct policy_user *user = NULL;
 
-	for (size_t i = 0; i < attached->list_count; i++) {
-		const struct policy_list *list = attached->lists[i];
-		struct policy_entry *found = NULL;
-
-		if (list->count > 0 && slice_eq(slice_from(list->realm), realm))
-			found = bsearch(&name, list->entries, list->count, sizeof(*found),
-					user_search);
-		if (found)
-			return &found->user;
+	for (size_t i = 0; i < place->list_count && !user; i++) {
+		if (slice_eq(slice_from(place->lists[i]->realm), realm))
+			user = user_in(place->policy, place->lists[i], name);
 	}
-	return NULL;
+	return user;
 }
 
-static int user_id_search(const void *key, const void *element)
+static bool is_attached(const struct policy_place *place, const struct policy_list *list)
 {
-	const int64_t *id = key;
-	struct policy_entry *const *entry = element;
-
-	return (*id > (*entry)->user.id) - (*id < (*entry)->user.id);
+	for (size_t i = 0; i < place->list_count; i++) {
+		if (place->lists[i] == list)
+			return true;
+	}
+	return false;
 }
 
 struct policy_user *policy_user_by_id(const struct policy_trunk *trunk, int64_t id)
 {
-	const struct policy_attached *attached = trunk->priv;
+	const struct policy_place *place = trunk->priv;
+	const struct policy *policy = place->policy;
+	struct table_node *node = table_first(&policy->tables[POLICY_USER_IDS],
+					      policy_hash_id(policy, POLICY_USER_IDS, id));
 
-	for (size_t i = 0; i < attached->list_count; i++) {
-		const struct policy_list *list = attached->lists[i];
-		struct policy_entry **found = NULL;
+	for (; node; node = table_next(node)) {
+		struct policy_entry *entry = table_entry(node, struct policy_entry, by_id);
 
-		if (list->count > 0)
-			found = bsearch(&id, list->by_id, list->count, sizeof(*found),
-					user_id_search);
-		if (found)
-			return &(*found)->user;
+		if (entry->user.id == id)
+			return is_attached(place, entry->list) ? &entry->user : NULL;
 	}
 	return NULL;
 }

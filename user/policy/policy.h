@@ -36,9 +36,11 @@ struct policy_trunk {
 	void *priv;
 };
 
-/* The trunk of a Request-URI: exact user@domain, then the domain, then the default trunk ("*");
- * disabled trunks do not exist. Host without regard to case. The gate's own addresses as host count
- * as no domain: they reach the default trunk, or user@* trunks. NULL: no trunk. */
+/* The trunk of a Request-URI: exact user@domain, then the domain, then the default trunk ("*"); an
+ * alias is as good as the domain. A disabled trunk is found too (config.enabled), lest its calls
+ * fall through to another one. Host without regard to case, to a final dot and to how an address is
+ * written. The gate's own addresses as host count as no domain: they reach the default trunk, or
+ * user@* trunks. NULL: no trunk. */
 const struct policy_trunk *policy_trunk_find(const struct policy *policy, struct slice user,
 					     struct slice host);
 /* Whether some trunk of the host is found by a user too (user@domain). */
@@ -48,7 +50,7 @@ const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64
 /* The trunk whose upstream address this is, or NULL (the first by name). */
 const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy,
 						    const struct ip *ip);
-/* Visits every enabled trunk in order of name. */
+/* Visits every trunk, disabled ones too, in order of name. */
 void policy_trunk_each(const struct policy *policy,
 		       void (*visit)(const struct policy_trunk *trunk, void *arg), void *arg);
 

@@ -8,7 +8,7 @@
 struct build {
 	struct store *store;
 	struct policy *policy;
-	struct policy_trunk *trunk; /* being filled */
+	struct policy_place *place; /* being filled */
 	struct error *err;
 };
 
@@ -47,7 +47,6 @@ static int read_acl(struct build *build, const char *name, struct policy_acl *ac
 
 	if (rc)
 		return rc;
-	acl->id = stored.id;
 	rc = acl_table_init(&acl->table, stored.entries);
 	if (rc == -ENOMEM)
 		return no_memory(build->err);
@@ -61,22 +60,18 @@ static int read_acl(struct build *build, const char *name, struct policy_acl *ac
 static int need_acl(struct build *build, int64_t id, const char *name, struct policy_acl **ret_acl)
 {
 	struct policy *policy = build->policy;
-	struct policy_acl *acl;
-	int rc;
+	struct policy_acl *acl = policy_acl_by_id(policy, id);
+	int rc = 0;
 
-	for (size_t i = 0; i < policy->acl_count; i++) {
-		if (policy->acls[i]->id == id) {
-			*ret_acl = policy->acls[i];
-			return 0;
-		}
+	if (!acl) {
+		acl = calloc(1, sizeof(*acl));
+		if (!acl)
+			return no_memory(build->err);
+		acl->id = id;
+		table_insert(&policy->tables[POLICY_ACLS], &acl->by_id,
+			     policy_hash_id(policy, POLICY_ACLS, id));
+		rc = read_acl(build, name, acl);
 	}
-	if (array_reserve(&policy->acls, policy->acl_count, sizeof(struct policy_acl *)))
-		return no_memory(build->err);
-	acl = calloc(1, sizeof(*acl));
-	if (!acl)
-		return no_memory(build->err);
-	policy->acls[policy->acl_count++] = acl;
-	rc = read_acl(build, name, acl);
 	if (rc == 0)
 		*ret_acl = acl;
 	return rc;
@@ -85,15 +80,15 @@ static int need_acl(struct build *build, int64_t id, const char *name, struct po
 static int attach_acl(int64_t id, const char *name, void *arg)
 {
 	struct build *build = arg;
-	struct policy_attached *attached = build->trunk->priv;
+	struct policy_place *place = build->place;
 	struct policy_acl *acl = NULL;
 	int rc = need_acl(build, id, name, &acl);
 
 	if (rc)
 		return rc;
-	if (array_reserve(&attached->acls, attached->acl_count, sizeof(struct policy_acl *)))
+	if (array_reserve(&place->acls, place->acl_count, sizeof(struct policy_acl *)))
 		return no_memory(build->err);
-	attached->acls[attached->acl_count++] = acl;
+	place->acls[place->acl_count++] = acl;
 	return 0;
 }
 
@@ -112,34 +107,10 @@ static int add_user(const struct store_user *user, void *arg)
 	entry->user.strongest = user->strongest;
 	entry->user.realm = slice_from(list->realm);
 	entry->user.at_realm = list->at_realm;
+	entry->user.name = slice_from(entry->name);
+	entry->list = list;
 	list->count++;
 	return 0;
-}
-
-static int entry_order(const void *a, const void *b)
-{
-	return strcmp(((const struct policy_entry *)a)->name,
-		      ((const struct policy_entry *)b)->name);
-}
-
-static int entry_id_order(const void *a, const void *b)
-{
-	const struct policy_entry *const *x = a, *const *y = b;
-
-	return ((*x)->user.id > (*y)->user.id) - ((*x)->user.id < (*y)->user.id);
-}
-
-/* The entries do not move after the sort, so that names and by_id can point into them. */
-static void seal_list(struct policy_list *list)
-{
-	if (list->count > 1)
-		qsort(list->entries, list->count, sizeof(*list->entries), entry_order);
-	for (size_t i = 0; i < list->count; i++) {
-		list->entries[i].user.name = slice_from(list->entries[i].name);
-		list->by_id[i] = &list->entries[i];
-	}
-	if (list->count > 1)
-		qsort(list->by_id, list->count, sizeof(struct policy_entry *), entry_id_order);
 }
 
 static int read_list(struct build *build, const char *name, struct policy_list *list)
@@ -149,40 +120,31 @@ static int read_list(struct build *build, const char *name, struct policy_list *
 
 	if (rc)
 		return rc;
-	list->id = stored.id;
 	memcpy(list->realm, stored.realm, sizeof(list->realm));
 	list->at_realm = stored.at_realm;
 	list->entries = calloc(stored.users ? stored.users : 1, sizeof(*list->entries));
-	list->by_id = calloc(stored.users ? stored.users : 1, sizeof(struct policy_entry *));
-	if (!list->entries || !list->by_id)
+	if (!list->entries)
 		return no_memory(build->err);
 	list->capacity = stored.users;
-	rc = store_user_each(build->store, name, add_user, list, build->err);
-	if (rc == 0)
-		seal_list(list);
-	return rc;
+	return store_user_each(build->store, name, add_user, list, build->err);
 }
 
 static int need_list(struct build *build, int64_t id, const char *name,
 		     struct policy_list **ret_list)
 {
 	struct policy *policy = build->policy;
-	struct policy_list *list;
-	int rc;
+	struct policy_list *list = policy_list_by_id(policy, id);
+	int rc = 0;
 
-	for (size_t i = 0; i < policy->list_count; i++) {
-		if (policy->lists[i]->id == id) {
-			*ret_list = policy->lists[i];
-			return 0;
-		}
+	if (!list) {
+		list = calloc(1, sizeof(*list));
+		if (!list)
+			return no_memory(build->err);
+		list->id = id;
+		table_insert(&policy->tables[POLICY_LISTS], &list->by_id,
+			     policy_hash_id(policy, POLICY_LISTS, id));
+		rc = read_list(build, name, list);
 	}
-	if (array_reserve(&policy->lists, policy->list_count, sizeof(struct policy_list *)))
-		return no_memory(build->err);
-	list = calloc(1, sizeof(*list));
-	if (!list)
-		return no_memory(build->err);
-	policy->lists[policy->list_count++] = list;
-	rc = read_list(build, name, list);
 	if (rc == 0)
 		*ret_list = list;
 	return rc;
@@ -203,39 +165,47 @@ static int add_realm(struct policy_trunk *trunk, struct slice realm)
 static int attach_list(int64_t id, const char *name, void *arg)
 {
 	struct build *build = arg;
-	struct policy_attached *attached = build->trunk->priv;
+	struct policy_place *place = build->place;
 	struct policy_list *list = NULL;
 	int rc = need_list(build, id, name, &list);
 
 	if (rc)
 		return rc;
-	if (array_reserve(&attached->lists, attached->list_count, sizeof(struct policy_list *)) ||
-	    add_realm(build->trunk, slice_from(list->realm)))
+	if (array_reserve(&place->lists, place->list_count, sizeof(struct policy_list *)) ||
+	    add_realm(&place->trunk, slice_from(list->realm)))
 		return no_memory(build->err);
-	attached->lists[attached->list_count++] = list;
+	place->lists[place->list_count++] = list;
 	return 0;
 }
 
 /* ---- trunks ---- */
 
+static int add_place(struct build *build, const struct store_trunk *stored)
+{
+	struct policy *policy = build->policy;
+	struct policy_place *place;
+
+	if (array_reserve(&policy->trunks, policy->trunk_count, sizeof(struct policy_place *)))
+		return no_memory(build->err);
+	place = calloc(1, sizeof(*place));
+	if (!place)
+		return no_memory(build->err);
+	place->trunk.config = *stored;
+	place->trunk.priv = place;
+	place->policy = policy;
+	policy->trunks[policy->trunk_count++] = place;
+	build->place = place;
+	return 0;
+}
+
+/* What is attached to a disabled trunk vouches for nobody. */
 static int add_trunk(const struct store_trunk *stored, void *arg)
 {
 	struct build *build = arg;
-	struct policy *policy = build->policy;
-	struct policy_trunk *trunk;
-	int rc;
+	int rc = add_place(build, stored);
 
-	if (!stored->enabled)
-		return 0;
-	if (array_reserve(&policy->trunks, policy->trunk_count, sizeof(*trunk)))
-		return no_memory(build->err);
-	trunk = &policy->trunks[policy->trunk_count];
-	*trunk = (struct policy_trunk){.config = *stored};
-	trunk->priv = calloc(1, sizeof(struct policy_attached));
-	if (!trunk->priv)
-		return no_memory(build->err);
-	policy->trunk_count++;
-	build->trunk = trunk;
+	if (rc || !stored->enabled)
+		return rc;
 	rc = store_trunk_acl_each(build->store, stored->id, attach_acl, build, build->err);
 	if (rc)
 		return rc;
@@ -261,78 +231,13 @@ static int read_store(struct build *build)
 	return rc;
 }
 
-/* ---- the sorted arrays ---- */
-
-static int name_order(const void *a, const void *b)
+static int init_tables(struct policy *policy)
 {
-	const struct policy_trunk *const *x = a, *const *y = b;
+	int rc = 0;
 
-	return strcmp((*x)->config.name, (*y)->config.name);
-}
-
-static int target_order(const void *a, const void *b)
-{
-	const struct policy_trunk *const *x = a, *const *y = b;
-
-	return policy_target_cmp(*x, slice_from((*y)->config.domain),
-				 slice_from((*y)->config.user));
-}
-
-static int id_order(const void *a, const void *b)
-{
-	const struct policy_trunk *const *x = a, *const *y = b;
-
-	return ((*x)->config.id > (*y)->config.id) - ((*x)->config.id < (*y)->config.id);
-}
-
-static int upstream_order(const void *a, const void *b)
-{
-	const struct policy_trunk *const *x = a, *const *y = b;
-	int diff = policy_ip_cmp(&(*x)->config.upstream_addr.ip, &(*y)->config.upstream_addr.ip);
-
-	return diff ? diff : name_order(a, b);
-}
-
-static int sorted_trunks(struct policy *policy, int (*order)(const void *, const void *),
-			 struct policy_trunk ***ret_sorted)
-{
-	struct policy_trunk **sorted = calloc(policy->trunk_count + 1, sizeof(*sorted));
-
-	if (!sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < policy->trunk_count; i++)
-		sorted[i] = &policy->trunks[i];
-	qsort(sorted, policy->trunk_count, sizeof(*sorted), order);
-	*ret_sorted = sorted;
-	return 0;
-}
-
-/* Keeps the first trunk of each address; family 0 was never resolved. */
-static void keep_distinct_upstreams(struct policy *policy)
-{
-	struct policy_trunk **sorted = policy->by_upstream;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < policy->trunk_count; i++) {
-		const struct ip *ip = &sorted[i]->config.upstream_addr.ip;
-
-		if (ip->family == 0)
-			continue;
-		if (kept > 0 && ip_eq(&sorted[kept - 1]->config.upstream_addr.ip, ip))
-			continue;
-		sorted[kept++] = sorted[i];
-	}
-	policy->upstream_count = kept;
-}
-
-static int sort_all(struct policy *policy)
-{
-	if (sorted_trunks(policy, target_order, &policy->by_target) ||
-	    sorted_trunks(policy, id_order, &policy->by_id) ||
-	    sorted_trunks(policy, upstream_order, &policy->by_upstream))
-		return -ENOMEM;
-	keep_distinct_upstreams(policy);
-	return 0;
+	for (int i = 0; i < POLICY_TABLES && rc == 0; i++)
+		rc = table_init(&policy->tables[i]);
+	return rc;
 }
 
 int policy_build(struct store *store, struct policy **ret_policy, struct error *err)
@@ -344,8 +249,8 @@ int policy_build(struct store *store, struct policy **ret_policy, struct error *
 	if (!build.policy)
 		return no_memory(err);
 	build.policy->refs = 1;
-	rc = read_store(&build);
-	if (rc == 0 && (sort_all(build.policy) || policy_hash_users(build.policy)))
+	rc = init_tables(build.policy) ? no_memory(err) : read_store(&build);
+	if (rc == 0 && (policy_index(build.policy) || policy_hash_users(build.policy)))
 		rc = no_memory(err);
 	if (rc) {
 		policy_free(build.policy);
@@ -353,46 +258,4 @@ int policy_build(struct store *store, struct policy **ret_policy, struct error *
 	}
 	*ret_policy = build.policy;
 	return 0;
-}
-
-/* ---- the end ---- */
-
-static void trunk_free(struct policy_trunk *trunk)
-{
-	struct policy_attached *attached = trunk->priv;
-
-	free(attached->acls);
-	free(attached->lists);
-	free(attached);
-	free(trunk->realms);
-}
-
-static void list_free(struct policy_list *list)
-{
-	if (list->entries)
-		explicit_bzero(list->entries, list->capacity * sizeof(*list->entries));
-	free(list->entries);
-	free(list->by_id);
-	for (unsigned i = 0; i < DIGEST_ALGORITHMS; i++)
-		free(list->by_hash[i]);
-	free(list);
-}
-
-void policy_free(struct policy *policy)
-{
-	for (size_t i = 0; i < policy->trunk_count; i++)
-		trunk_free(&policy->trunks[i]);
-	for (size_t i = 0; i < policy->acl_count; i++) {
-		acl_table_free(&policy->acls[i]->table);
-		free(policy->acls[i]);
-	}
-	for (size_t i = 0; i < policy->list_count; i++)
-		list_free(policy->lists[i]);
-	free(policy->acls);
-	free(policy->lists);
-	free(policy->trunks);
-	free(policy->by_target);
-	free(policy->by_id);
-	free(policy->by_upstream);
-	free(policy);
 }

@@ -1,73 +1,118 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The snapshot's layout, for policy.c and policy_build.c alone. */
+/* The snapshot's layout, for the files policy*.c alone. Every lookup is one in a hash table, so
+ * that its cost does not grow with what there is. */
 #ifndef SIPWARD_POLICY_INTERNAL_H
 #define SIPWARD_POLICY_INTERNAL_H
 
+#include "base/table.h"
 #include "policy/acl_table.h"
 #include "policy/policy.h"
 
 struct policy_acl {
+	struct table_node by_id;
 	int64_t id;
 	struct acl_table table;
 };
 
 struct policy_entry {
 	struct policy_user user;
+	const struct policy_list *list;
+	struct table_node by_name, by_id;
 	char name[STORE_USER_SIZE];
 };
 
 /* Of a user, by H(name:realm). */
 struct policy_hashed {
+	struct table_node by_hash;
+	enum digest_algorithm algorithm;
 	char hash[DIGEST_HEX_SIZE];
 	struct policy_entry *entry;
 };
 
 struct policy_list {
+	struct table_node by_id;
 	int64_t id;
 	char realm[STORE_NAME_SIZE];
-	struct policy_entry *entries; /* sorted by name */
-	struct policy_entry **by_id;  /* the same, sorted by id */
+	struct policy_entry *entries; /* do not move once they are read */
 	size_t count, capacity;
 	bool at_realm;
-	/* By algorithm, sorted by hash; NULL where no trunk offers userhash with it. */
-	struct policy_hashed *by_hash[DIGEST_ALGORITHMS];
+	/* By algorithm; NULL where no trunk offers userhash with it. */
+	struct policy_hashed *hashed[DIGEST_ALGORITHMS];
 };
 
-/* What a trunk's priv points to. */
-struct policy_attached {
+/* A trunk and what a lookup in it needs: its priv. */
+struct policy_place {
+	struct policy_trunk trunk;
+	const struct policy *policy;
 	struct policy_acl **acls;
 	size_t acl_count;
 	struct policy_list **lists; /* in order of name */
 	size_t list_count;
+	struct table_node by_id, by_upstream;
 };
 
-/* ACLs and lists are those attached to enabled trunks, each once. They are allocated one by one, as
- * trunks point to them while the arrays still grow. */
+/* A domain or alias that trunks are found by. */
+struct policy_domain {
+	struct table_node by_name;
+	char name[STORE_DOMAIN_SIZE]; /* as policy_domain_text writes it */
+	const struct policy_trunk *whole; /* the trunk of the domain itself, or NULL */
+	bool has_apps;
+};
+
+/* One of the trunks found by user@domain. */
+struct policy_app {
+	struct table_node by_user;
+	const struct policy_domain *domain;
+	const struct policy_trunk *trunk;
+};
+
+enum policy_table {
+	POLICY_ACLS,	  /* by id */
+	POLICY_LISTS,	  /* by id */
+	POLICY_TRUNKS,	  /* by id */
+	POLICY_UPSTREAMS, /* enabled trunks by the upstream's address, the first by name of each */
+	POLICY_DOMAINS,	  /* by name */
+	POLICY_APPS,	  /* by domain and user */
+	POLICY_USERS,	  /* by list and name */
+	POLICY_USER_IDS,  /* by id */
+	POLICY_USER_HASHES, /* by list and hash */
+	POLICY_TABLES
+};
+
+/* ACLs and lists are those attached to enabled trunks, each once. */
 struct policy {
 	unsigned refs;
 	uint64_t generation;
 	struct store_settings settings;
-	struct policy_trunk *trunks; /* enabled ones, sorted by name */
+	struct policy_place **trunks; /* all, sorted by name */
 	size_t trunk_count;
-	struct policy_trunk **by_target;   /* sorted by domain, then user */
-	struct policy_trunk **by_id;	   /* sorted by id */
-	struct policy_trunk **by_upstream; /* sorted by the upstream's address, each once */
-	size_t upstream_count;
-	struct policy_acl **acls;
-	size_t acl_count;
-	struct policy_list **lists;
-	size_t list_count;
+	const struct policy_domain *any_domain; /* "*", or NULL */
+	struct acl_table listed;		/* what any of the ACLs allows */
+	struct table tables[POLICY_TABLES];
 };
 
-/* Makes the lists' by_hash where trunks ask for it. 0, -ENOMEM or -EIO. */
+/* Fills the tables that are not filled while reading. 0 or -ENOMEM. */
+int policy_index(struct policy *policy);
+/* Makes the lists' hashed names where trunks ask for them. 0, -ENOMEM or -EIO. */
 int policy_hash_users(struct policy *policy);
-
 /* Frees the snapshot, finished or not, and wipes its secrets. */
 void policy_free(struct policy *policy);
 
-/* The orders that the sorted arrays are in. */
-int policy_text_cmp(struct slice a, struct slice b);
-int policy_target_cmp(const struct policy_trunk *trunk, struct slice domain, struct slice user);
-int policy_ip_cmp(const struct ip *a, const struct ip *b);
+/* The one way to write a domain: lower case, no final dot, addresses as ip_format writes them. 0,
+ * or -ENOSPC: no domain is that long. */
+int policy_domain_text(struct slice host, char ret_name[STORE_DOMAIN_SIZE]);
+
+uint64_t policy_hash_id(const struct policy *policy, enum policy_table table, int64_t id);
+uint64_t policy_hash_domain(const struct policy *policy, const char *name);
+uint64_t policy_hash_app(const struct policy *policy, const struct policy_domain *domain,
+			 struct slice user);
+/* Of POLICY_USERS and POLICY_USER_HASHES. */
+uint64_t policy_hash_user(const struct policy *policy, enum policy_table table,
+			  const struct policy_list *list, struct slice name);
+uint64_t policy_hash_upstream(const struct policy *policy, const struct ip *ip);
+
+struct policy_acl *policy_acl_by_id(const struct policy *policy, int64_t id);
+struct policy_list *policy_list_by_id(const struct policy *policy, int64_t id);
+struct policy_domain *policy_domain_by_name(const struct policy *policy, const char *name);
 
 #endif
