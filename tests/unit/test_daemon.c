@@ -40,12 +40,15 @@ static void every_key_is_read(void **state)
 		  read_text(f,
 			    "# comment\n[sipwardd]\ninterface = eth0\nupstream = sip:pbx:5070\n"
 			    "listen = udp:192.0.2.1\nlisten = udp:[2001:db8::1]:5070\n"
+			    "dns_servers = 192.0.2.53,[2001:db8::53]:5353\ndns_timeout = 500\n"
 			    "state = /var/s\npin_dir = /p\nlog_level = debug\nlog_format = json\n",
 			    &config));
 	assert_string_equal(config.interface, "eth0");
 	assert_string_equal(config.upstream, "sip:pbx:5070");
 	assert_string_equal(config.state_dir, "/var/s");
 	assert_string_equal(config.pin_dir, "/p");
+	assert_string_equal(config.dns_servers, "192.0.2.53,[2001:db8::53]:5353");
+	assert_int_equal(config.dns_timeout_ms, 500);
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.log_format, LOG_FORMAT_JSON);
 	assert_int_equal(config.listen_count, 2);
@@ -84,6 +87,9 @@ static void configuration_errors_name_line_field_value_and_rule(void **state)
 		{"[sipwardd]\nlisten = udp:host\n", "listen 'udp:host' is not udp:"},
 		{"[sipwardd]\nlisten = udp:1.2.3.4:99999\n", "listen 'udp:1.2.3.4:99999'"},
 		{"[sipwardd]\nlog_level = loud\n", "log_level 'loud' is none of error, warning"},
+		{"[sipwardd]\ndns_servers = ns.example\n", "DNS server \"ns.example\": must be"},
+		{"[sipwardd]\ndns_timeout = 50\n",
+		 "dns_timeout '50' is no number of ms from 100 to 60000"},
 		{"[sipwardd]\nlog_format = xml\n", "log_format 'xml' is neither text nor json"},
 		{"[sipwardd]\ninterface = much-too-long-name\n", "is longer than 15 bytes"},
 		{"[sipwardd]\ninterface =\n", "interface is empty"},

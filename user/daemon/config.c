@@ -7,13 +7,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "dns/dns.h"
+
 #define SIP_PORT 5060
+#define DNS_TIMEOUT_MS 3000
+#define DNS_TIMEOUT_LEAST_MS 100
+#define DNS_TIMEOUT_MOST_MS 60000
 
 void config_defaults(struct config *ret_config)
 {
 	*ret_config = (struct config){
 		.state_dir = STORE_STATE_DIR_DEFAULT,
 		.pin_dir = FILTER_PIN_DIR_DEFAULT,
+		.dns_timeout_ms = DNS_TIMEOUT_MS,
 		.log_level = LOG_LEVEL_INFO,
 	};
 }
@@ -78,6 +84,36 @@ static int set_log_format(struct config *config, const char *value, struct error
 	return 0;
 }
 
+static int set_dns_servers(struct config *config, const char *value, struct error *err)
+{
+	struct dns *dns;
+	int rc;
+
+	if (!value[0])
+		return error_set(err, -EINVAL, "dns_servers is empty: leave the line out instead");
+	if (strlen(value) >= sizeof(config->dns_servers))
+		return error_set(err, -EINVAL, "dns_servers '%s' is longer than %zu bytes", value,
+				 sizeof(config->dns_servers) - 1);
+	rc = dns_create(value, config->dns_timeout_ms, &dns, err);
+	if (rc)
+		return rc;
+	dns_free(dns);
+	strcpy(config->dns_servers, value);
+	return 0;
+}
+
+static int set_dns_timeout(struct config *config, const char *value, struct error *err)
+{
+	uint32_t ms;
+
+	if (slice_u32(slice_from(value), &ms) || ms < DNS_TIMEOUT_LEAST_MS ||
+	    ms > DNS_TIMEOUT_MOST_MS)
+		return error_set(err, -EINVAL, "dns_timeout '%s' is no number of ms from %d to %d",
+				 value, DNS_TIMEOUT_LEAST_MS, DNS_TIMEOUT_MOST_MS);
+	config->dns_timeout_ms = ms;
+	return 0;
+}
+
 /* A key with a setter, or a text of at most size - 1 bytes. */
 struct key {
 	const char *name;
@@ -99,6 +135,8 @@ static const struct key keys[] = {
 	TEXT_KEY("state", state_dir),
 	TEXT_KEY("pin_dir", pin_dir),
 	TEXT_KEY("nonce_key_file", nonce_key_file),
+	{.name = "dns_servers", .set = set_dns_servers},
+	{.name = "dns_timeout", .set = set_dns_timeout},
 	{.name = "log_level", .set = set_log_level},
 	{.name = "log_format", .set = set_log_format},
 };
@@ -134,7 +172,7 @@ int config_set(struct config *config, const char *name, const char *value, struc
 		return error_set(
 			err, -EINVAL,
 			"unknown key '%s': there are interface, upstream, listen, state, pin_dir, "
-			"nonce_key_file, log_level, log_format",
+			"nonce_key_file, dns_servers, dns_timeout, log_level, log_format",
 			name);
 	return key->set ? key->set(config, value, err) : set_text(config, key, value, err);
 }

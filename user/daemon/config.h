@@ -20,6 +20,8 @@ struct config {
 	char nonce_key_file[CONFIG_PATH_SIZE]; /* empty: the store's own secret */
 	struct endpoint listen[CONFIG_LISTEN_MAX];
 	unsigned listen_count;
+	char dns_servers[CONFIG_PATH_SIZE]; /* empty: those of resolv.conf */
+	unsigned dns_timeout_ms;
 	enum log_level log_level;
 	enum log_format log_format;
 };

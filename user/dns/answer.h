@@ -16,9 +16,9 @@ struct answer_record {
 	char target[ANSWER_NAME_SIZE]; /* of SRV; empty: the service is not there */
 };
 
-/* Visits the records of type ns_t_a, ns_t_aaaa or ns_t_srv that the message has for the name or for
- * what the name is an alias of. A result of take other than 0 ends the walk and is returned. Without
- * a record: -ENODATA. -EBADMSG: not a DNS message, or a record that can not be read. */
+/* Visits the records of type ns_t_a, ns_t_aaaa or ns_t_srv that the message has for the name or
+ * for what it is an alias of. A result of take other than 0 ends the walk and is returned.
+ * -ENODATA: there is none; -EBADMSG: not a DNS message, or a record that can not be read. */
 int answer_each(struct slice message, const char *name, ns_type type,
 		int (*take)(const struct answer_record *record, void *arg), void *arg);
 
