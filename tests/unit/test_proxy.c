@@ -38,7 +38,8 @@ static void invite_leaves_with_our_fields_and_else_byte_for_byte(void **state)
 			 "Max-Forwards: 69\r\n"
 			 "Content-Length: 5\r\n"
 			 "X-Sipward-Auth-Type: ip_acl\r\n"
-			 "X-Sipward-Source: 198.51.100.7\r\n\r\nv=0\r\n");
+			 "X-Sipward-Source-IP: 198.51.100.7\r\n"
+			 "X-Sipward-Trunk: default\r\n\r\nv=0\r\n");
 }
 
 static void fields_only_the_trusted_side_may_write_and_routes_are_removed(void **state)
@@ -60,7 +61,8 @@ static void fields_only_the_trusted_side_may_write_and_routes_are_removed(void *
 			 "Max-Forwards: 69\r\n"
 			 "Content-Length: 5\r\n"
 			 "X-Sipward-Auth-Type: ip_acl\r\n"
-			 "X-Sipward-Source: 198.51.100.7\r\n\r\nv=0\r\n");
+			 "X-Sipward-Source-IP: 198.51.100.7\r\n"
+			 "X-Sipward-Trunk: default\r\n\r\nv=0\r\n");
 }
 
 static void missing_max_forwards_is_added(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "policy/policy_internal.h"
 
@@ -210,6 +211,36 @@ bool policy_is_upstream(const struct policy *policy, const struct ip *ip)
 bool policy_is_listed(const struct policy *policy, const struct ip *ip)
 {
 	return acl_table_match(&policy->listed, ip) == ACL_ALLOW || policy_is_upstream(policy, ip);
+}
+
+/* ---- callers ---- */
+
+static int caller_search(const void *key, const void *element)
+{
+	return strcmp(key, ((const struct policy_caller *)element)->text);
+}
+
+static bool caller_has(const struct policy_place *place, const char *text)
+{
+	return bsearch(text, place->callers, place->caller_count, sizeof(*place->callers),
+		       caller_search) != NULL;
+}
+
+bool policy_caller_allows(const struct policy_trunk *trunk, struct slice number)
+{
+	const struct policy_place *place = trunk->priv;
+	struct policy_caller key;
+	bool allowed;
+
+	if (place->caller_count == 0 || slice_text(number, key.text, STORE_NUMBER_SIZE))
+		return false;
+	allowed = caller_has(place, key.text);
+	for (size_t n = number.n; n > 0 && !allowed; n--) {
+		key.text[n] = '*';
+		key.text[n + 1] = '\0';
+		allowed = caller_has(place, key.text);
+	}
+	return allowed;
 }
 
 /* ---- users ---- */

@@ -61,6 +61,10 @@ bool policy_acl_allows(const struct policy_trunk *trunk, const struct ip *ip);
 bool policy_is_listed(const struct policy *policy, const struct ip *ip);
 bool policy_is_upstream(const struct policy *policy, const struct ip *ip);
 
+/* Whether a caller may show the number: it is among the trunk's, or begins like one of its prefixes.
+ */
+bool policy_caller_allows(const struct policy_trunk *trunk, struct slice number);
+
 /* The user of the trunk's lists in the realm, or NULL. */
 struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct slice name,
 				     struct slice realm);

@@ -178,6 +178,39 @@ static int attach_list(int64_t id, const char *name, void *arg)
 	return 0;
 }
 
+/* ---- callers ---- */
+
+static int add_caller(const char *number, void *arg)
+{
+	struct build *build = arg;
+	struct policy_place *place = build->place;
+	struct policy_caller *caller;
+
+	if (array_reserve(&place->callers, place->caller_count, sizeof(*caller)))
+		return no_memory(build->err);
+	caller = &place->callers[place->caller_count];
+	if (slice_text(slice_from(number), caller->text, sizeof(caller->text)) == 0)
+		place->caller_count++;
+	return 0;
+}
+
+static int caller_order(const void *a, const void *b)
+{
+	return strcmp(((const struct policy_caller *)a)->text,
+		      ((const struct policy_caller *)b)->text);
+}
+
+static int read_callers(struct build *build)
+{
+	struct policy_place *place = build->place;
+	int rc = store_trunk_caller_each(build->store, place->trunk.config.id, add_caller, build,
+					 build->err);
+
+	if (place->caller_count > 1)
+		qsort(place->callers, place->caller_count, sizeof(*place->callers), caller_order);
+	return rc;
+}
+
 /* ---- trunks ---- */
 
 static int add_place(struct build *build, const struct store_trunk *stored)
@@ -209,8 +242,8 @@ static int add_trunk(const struct store_trunk *stored, void *arg)
 	rc = store_trunk_acl_each(build->store, stored->id, attach_acl, build, build->err);
 	if (rc)
 		return rc;
-	return store_trunk_credentials_each(build->store, stored->id, attach_list, build,
-					    build->err);
+	rc = store_trunk_credentials_each(build->store, stored->id, attach_list, build, build->err);
+	return rc ? rc : read_callers(build);
 }
 
 static int read_store(struct build *build)

@@ -150,6 +150,7 @@ static void trunk_free(struct policy_place *place)
 {
 	free(place->acls);
 	free(place->lists);
+	free(place->callers);
 	free(place->trunk.realms);
 	free(place);
 }

@@ -40,6 +40,11 @@ struct policy_list {
 	struct policy_hashed *hashed[DIGEST_ALGORITHMS];
 };
 
+/* "+4989123" or "+4989*" */
+struct policy_caller {
+	char text[STORE_NUMBER_SIZE + 1];
+};
+
 /* A trunk and what a lookup in it needs: its priv. */
 struct policy_place {
 	struct policy_trunk trunk;
@@ -48,6 +53,8 @@ struct policy_place {
 	size_t acl_count;
 	struct policy_list **lists; /* in order of name */
 	size_t list_count;
+	struct policy_caller *callers; /* sorted */
+	size_t caller_count;
 	struct table_node by_id, by_upstream;
 };
 

@@ -149,11 +149,23 @@ static void dialog_forward(struct proxy *proxy, struct forward *forward)
 	}
 }
 
+/* The caller is who it was when the call began. */
+static void identify_caller(struct forward *forward, struct caller_decision *caller)
+{
+	const struct policy_trunk *trunk = forward->trunk;
+
+	caller_identify(trunk, policy_user_by_id(trunk, forward->token.user_id), caller);
+	caller->anonymous = forward->token.flags & TOKEN_ANONYMOUS;
+	forward->caller = caller;
+}
+
 bool dialog_receive(struct proxy *proxy, const struct request *request,
 		    const struct policy_trunk **ret_trunk)
 {
 	const struct sip_msg *msg = request->msg;
-	struct forward forward = {.request = request, .target.transport = NET_UDP};
+	struct forward forward = {
+		.request = request, .target.transport = NET_UDP, .in_dialog = true};
+	struct caller_decision caller;
 	struct token token;
 	enum dialog_side side = dialog_find(proxy, msg, &token);
 
@@ -169,7 +181,9 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 		*ret_trunk = forward.trunk;
 		return false;
 	}
+	forward.token = token;
 	if (side == DIALOG_FROM_CALLER) {
+		identify_caller(&forward, &caller);
 		forward.target.remote = token.upstream;
 	} else if (is_upstream_of(forward.trunk, &token, &request->path->remote.ip)) {
 		forward.target.remote = caller_target(proxy, msg, forward.trunk, &token);

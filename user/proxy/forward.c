@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "proxy/identity.h"
 #include "proxy/proxy_internal.h"
 #include "sip/sip_reply.h"
 
@@ -13,6 +14,12 @@
 _Static_assert(sizeof(((struct admission_result *)0)->consumed) ==
 		       CREDENTIALS_MAX * sizeof(unsigned),
 	       "consumed");
+
+/* The caller's name is kept from the upstream. */
+static bool is_anonymous(const struct forward *forward)
+{
+	return forward->token.flags & TOKEN_ANONYMOUS;
+}
 
 /* The client's Via says where the request truly came from. */
 static void edit_client_via(struct proxy *proxy, const struct request *request)
@@ -72,32 +79,6 @@ static void edit_max_forwards(struct sip_edit *edit, const struct sip_msg *msg)
 		sip_edit_replace(edit, msg->headers[i].value, "%u", msg->max_forwards - 1);
 }
 
-/* Fields that only the trusted side may write: an identity asserted (RFC 3325 §5), and what the
- * gate itself tells. */
-static void drop_trusted_fields(struct sip_edit *edit, const struct sip_msg *msg)
-{
-	for (unsigned i = 0; i < msg->header_count; i++)
-		if (msg->headers[i].id == SIP_P_ASSERTED_IDENTITY ||
-		    slice_starts_nocase(msg->headers[i].name, SLICE("X-Sipward-")))
-			sip_edit_drop(edit, (int)i);
-}
-
-/* What the PBX may want to know about who was let in, and how. */
-static void insert_context(struct sip_edit *edit, const struct forward *forward)
-{
-	const struct admission_result *admitted = forward->admitted;
-	int last = (int)forward->request->msg->header_count;
-	char ip[IP_TEXT_SIZE];
-
-	ip_format(&forward->request->path->remote.ip, ip);
-	sip_edit_insert(edit, last, "X-Sipward-Auth-Type: %s\r\n",
-			store_auth_type_name(admitted->auth));
-	if (admitted->user)
-		sip_edit_insert(edit, last, "X-Sipward-Auth-User: %.*s\r\n",
-				(int)admitted->user->name.n, admitted->user->name.p);
-	sip_edit_insert(edit, last, "X-Sipward-Source: %s\r\n", ip);
-}
-
 static void drop_routes(struct sip_edit *edit, const struct sip_msg *msg)
 {
 	for (int i = msg->first[SIP_ROUTE]; i >= 0; i = sip_msg_next(msg, SIP_ROUTE, i))
@@ -122,6 +103,29 @@ static void drop_credentials(struct sip_edit *edit, const struct forward *forwar
 		sip_edit_drop(edit, (int)headers[i]);
 }
 
+/* What either side may know about the other. */
+static void edit_identity(struct proxy *proxy, const struct forward *forward)
+{
+	struct sip_edit *edit = &proxy->edit;
+	const struct caller_decision *caller = forward->caller;
+	struct identity_context context = {
+		.settings = policy_settings(proxy->admission.policy),
+		.admitted = forward->admitted,
+		.source = &forward->request->path->remote.ip,
+		.anonymous = is_anonymous(forward),
+	};
+
+	if (!forward->from_customer) {
+		identity_withhold(edit, forward->trunk->config.upstream_trusted);
+		return;
+	}
+	identity_screen(edit, context.settings, context.anonymous);
+	if (caller)
+		identity_write(edit, forward->trunk, caller);
+	if (forward->admitted)
+		identity_tell(edit, &context);
+}
+
 int forward_write(struct proxy *proxy, const struct forward *forward, struct slice *ret_message)
 {
 	const struct sip_msg *msg = forward->request->msg;
@@ -135,21 +139,28 @@ int forward_write(struct proxy *proxy, const struct forward *forward, struct sli
 		insert_record_route(proxy, forward);
 	edit_max_forwards(edit, msg);
 	edit_client_via(proxy, forward->request);
-	if (forward->from_customer) {
-		drop_trusted_fields(edit, msg);
+	edit_identity(proxy, forward);
+	if (forward->from_customer)
 		drop_credentials(edit, forward);
-	}
-	if (forward->admitted) {
-		insert_context(edit, forward);
-		/* A preloaded Route is not followed: the trunk says where requests go. */
+	/* A preloaded Route is not followed: the trunk says where requests go. */
+	if (forward->admitted)
 		drop_routes(edit, msg);
-	} else {
+	else
 		route_strip_own(proxy, msg);
-	}
 	rc = sip_edit_write(edit, proxy->out, FORWARD_MAX, &n);
 	if (!rc)
 		*ret_message = (struct slice){proxy->out, n};
 	return rc;
+}
+
+/* Whether its answer tells something about the number of the trunk's calls. */
+static bool is_counted(const struct forward *forward)
+{
+	const struct store_trunk *config = &forward->trunk->config;
+
+	return (config->calls_max || config->user_calls_max) &&
+	       !(forward->token.flags & TOKEN_TO_CUSTOMER) &&
+	       (forward->in_dialog || forward->request->msg->method == SIP_INVITE);
 }
 
 /* Starts the transaction with the request as it leaves. 0, -ENOSPC, -ENOMEM. */
@@ -163,11 +174,19 @@ static int start_transaction(struct proxy *proxy, const struct forward *forward,
 	if (rc)
 		return rc;
 	rc = blob_set(&txn->request, message);
+	if (!rc && is_anonymous(forward) && forward->caller)
+		rc = blob_set(&txn->from, sip_msg_value(request->msg, SIP_FROM));
 	if (rc) {
 		txn_free(&proxy->txns, txn);
 		return rc;
 	}
 	txn->method = request->msg->method;
+	txn->from_customer = forward->from_customer;
+	txn->in_dialog = forward->in_dialog;
+	txn->anonymous = is_anonymous(forward);
+	txn->counted = is_counted(forward);
+	txn->trunk_id = forward->trunk->config.id;
+	txn->user_id = forward->token.user_id;
 	txn->requester = reply_path(request);
 	txn->target = forward->target;
 	txn->interval_ns = TIMER_T1_NS;

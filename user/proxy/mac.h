@@ -9,7 +9,7 @@
 #define MAC_FIELDS 8
 #define MAC_TEXT_SIZE 17 /* 16 hex digits and a zero */
 
-enum mac_purpose { MAC_BRANCH = 1, MAC_LOOP, MAC_TO_TAG, MAC_DIALOG, MAC_SOURCE };
+enum mac_purpose { MAC_BRANCH = 1, MAC_LOOP, MAC_TO_TAG, MAC_DIALOG, MAC_SOURCE, MAC_CALL };
 
 struct mac {
 	const uint8_t *key; /* 16 bytes */

@@ -27,6 +27,9 @@ static const char *const counter_names[] = {
 	[PROXY_TRANSACTIONS_FULL] = "transactions_full",
 	[PROXY_NO_MEMORY] = "no_memory",
 	[PROXY_SEND_FAILED] = "send_failed",
+	[PROXY_CALLS_PER_SECOND] = "calls_per_second",
+	[PROXY_TOO_MANY_CALLS] = "too_many_calls",
+	[PROXY_CALLS_FULL] = "calls_full",
 };
 _Static_assert(sizeof(counter_names) / sizeof(counter_names[0]) == PROXY_COUNTERS, "counter names");
 
@@ -44,8 +47,10 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	if (!proxy)
 		return -ENOMEM;
 	rc = txns_init(&proxy->txns, limit);
+	if (!rc)
+		rc = calls_init(&proxy->calls, options->calls ? options->calls : CALLS_DEFAULT);
 	if (rc) {
-		free(proxy);
+		proxy_free(proxy);
 		return rc;
 	}
 	proxy->output = options->output;
@@ -62,6 +67,7 @@ void proxy_free(struct proxy *proxy)
 	if (!proxy)
 		return;
 	txns_free(&proxy->txns);
+	calls_free(&proxy->calls);
 	explicit_bzero(proxy, sizeof(*proxy));
 	free(proxy);
 }
@@ -69,6 +75,7 @@ void proxy_free(struct proxy *proxy)
 void proxy_set_policy(struct proxy *proxy, const struct policy *policy)
 {
 	proxy->admission.policy = policy;
+	calls_forget_idle(&proxy->calls, proxy->now_ns);
 }
 
 void proxy_set_filter(struct proxy *proxy, struct filter *filter, struct lockouts *lockouts)
@@ -134,13 +141,16 @@ void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 	report_flush(&proxy->report, now_ns);
 	while ((txn = txn_due(&proxy->txns, now_ns)))
 		timer_fire(proxy, txn);
+	calls_tick(&proxy->calls, now_ns);
 }
 
 uint64_t proxy_deadline(const struct proxy *proxy)
 {
-	const struct deadline *first = deadline_first(&proxy->txns.deadlines);
+	const struct deadline *txn = deadline_first(&proxy->txns.deadlines);
+	const struct deadline *call = deadline_first(&proxy->calls.silences);
+	uint64_t at_ns = txn ? txn->at_ns : UINT64_MAX;
 
-	return first ? first->at_ns : UINT64_MAX;
+	return call && call->at_ns < at_ns ? call->at_ns : at_ns;
 }
 
 void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats)
@@ -148,4 +158,11 @@ void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats)
 	memcpy(ret_stats->counters, proxy->counters, sizeof(ret_stats->counters));
 	ret_stats->transactions = proxy->txns.table.count;
 	ret_stats->transaction_limit = proxy->txns.limit;
+	ret_stats->calls = proxy->calls.running.count;
+	ret_stats->call_limit = proxy->calls.limit;
+}
+
+unsigned proxy_calls_of_trunk(const struct proxy *proxy, int64_t trunk_id)
+{
+	return calls_of_trunk(&proxy->calls, trunk_id);
 }

@@ -26,6 +26,7 @@ struct proxy_options {
 	uint8_t branch_key[16];
 	uint8_t dialog_key[16];
 	size_t transactions; /* at most so many at a time; 0 = the default */
+	size_t calls;	     /* the same of calls under a limit */
 };
 
 struct proxy;
@@ -68,6 +69,9 @@ enum proxy_counter {
 	PROXY_TRANSACTIONS_FULL,
 	PROXY_NO_MEMORY,
 	PROXY_SEND_FAILED,
+	PROXY_CALLS_PER_SECOND, /* refused: too many calls a second */
+	PROXY_TOO_MANY_CALLS,	/* refused: too many at a time */
+	PROXY_CALLS_FULL,	/* refused: no place to count one more */
 	PROXY_COUNTERS
 };
 const char *proxy_counter_name(enum proxy_counter counter);
@@ -75,7 +79,10 @@ const char *proxy_counter_name(enum proxy_counter counter);
 struct proxy_stats {
 	uint64_t counters[PROXY_COUNTERS];
 	size_t transactions, transaction_limit;
+	size_t calls, call_limit; /* those of trunks that limit how many there are */
 };
 void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats);
+/* How many calls a trunk that limits them has now. */
+unsigned proxy_calls_of_trunk(const struct proxy *proxy, int64_t trunk_id);
 
 #endif

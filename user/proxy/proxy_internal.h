@@ -3,7 +3,9 @@
 #define SIPWARD_PROXY_INTERNAL_H
 
 #include "base/clock.h"
+#include "policy/caller.h"
 #include "proxy/branch.h"
+#include "proxy/calls.h"
 #include "proxy/mac.h"
 #include "proxy/proxy.h"
 #include "proxy/report.h"
@@ -24,6 +26,7 @@ struct proxy {
 	uint8_t dialog_key[16];
 	struct txns txns;
 	struct sources sources;
+	struct calls calls;
 	struct report report;
 	uint64_t counters[PROXY_COUNTERS];
 	uint64_t now_ns;
@@ -63,14 +66,27 @@ struct forward {
 	bool from_customer;	/* strip what an untrusted side must not say */
 	/* The edits that only some requests need; see forward_write. */
 	const struct admission_result *admitted; /* NULL in dialog */
-	struct token token;			 /* used if record_route */
+	const struct caller_decision *caller;	 /* NULL unless it is the customer who calls */
+	struct token token;			 /* the call's; written if record_route */
 	bool record_route;
+	bool in_dialog;
 };
 
 /* Writes the request as it leaves into proxy->out. 0, or the sticky error of struct sip_edit. */
 int forward_write(struct proxy *proxy, const struct forward *forward, struct slice *ret_message);
 /* Sends it with a transaction (an ACK without) and answers what can not be sent. True if sent. */
 bool forward_send(struct proxy *proxy, const struct forward *forward);
+
+/* ---- rules.c: what a trunk allows its callers ---- */
+
+/* Whether the trunk's rules on numbers and calls let an admitted request pass, and how; if not, it
+ * has been answered. One that is not sent after all is taken back by rules_undo. */
+bool rules_pass(struct proxy *proxy, const struct request *request,
+		const struct admission_result *admitted, struct caller_decision *ret_caller);
+void rules_undo(struct proxy *proxy, const struct request *request);
+/* Counts by what becomes of requests: a final response passes, or none ever came. */
+void rules_answered(struct proxy *proxy, const struct txn *txn, const struct sip_msg *response);
+void rules_unanswered(struct proxy *proxy, const struct txn *txn);
 
 /* ---- route.c ---- */
 

@@ -188,8 +188,10 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 {
 	struct report_line line =
 		line_of(request, "forwarded", admission_cause_name(result->cause));
+	struct caller_decision caller;
 	struct forward forward = {
 		.request = request,
+		.caller = &caller,
 		.trunk = result->trunk,
 		.target = {.transport = NET_UDP, .remote = result->trunk->config.upstream_addr},
 		.from_customer = true,
@@ -202,12 +204,15 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		reply_refuse(proxy, request, 503, "upstream_unreachable");
 		return;
 	}
+	if (!rules_pass(proxy, request, result, &caller))
+		return;
 	forward.token = (struct token){
 		.trunk_id = result->trunk->config.id,
 		.user_id = result->user ? result->user->id : 0,
 		.issued_s = (uint32_t)clock_steady_s(),
 		.caller = request->path->remote,
 		.upstream = forward.target.remote,
+		.flags = caller.anonymous ? TOKEN_ANONYMOUS : 0,
 	};
 	line.trunk = result->trunk;
 	if (result->user) {
@@ -220,6 +225,8 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 	if (forward_send(proxy, &forward)) {
 		proxy_count(proxy, PROXY_FORWARDED);
 		report_decision(&line);
+	} else {
+		rules_undo(proxy, request);
 	}
 }
 

@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Responses on their way back (RFC 3261 §16.7). */
+#include "proxy/identity.h"
 #include "proxy/proxy_internal.h"
 #include "sip/sip_reply.h"
 
 #define SIP_PORT 5060
 
+/* Whose response it is, and who gets it. */
+struct response_way {
+	bool to_customer;
+	bool upstream_trusted;
+	bool anonymous;
+	struct slice from; /* what From says to who gets it; empty: what it says */
+};
+
 /* The response without our Via, in proxy->out. 0, or the error of struct sip_edit. */
-static int response_write(struct proxy *proxy, const struct sip_msg *msg, struct slice *ret_message)
+static int response_write(struct proxy *proxy, const struct sip_msg *msg,
+			  const struct response_way *way, struct slice *ret_message)
 {
+	struct sip_edit *edit = &proxy->edit;
 	size_t n;
 	int rc;
 
-	sip_edit_begin(&proxy->edit, msg);
-	sip_edit_drop_first_element(&proxy->edit, msg->first[SIP_VIA]);
-	rc = sip_edit_write(&proxy->edit, proxy->out, sizeof(proxy->out), &n);
+	sip_edit_begin(edit, msg);
+	sip_edit_drop_first_element(edit, msg->first[SIP_VIA]);
+	if (way->to_customer)
+		identity_withhold(edit, way->upstream_trusted);
+	else
+		identity_screen(edit, policy_settings(proxy->admission.policy), way->anonymous);
+	if (way->from.n)
+		sip_edit_replace(edit, sip_msg_value(msg, SIP_FROM), "%.*s", (int)way->from.n,
+				 way->from.p);
+	rc = sip_edit_write(edit, proxy->out, sizeof(proxy->out), &n);
 	if (!rc)
 		*ret_message = (struct slice){proxy->out, n};
 	return rc;
@@ -23,9 +41,17 @@ static int response_write(struct proxy *proxy, const struct sip_msg *msg, struct
 static void response_forward(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg,
 			     bool keep)
 {
+	const struct policy_trunk *trunk =
+		policy_trunk_by_id(proxy->admission.policy, txn->trunk_id);
+	struct response_way way = {
+		.to_customer = txn->from_customer,
+		.upstream_trusted = trunk && trunk->config.upstream_trusted,
+		.anonymous = txn->anonymous,
+		.from = blob_slice(&txn->from),
+	};
 	struct slice message;
 
-	if (response_write(proxy, msg, &message))
+	if (response_write(proxy, msg, &way, &message))
 		return;
 	if (keep && blob_set(&txn->response, message))
 		proxy_count(proxy, PROXY_NO_MEMORY);
@@ -73,6 +99,7 @@ static void final(struct proxy *proxy, struct txn *txn, const struct sip_msg *ms
 	bool success = msg->status < 300, invite = txn->method == SIP_INVITE;
 	uint64_t now = proxy->now_ns;
 
+	rules_answered(proxy, txn, msg);
 	response_forward(proxy, txn, msg, !(invite && success));
 	txn->state = invite && success ? TXN_ACCEPTED : TXN_COMPLETED;
 	if (txn->state == TXN_ACCEPTED)
@@ -85,6 +112,13 @@ static void final(struct proxy *proxy, struct txn *txn, const struct sip_msg *ms
 		     now + TIMER_64T1_NS);
 }
 
+/* Each 2xx belongs to the caller, however late (RFC 3261 §16.7 step 5). */
+static void late_answer(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg)
+{
+	rules_answered(proxy, txn, msg);
+	response_forward(proxy, txn, msg, false);
+}
+
 static void response_by_txn(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg)
 {
 	bool open = txn->state == TXN_CALLING || txn->state == TXN_PROCEEDING;
@@ -95,8 +129,7 @@ static void response_by_txn(struct proxy *proxy, struct txn *txn, const struct s
 	else if (open)
 		final(proxy, txn, msg);
 	else if (txn->method == SIP_INVITE && success)
-		/* Each 2xx belongs to the caller, however late (RFC 3261 §16.7 step 5). */
-		response_forward(proxy, txn, msg, false);
+		late_answer(proxy, txn, msg);
 	if (txn->method == SIP_INVITE && msg->status >= 300 && txn->state != TXN_ACCEPTED)
 		acknowledge(proxy, txn, msg);
 }
@@ -129,16 +162,34 @@ static bool via_destination(const struct sip_via *via, struct endpoint *ret_endp
 	return via_source(via, &ret_endpoint->ip) == 0;
 }
 
+/* Without the transaction only the addresses tell the sides; who is not known is not believed. */
+static struct response_way way_by_addresses(const struct proxy *proxy,
+					    const struct net_path *received,
+					    const struct net_path *sent)
+{
+	const struct policy *policy = proxy->admission.policy;
+	const struct policy_trunk *upstream =
+		policy_trunk_of_upstream(policy, &received->remote.ip);
+
+	return (struct response_way){
+		.to_customer = upstream || !policy_is_upstream(policy, &sent->remote.ip),
+		.upstream_trusted = upstream && upstream->config.upstream_trusted,
+	};
+}
+
 static void response_stateless(struct proxy *proxy, const struct sip_msg *msg,
-			       const struct sip_via *client_via)
+			       const struct sip_via *client_via, const struct net_path *received)
 {
 	struct net_path path = {.transport = NET_UDP};
+	struct response_way way;
 	struct slice message;
 
 	if (msg->status == 100 || msg->method == SIP_CANCEL ||
 	    !via_destination(client_via, &path.remote) ||
-	    proxy->output.local_for(proxy->output.arg, &path.remote, &path.local) ||
-	    response_write(proxy, msg, &message))
+	    proxy->output.local_for(proxy->output.arg, &path.remote, &path.local))
+		return;
+	way = way_by_addresses(proxy, received, &path);
+	if (response_write(proxy, msg, &way, &message))
 		return;
 	proxy_count(proxy, PROXY_RESPONSE_STATELESS);
 	proxy_send(proxy, &path, message);
@@ -187,12 +238,13 @@ static bool response_to_cancel(struct proxy *proxy, const struct sip_msg *msg)
 }
 
 static void response_dispatch(struct proxy *proxy, const struct sip_msg *msg,
-			      const struct sip_via *client_via, uint64_t id)
+			      const struct sip_via *client_via, const struct net_path *path,
+			      uint64_t id)
 {
 	struct txn *txn = txn_find(&proxy->txns, id);
 
 	if (!txn)
-		response_stateless(proxy, msg, client_via);
+		response_stateless(proxy, msg, client_via, path);
 	else if (msg->method == txn->method)
 		response_by_txn(proxy, txn, msg);
 }
@@ -203,7 +255,6 @@ void response_receive(struct proxy *proxy, const struct sip_msg *msg, const stru
 	struct sip_via client_via = {0};
 	uint64_t id;
 
-	(void)path;
 	proxy_count(proxy, PROXY_RESPONSES);
 	if (!via_element(msg, 1, &element) || sip_via_parse(element, &client_via)) {
 		if (!response_to_cancel(proxy, msg))
@@ -211,7 +262,7 @@ void response_receive(struct proxy *proxy, const struct sip_msg *msg, const stru
 		return;
 	}
 	if (response_verify(proxy, msg, &client_via, &id))
-		response_dispatch(proxy, msg, &client_via, id);
+		response_dispatch(proxy, msg, &client_via, path, id);
 	else
 		proxy_count(proxy, PROXY_RESPONSE_UNVERIFIED);
 	sip_via_free(&client_via);

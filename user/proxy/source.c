@@ -37,34 +37,11 @@ bool source_is_proven(const struct sources *sources, const struct store_settings
 	return proof->until_ns > now_ns && memcmp(&proof->source, &source, sizeof(source)) == 0;
 }
 
-/* rate 0 = no limit. */
-static bool bucket_take(struct source_bucket *bucket, unsigned rate, unsigned burst, unsigned times,
-			uint64_t now_ns)
-{
-	uint64_t elapsed_ms = (now_ns - bucket->at_ns) / NS_PER_MS;
-	uint64_t most = (burst ? burst : 1) * 1000ULL;
-	uint64_t tokens = bucket->milli_tokens, cost = times * 1000ULL;
-
-	if (!rate)
-		return true;
-	/* A bucket that was never used is full. */
-	if (!bucket->at_ns || elapsed_ms >= most / rate + 1)
-		tokens = most;
-	else
-		tokens += elapsed_ms * rate;
-	/* Time below a millisecond stays to be counted next time. */
-	bucket->at_ns = bucket->at_ns ? bucket->at_ns + elapsed_ms * NS_PER_MS : now_ns;
-	if (tokens > most)
-		tokens = most;
-	bucket->milli_tokens = tokens >= cost ? tokens - cost : tokens;
-	return tokens >= cost;
-}
-
 bool source_take_answer(struct sources *sources, const struct store_settings *settings,
 			const struct ip *ip, unsigned times, uint64_t now_ns)
 {
 	struct sipward_source source = filter_source(ip, settings->source_v6_bits);
-	struct source_bucket *bucket = &sources->buckets[place_of(sources, &source)];
+	struct bucket *bucket = &sources->buckets[place_of(sources, &source)];
 
 	return bucket_take(bucket, settings->source_rate_pps, settings->source_burst, times,
 			   now_ns) &&

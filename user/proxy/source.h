@@ -8,13 +8,10 @@
 #define SIPWARD_PROXY_SOURCE_H
 
 #include "filter/filter.h"
+#include "proxy/bucket.h"
 #include "store/store.h"
 
 #define SOURCE_PLACES 8192
-
-struct source_bucket {
-	uint64_t milli_tokens, at_ns;
-};
 
 struct source_proof {
 	struct sipward_source source;
@@ -23,8 +20,8 @@ struct source_proof {
 
 struct sources {
 	uint8_t key[16];
-	struct source_bucket all;
-	struct source_bucket buckets[SOURCE_PLACES];
+	struct bucket all;
+	struct bucket buckets[SOURCE_PLACES];
 	struct source_proof proofs[SOURCE_PLACES];
 };
 

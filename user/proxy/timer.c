@@ -60,13 +60,16 @@ static void time_out(struct proxy *proxy, struct txn *txn)
 {
 	proxy_count(proxy, PROXY_TIMEOUTS);
 	if (txn->method != SIP_INVITE) {
+		rules_unanswered(proxy, txn);
 		txn_free(&proxy->txns, txn);
 		return;
 	}
 	response_make(proxy, txn, txn->give_up_status ? txn->give_up_status : 408);
 	/* No answer could be made: nothing is left to do. */
-	if (txn->state != TXN_COMPLETED)
+	if (txn->state != TXN_COMPLETED) {
+		rules_unanswered(proxy, txn);
 		txn_free(&proxy->txns, txn);
+	}
 }
 
 void timer_fire(struct proxy *proxy, struct txn *txn)

@@ -38,6 +38,7 @@ static void txn_destroy(struct txn *txn)
 {
 	blob_clear(&txn->request);
 	blob_clear(&txn->response);
+	blob_clear(&txn->from);
 	blob_clear(&txn->ack);
 	free(txn);
 }

@@ -45,6 +45,11 @@ struct txn {
 	enum txn_state state;
 	enum txn_cancel cancel;
 	unsigned give_up_status;   /* what to answer if a cancelled INVITE stays silent */
+	bool from_customer;	   /* the request; responses then come from the upstream */
+	bool in_dialog;
+	bool anonymous;		   /* the caller's name is kept from the upstream */
+	bool counted;		   /* the trunk limits how many calls there are */
+	int64_t trunk_id, user_id; /* who placed the call; user 0 = nobody in particular */
 	struct net_path requester; /* where responses go */
 	struct net_path target;	   /* where the request went */
 	uint64_t resend_ns;	   /* 0 = nothing to repeat */
@@ -52,6 +57,7 @@ struct txn {
 	uint64_t give_up_ns;
 	struct blob request;  /* as forwarded; gone when it is not needed any more */
 	struct blob response; /* the last one sent to the requester */
+	struct blob from;     /* the requester's own From, where the next hop got another */
 	struct blob ack;      /* INVITE: what acknowledges its failure to the next hop */
 };
 

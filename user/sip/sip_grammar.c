@@ -69,3 +69,23 @@ void sip_name_addr_free(struct sip_name_addr *addr)
 	osip_free(addr->owned);
 	memset(addr, 0, sizeof(*addr));
 }
+
+struct slice sip_element_uri(struct slice element)
+{
+	struct sip_name_addr addr = {0};
+
+	return sip_name_addr_scan(element, &addr) ? (struct slice){0} : addr.uri;
+}
+
+struct slice sip_uri_user(struct slice uri)
+{
+	struct slice headers, rest;
+	struct sip_uri read = {0};
+
+	if (sip_uri_scan(uri, &read, &headers))
+		return (struct slice){0};
+	if (sip_uri_is_sip(uri))
+		return read.user;
+	slice_cut(uri, ':', &rest);
+	return slice_eq_nocase(read.scheme, SLICE("tel")) ? rest : (struct slice){0};
+}

@@ -55,6 +55,12 @@ void sip_name_addr_free(struct sip_name_addr *addr);
 /* The tag parameter of a From or To value without building the rest; empty if absent. */
 struct slice sip_tag(struct slice value);
 
+/* Parts of texts as sent, which they point into; empty if absent or not to be read. The URI of an
+ * element, and the user of a sip or sips URI: with its escapes and parameters, without password. Of
+ * a tel URI the user is all after the scheme. */
+struct slice sip_element_uri(struct slice element);
+struct slice sip_uri_user(struct slice uri);
+
 /* Digest credentials: (Proxy-)Authorization (RFC 3261 §25.1, RFC 7616 §3.4). Quoted strings are
  * unquoted and their quoted pairs unescaped; absent ones are empty with p NULL, present empty ones
  * have p set. */

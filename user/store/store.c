@@ -116,8 +116,7 @@ int store_read_begin(struct store *store, struct error *err)
 	int64_t generation;
 	int rc;
 
-	/* A group of changes is a transaction already. */
-	if (store->read_depth++ || store->change.group)
+	if (store->read_depth++)
 		return 0;
 	rc = db_run(store, err, "BEGIN");
 	/* The snapshot is taken by the first read, not by BEGIN. */
@@ -130,8 +129,8 @@ int store_read_begin(struct store *store, struct error *err)
 
 void store_read_end(struct store *store)
 {
-	if (--store->read_depth == 0 && !store->change.group)
-		db_rollback(store);
+	if (--store->read_depth == 0 && !sqlite3_get_autocommit(store->db))
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 int store_audit_each(struct store *store, size_t n,
