@@ -27,14 +27,7 @@ void store_unlock(struct store *store)
 	flock(store->dir_fd, LOCK_UN);
 }
 
-static void rollback(struct store *store)
-{
-	/* A failed statement may have rolled back already (disk full). */
-	if (!sqlite3_get_autocommit(store->db))
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-}
-
-int change_begin(struct store *store, struct error *err)
+static int begin(struct store *store, struct error *err)
 {
 	uint64_t generation;
 	int rc;
@@ -48,11 +41,21 @@ int change_begin(struct store *store, struct error *err)
 	rc = store_generation(store, &generation);
 	if (rc) {
 		error_set(err, rc, "%s/%s: the generation can not be read", store->dir, STORE_FILE);
-		rollback(store);
+		db_rollback(store);
 		return rc;
 	}
 	memset(&store->change, 0, sizeof(store->change));
 	store->change.generation = generation + 1;
+	return 0;
+}
+
+int change_begin(struct store *store, struct error *err)
+{
+	if (!store->change.group)
+		return begin(store, err);
+	if (store->change.group_failed)
+		return error_set(err, -ECANCELED, "%s: a change before this one has failed",
+				 store->dir);
 	return 0;
 }
 
@@ -115,17 +118,28 @@ static int write_audit(struct store *store, const char *what, struct error *err)
 	return rc < 0 ? rc : 0;
 }
 
-static int commit(struct store *store, const char *what, struct error *err)
+static int commit(struct store *store, struct error *err)
 {
-	int rc = write_audit(store, what, err);
+	int rc = trim_journal(store, err);
 
-	if (rc == 0)
-		rc = trim_journal(store, err);
 	if (rc == 0)
 		rc = db_run(store, err, "UPDATE state SET generation = ?",
 			    INT(store->change.generation));
 	if (rc >= 0)
 		rc = db_run(store, err, "COMMIT");
+	if (rc < 0)
+		return rc;
+	store_notify(store);
+	return 0;
+}
+
+/* In a group, what has been done stays until its end. */
+static int end_in_group(struct store *store, int rc)
+{
+	if (rc < 0)
+		store->change.group_failed = rc;
+	else if (rc > 0)
+		store->change.group_changed = true;
 	return rc < 0 ? rc : 0;
 }
 
@@ -135,15 +149,44 @@ int change_end(struct store *store, int rc, struct error *err, const char *what,
 	va_list args;
 
 	if (rc > 0) {
+		int written;
+
 		va_start(args, what);
 		vsnprintf(text, sizeof(text), what, args);
 		va_end(args);
-		rc = commit(store, text, err);
-		if (rc == 0) {
-			store_notify(store);
-			return 0;
-		}
+		written = write_audit(store, text, err);
+		rc = written < 0 ? written : rc;
 	}
-	rollback(store);
+	if (store->change.group)
+		return end_in_group(store, rc);
+	if (rc > 0)
+		rc = commit(store, err);
+	db_rollback(store); /* unless it is committed */
 	return rc;
+}
+
+int store_change_begin(struct store *store, struct error *err)
+{
+	int rc;
+
+	if (store->change.group)
+		return error_set(err, -EBUSY, "%s: changes are grouped already", store->dir);
+	rc = begin(store, err);
+	if (rc == 0)
+		store->change.group = true;
+	return rc;
+}
+
+int store_change_end(struct store *store, bool keep, struct error *err)
+{
+	int rc = store->change.group_failed;
+
+	store->change.group = false;
+	if (rc == 0 && keep && store->change.group_changed)
+		rc = commit(store, err);
+	else if (rc && keep)
+		error_set(err, rc, "%s: one of the changes has failed, so none is made",
+			  store->dir);
+	db_rollback(store);
+	return keep ? rc : 0;
 }

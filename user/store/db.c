@@ -78,6 +78,8 @@ static int bind_one(sqlite3_stmt *stmt, int i, const struct bind *bind)
 					   SQLITE_UTF8);
 	case BIND_BLOB:
 		return sqlite3_bind_blob64(stmt, i, bind->bytes, bind->n, SQLITE_STATIC);
+	case BIND_NULL:
+		return sqlite3_bind_null(stmt, i);
 	}
 	return SQLITE_MISUSE;
 }
@@ -106,6 +108,12 @@ int db_finish(struct store *store, sqlite3_stmt *stmt, struct error *err)
 	int rc = db_step(store, stmt, err);
 
 	return rc < 0 ? rc : sqlite3_changes(store->db);
+}
+
+void db_rollback(struct store *store)
+{
+	if (!sqlite3_get_autocommit(store->db))
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 int db_query_binds(struct store *store, sqlite3_stmt **ret_stmt, struct error *err, const char *sql,

@@ -21,6 +21,9 @@ struct store {
 		uint64_t generation; /* that the change under way will have */
 		size_t journaled;
 		bool coarse;
+		bool group;	/* between store_change_begin and _end */
+		bool group_changed; /* something in it has */
+		int group_failed;   /* the first failure in it */
 	} change;
 };
 
@@ -29,7 +32,7 @@ struct store {
 /* Text and blobs are not copied (no secret is left behind): they must last until the statement has
  * been stepped to its end. */
 struct bind {
-	enum { BIND_INT, BIND_TEXT, BIND_BLOB } kind;
+	enum { BIND_INT, BIND_TEXT, BIND_BLOB, BIND_NULL } kind;
 	int64_t integer;
 	const void *bytes;
 	size_t n;
@@ -59,6 +62,9 @@ int db_bind(struct store *store, sqlite3_stmt *stmt, struct error *err, struct b
 int db_step(struct store *store, sqlite3_stmt *stmt, struct error *err);
 /* Runs a bound statement that returns no rows; how many rows it changed, or a negative errno. */
 int db_finish(struct store *store, sqlite3_stmt *stmt, struct error *err);
+
+/* Ends the transaction, if a failed statement has not done so already (disk full). */
+void db_rollback(struct store *store);
 
 int db_query_binds(struct store *store, sqlite3_stmt **ret_stmt, struct error *err, const char *sql,
 		   struct binds binds);

@@ -116,7 +116,8 @@ int store_read_begin(struct store *store, struct error *err)
 	int64_t generation;
 	int rc;
 
-	if (store->read_depth++)
+	/* A group of changes is a transaction already. */
+	if (store->read_depth++ || store->change.group)
 		return 0;
 	rc = db_run(store, err, "BEGIN");
 	/* The snapshot is taken by the first read, not by BEGIN. */
@@ -129,8 +130,8 @@ int store_read_begin(struct store *store, struct error *err)
 
 void store_read_end(struct store *store)
 {
-	if (--store->read_depth == 0 && !sqlite3_get_autocommit(store->db))
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	if (--store->read_depth == 0 && !store->change.group)
+		db_rollback(store);
 }
 
 int store_audit_each(struct store *store, size_t n,

@@ -53,7 +53,10 @@ void store_read_end(struct store *store);
 
 /* Makes one transaction of the changes between the two: they are seen, and raise the generation,
  * together or not at all. Each still writes its audit row. Ends with commit = false: nothing of it
- * happened. Not to be nested. */
+ * happened. After a change that fails the group can only be ended (further ones are -ECANCELED);
+ * with commit = true that returns the failure, and nothing of it happened either. Other processes
+ * can not change anything meanwhile, also while the name of an upstream is resolved. Not to be
+ * nested. */
 int store_change_begin(struct store *store, struct error *err);
 int store_change_end(struct store *store, bool commit, struct error *err);
 
@@ -216,6 +219,7 @@ enum store_e164 {
 };
 
 /* What becomes of a call whose caller (the user part of From) is none of the trunk's numbers. */
+/* The rule holds with no numbers too: then for everybody. */
 enum store_caller_rule { STORE_CALLER_OFF, STORE_CALLER_REFUSE, STORE_CALLER_PRIVATE };
 
 struct store_trunk {
@@ -363,7 +367,8 @@ struct store_settings {
 	unsigned register_default_s;		 /* where none is asked for: 3600 */
 	unsigned register_contacts;		 /* of one address of record: 10 */
 	bool user_names_utf8;			 /* see store_user_name_check; off */
-	/* Limits as hosted trunks have them; 0 (the default) = none. */
+	/* Limits as hosted trunks have them; 0 (the default) = none. Of ACLs; of prefixes and host
+	 * names in one ACL; of users in all lists. What is there already stays. */
 	unsigned acl_limit, acl_entry_limit, user_limit;
 	char header_prefix[40];	    /* of the fields that tell the upstream: "X-Sipward-" */
 	/* Further header names that customers may not send, separated by blanks: "Name" or, for all
