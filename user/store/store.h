@@ -101,6 +101,8 @@ int store_acl_remove(struct store *store, const char *name, const struct prefix 
 
 /* ---- ACL entries that are host names (acl_host.c) ---- */
 
+#define STORE_HOST_ADDRESSES_MAX 256
+
 enum store_host_kind {
 	STORE_HOST_ADDRESS, /* all A and AAAA records of the name */
 	STORE_HOST_SRV,	    /* all addresses of all targets of an SRV name (_sip._udp.NAME) */
@@ -128,8 +130,11 @@ int store_acl_host_remove(struct store *store, const char *acl, const char *host
 int store_acl_host_each(struct store *store, const char *acl,
 			int (*visit)(const struct store_acl_host *host, void *arg), void *arg,
 			struct error *err);
-/* The host's addresses are these now (n > 0; at most 256). A change of the ACL, with an audit row,
- * if they differ; else only the times are noted, and nothing else changes. */
+/* The addresses it stands for now, sorted; at most STORE_HOST_ADDRESSES_MAX. */
+int store_acl_host_addresses(struct store *store, int64_t host_id, struct ip *ret_addresses,
+			     size_t *ret_n, struct error *err);
+/* The host's addresses are these now (n > 0; at most STORE_HOST_ADDRESSES_MAX). A change of the
+ * ACL, with an audit row, if they differ; else only the times are noted, and nothing else changes. */
 int store_acl_host_resolved(struct store *store, int64_t host_id, const struct ip *addresses,
 			    size_t n, int64_t due_s, struct error *err);
 /* It could not be resolved: it keeps its addresses. No change of generation. */
