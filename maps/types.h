@@ -117,7 +117,7 @@ struct sipward_settings {
 struct sipward_source {
 	__u16 family;  /* 4 or 6 */
 	__u16 v6_bits; /* 32 to 63; 0 = 64, and IPv4 */
-	__u8 addr[8];  /* IPv4: the address and zeros. IPv6: the upper 64 bits, zero after v6_bits */
+	__u8 addr[8];  /* IPv4: the address and zeros. IPv6: the prefix and zeros */
 };
 
 struct sipward_acl_v4_key {

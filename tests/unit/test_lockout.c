@@ -385,6 +385,108 @@ static void what_is_long_over_is_forgotten(void **state)
 	assert_int_equal(stats().sources, 1);
 }
 
+/* ---- what is told of a source ---- */
+
+static struct lockout_record record_of(unsigned i, double seconds)
+{
+	struct lockout_record record;
+	struct ip ip = source(i);
+
+	memset(&record, 0xaa, sizeof(record));
+	lockout_evidence_of(lockouts, &settings, &ip, at(seconds), &record);
+	return record;
+}
+
+static void evidence_tells_grade_counts_reason_first_and_last(void **state)
+{
+	struct lockout_evidence refused = {source(1), LOCKOUT_SOFT, SIPWARD_LOCKOUT_ADDRESS, false};
+	struct lockout_record record;
+
+	(void)state;
+	assert_false(fails_softly(1, 0));
+	assert_false(fails_often(1, 2, LOCKOUT_SOFT, 10));
+	record = record_of(1, 11);
+	assert_int_equal(record.soft, 3);
+	assert_int_equal(record.hard, 0);
+	assert_int_equal(record.grade, LOCKOUT_SOFT);
+	assert_int_equal(record.reason, SIPWARD_LOCKOUT_CREDENTIAL);
+	assert_false(fails_hard(1, 20));
+	assert_false(lockout_failure(lockouts, &settings, &refused, at(30), NULL));
+	record = record_of(1, 31);
+	assert_int_equal(record.soft, 4);
+	assert_int_equal(record.hard, 1);
+	assert_int_equal(record.grade, LOCKOUT_HARD);
+	assert_int_equal(record.reason, SIPWARD_LOCKOUT_ADDRESS);
+	assert_int_equal(record.first_ns, at(0));
+	assert_int_equal(record.last_ns, at(30));
+	assert_false(record.locked_out);
+	assert_int_equal(record.next_ns, 60 * NS_PER_S);
+}
+
+static void evidence_that_has_left_the_window_counts_no_more_but_is_told(void **state)
+{
+	struct lockout_record record;
+
+	(void)state;
+	assert_false(fails_often(1, 3, LOCKOUT_HARD, 0));
+	assert_false(fails_hard(1, 50));
+	record = record_of(1, 61);
+	assert_int_equal(record.hard, 1);
+	assert_int_equal(record.first_ns, at(0));
+	record = record_of(1, 111);
+	assert_int_equal(record.hard, 0);
+	assert_int_equal(record.last_ns, at(50));
+	assert_int_equal(record_of(1, 50.0 * 86400).hard, 0); /* where milliseconds have wrapped */
+	assert_false(fails_hard(1, 200));
+	assert_int_equal(record_of(1, 200).first_ns, at(200)); /* another series */
+}
+
+static void evidence_of_a_locked_out_source_is_what_led_to_it(void **state)
+{
+	struct lockout_record record;
+
+	(void)state;
+	settings.lockout_window_s = 600;
+	settings.lockout_ceiling_s = 300;
+	assert_false(fails_often(1, 4, LOCKOUT_SOFT, 0));
+	assert_true(fails_often(1, 6, LOCKOUT_HARD, 5));
+	assert_false(fails_often(1, 9, LOCKOUT_HARD, 30));
+	record = record_of(1, 59);
+	assert_true(record.locked_out);
+	assert_int_equal(record.soft, 4);
+	assert_int_equal(record.hard, 6);
+	assert_int_equal(record.last_ns, at(5));
+	assert_int_equal(record.lockout.failures, 10);
+	assert_int_equal(record.next_ns, 120 * NS_PER_S);
+	record = record_of(1, 66);
+	assert_false(record.locked_out);
+	assert_int_equal(record.soft + record.hard, 0);
+	assert_int_equal(record.first_ns, at(0));
+	assert_int_equal(record.next_ns, 120 * NS_PER_S);
+	assert_int_equal(record_of(1, 366).next_ns, 60 * NS_PER_S);
+}
+
+static void of_a_source_that_did_nothing_nothing_is_told(void **state)
+{
+	struct lockout_record record = record_of(1, 0);
+
+	(void)state;
+	assert_int_equal(record.soft + record.hard, 0);
+	assert_int_equal(record.first_ns, 0);
+	assert_int_equal(record.last_ns, 0);
+	assert_false(record.locked_out);
+	assert_int_equal(record.next_ns, 60 * NS_PER_S);
+	assert_int_equal(stats().sources, 0);
+}
+
+static void forged_evidence_against_a_vouched_source_is_not_even_remembered(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		assert_false(fails(source(1), LOCKOUT_SOFT, true, 0));
+	assert_int_equal(record_of(1, 0).last_ns, 0);
+}
+
 static void a_failing_allocation_counts_as_full(void **state)
 {
 	struct lockouts *none = NULL;
@@ -426,6 +528,11 @@ int main(void)
 		LOCKOUT_TEST(a_source_that_turns_hard_moves_to_the_other_half),
 		LOCKOUT_TEST(a_source_can_not_turn_hard_where_there_is_no_room),
 		LOCKOUT_TEST(what_is_long_over_is_forgotten),
+		LOCKOUT_TEST(evidence_tells_grade_counts_reason_first_and_last),
+		LOCKOUT_TEST(evidence_that_has_left_the_window_counts_no_more_but_is_told),
+		LOCKOUT_TEST(evidence_of_a_locked_out_source_is_what_led_to_it),
+		LOCKOUT_TEST(of_a_source_that_did_nothing_nothing_is_told),
+		LOCKOUT_TEST(forged_evidence_against_a_vouched_source_is_not_even_remembered),
 		LOCKOUT_TEST(a_failing_allocation_counts_as_full),
 	};
 

@@ -18,13 +18,16 @@ struct source_entry {
 	struct table_node node;
 	TAILQ_ENTRY(source_entry) link;
 	struct sipward_source source;
-	enum lockout_grade grade; /* of the best evidence so far: which list it is on */
+	enum lockout_grade grade;  /* of the best evidence so far: which list it is on */
+	uint64_t first_failure_ns; /* with no gap wider than the window since */
 	uint64_t last_failure_ns;
-	struct sipward_lockout lockout; /* the last one; until_ns 0 = never */
-	bool unmapped;			/* the filter's map could not take it */
-	unsigned failures;		/* slots in use, at most FAILURES_MAX */
-	unsigned newest;		/* index of the latest failure */
-	uint32_t time_ms[FAILURES_MAX]; /* wraps after 49 days */
+	enum sipward_lockout_reason reason; /* of the last failure */
+	bool spent;			    /* the failures have led to a lockout */
+	struct sipward_lockout lockout;	    /* the last one; until_ns 0 = never */
+	bool unmapped;			    /* the filter's map could not take it */
+	unsigned failures;		    /* slots in use, at most FAILURES_MAX */
+	unsigned newest;		    /* index of the latest failure */
+	uint32_t time_ms[FAILURES_MAX];	    /* wraps after 49 days */
 	bool hard[FAILURES_MAX];
 };
 
@@ -171,36 +174,45 @@ static struct source_entry *entry_touch(struct lockouts *lockouts,
 	return entry;
 }
 
-static void entry_note(struct source_entry *entry, enum lockout_grade grade, uint64_t window_ns,
-		       uint64_t now_ns)
+static void entry_note(struct source_entry *entry, const struct lockout_evidence *evidence,
+		       uint64_t window_ns, uint64_t now_ns)
 {
 	/* After a silence nothing counts any more; this also keeps the wrapping times unambiguous.
 	 */
-	if (now_ns > entry->last_failure_ns + window_ns)
+	if (now_ns > entry->last_failure_ns + window_ns || entry->spent)
 		entry->failures = 0;
+	if (entry->failures == 0)
+		entry->first_failure_ns = now_ns;
+	entry->spent = false;
+	entry->reason = evidence->reason;
 	entry->newest = (entry->newest + 1) % FAILURES_MAX;
 	entry->time_ms[entry->newest] = (uint32_t)(now_ns / NS_PER_MS);
-	entry->hard[entry->newest] = grade == LOCKOUT_HARD;
+	entry->hard[entry->newest] = evidence->grade == LOCKOUT_HARD;
 	if (entry->failures < FAILURES_MAX)
 		entry->failures++;
 	entry->last_failure_ns = now_ns;
 }
 
-/* Failures within the window up to now; of a source that somebody vouches for, only the hard ones.
- */
-static unsigned entry_recent(const struct source_entry *entry, bool vouched, unsigned window_s,
-			     uint64_t now_ns)
+struct recent {
+	unsigned soft, hard;
+};
+
+/* Failures within the window up to now. */
+static struct recent entry_recent(const struct source_entry *entry, unsigned window_s,
+				  uint64_t now_ns)
 {
 	uint32_t now_ms = (uint32_t)(now_ns / NS_PER_MS);
-	unsigned recent = 0;
+	struct recent recent = {0};
 
 	for (unsigned i = 0; i < entry->failures; i++) {
 		unsigned at = (entry->newest + FAILURES_MAX - i) % FAILURES_MAX;
 
 		if ((uint64_t)(now_ms - entry->time_ms[at]) > window_s * 1000ULL)
 			break;
-		if (entry->hard[at] || !vouched)
-			recent++;
+		if (entry->hard[at])
+			recent.hard++;
+		else
+			recent.soft++;
 	}
 	return recent;
 }
@@ -223,7 +235,7 @@ static void entry_lock(struct lockouts *lockouts, struct source_entry *entry,
 		       const struct sipward_lockout *lockout)
 {
 	entry->lockout = *lockout;
-	entry->failures = 0; /* when it ends, the source starts anew */
+	entry->spent = true; /* when it ends, the source starts anew */
 	entry->unmapped = false;
 	lockouts->stats.locked++;
 	if (!lockouts->filter)
@@ -253,6 +265,8 @@ static int take_over(struct lockouts *lockouts)
 		if (!entry)
 			break;
 		entry->lockout = found[i].lockout;
+		entry->reason = found[i].lockout.reason;
+		entry->first_failure_ns = found[i].lockout.since_ns;
 		entry->last_failure_ns = found[i].lockout.since_ns;
 	}
 	free(found);
@@ -303,6 +317,7 @@ bool lockout_failure(struct lockouts *lockouts, const struct store_settings *set
 	struct sipward_lockout lockout = {.since_ns = now_ns, .reason = evidence->reason};
 	unsigned threshold = settings->lockout_failures;
 	struct source_entry *entry;
+	struct recent recent;
 
 	if (threshold == 0 || (evidence->vouched && evidence->grade == LOCKOUT_SOFT))
 		return false;
@@ -314,9 +329,10 @@ bool lockout_failure(struct lockouts *lockouts, const struct store_settings *set
 		lockouts->stats.full++;
 		return false;
 	}
-	entry_note(entry, evidence->grade, settings->lockout_window_s * NS_PER_S, now_ns);
-	lockout.failures =
-		entry_recent(entry, evidence->vouched, settings->lockout_window_s, now_ns);
+	entry_note(entry, evidence, settings->lockout_window_s * NS_PER_S, now_ns);
+	recent = entry_recent(entry, settings->lockout_window_s, now_ns);
+	/* Of a source that somebody vouches for only hard evidence counts. */
+	lockout.failures = recent.hard + (evidence->vouched ? 0 : recent.soft);
 	if (lockout.failures < (threshold < FAILURES_MAX ? threshold : FAILURES_MAX))
 		return false;
 	lockout.until_ns = now_ns + duration_ns(entry, settings, now_ns);
@@ -348,6 +364,41 @@ bool lockout_active(struct lockouts *lockouts, const struct store_settings *sett
 	if (ret_lockout)
 		*ret_lockout = lockout;
 	return true;
+}
+
+/* What counts now; while it is locked out, what led to that. */
+static struct recent entry_held(const struct source_entry *entry, unsigned window_s,
+				bool locked_out, uint64_t now_ns)
+{
+	if (entry->spent && locked_out)
+		return entry_recent(entry, window_s, entry->last_failure_ns);
+	if (entry->spent || now_ns > entry->last_failure_ns + window_s * NS_PER_S)
+		return (struct recent){0};
+	return entry_recent(entry, window_s, now_ns);
+}
+
+void lockout_evidence_of(struct lockouts *lockouts, const struct store_settings *settings,
+			 const struct ip *source, uint64_t now_ns,
+			 struct lockout_record *ret_record)
+{
+	static const struct source_entry none;
+	struct sipward_source key = filter_source(source, settings->source_v6_bits);
+	const struct source_entry *entry = entry_find(lockouts, &key);
+	struct lockout_record record = {0};
+	struct recent held;
+
+	if (!entry)
+		entry = &none;
+	record.locked_out = lockout_active(lockouts, settings, source, now_ns, &record.lockout);
+	held = entry_held(entry, settings->lockout_window_s, record.locked_out, now_ns);
+	record.soft = held.soft;
+	record.hard = held.hard;
+	record.grade = entry->grade;
+	record.reason = entry->reason;
+	record.first_ns = entry->first_failure_ns;
+	record.last_ns = entry->last_failure_ns;
+	record.next_ns = duration_ns(entry, settings, now_ns);
+	*ret_record = record;
 }
 
 void lockout_stats(const struct lockouts *lockouts, struct lockout_stats *ret_stats)

@@ -43,6 +43,23 @@ bool lockout_failure(struct lockouts *lockouts, const struct store_settings *set
 bool lockout_active(struct lockouts *lockouts, const struct store_settings *settings,
 		    const struct ip *source, uint64_t now_ns, struct sipward_lockout *ret_lockout);
 
+/* What is held against a source, for people. */
+struct lockout_record {
+	/* Failures in the window, up to now or to the one that locked it out. */
+	unsigned soft, hard;
+	enum lockout_grade grade;	    /* the best evidence so far */
+	enum sipward_lockout_reason reason; /* of the last failure */
+	/* Of a series in which no two failures were further apart than the window; 0: none is
+	 * remembered, which is also so for what does not count (soft, and vouched for). */
+	uint64_t first_ns, last_ns;
+	bool locked_out;
+	struct sipward_lockout lockout;
+	uint64_t next_ns; /* how long the next lockout would be */
+};
+void lockout_evidence_of(struct lockouts *lockouts, const struct store_settings *settings,
+			 const struct ip *source, uint64_t now_ns,
+			 struct lockout_record *ret_record);
+
 struct lockout_stats {
 	size_t sources, limit;
 	uint64_t full;		/* failures not counted for want of a place */
