@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/control.h"
 #include "cli/output.h"
 #include "cli/words.h"
 #include "policy/explain.h"
@@ -56,7 +57,7 @@ static int explain_lockout(struct explanation *e, const struct sipward_source *s
 	filter_source_format(source, text);
 	json_object_set_new(e->object, "lockout",
 			    json_pack("{s:s, s:I, s:I, s:I}", "reason",
-				      lockout_reason_name(lockout.reason), "failures",
+				      filter_lockout_reason_name(lockout.reason), "failures",
 				      (json_int_t)lockout.failures, "until",
 				      (json_int_t)cli_wall_time(lockout.until_ns), "remaining_s",
 				      (json_int_t)left_s));
@@ -203,6 +204,37 @@ static int explain_store(struct explanation *e)
 	return 0;
 }
 
+/* ---- what the daemon holds against it ---- */
+
+static void advise_on_evidence(struct explanation *e, const json_t *evidence)
+{
+	const char *vouched = json_string_value(json_object_get(evidence, "vouched"));
+	if (vouched)
+		advise(e,
+		       "It is %s: what a forger could send in its name never locks it out, only "
+		       "wrong passwords on challenges that it has received do",
+		       vouched);
+}
+
+/* null where nobody can tell. */
+static void explain_evidence(struct explanation *e)
+{
+	json_t *request = json_pack("{s:s, s:s}", "ask", "evidence", "source",
+				    json_string_value(json_object_get(e->object, "source")));
+	json_t *evidence;
+	int rc = control_ask(e->cli->state_dir, request, &evidence);
+	bool runs = rc == 0 || cli_daemon_runs(e->cli);
+	json_object_set_new(e->object, "daemon", json_boolean(runs));
+	json_object_set_new(e->object, "evidence", rc == 0 ? evidence : json_null());
+	if (rc == 0)
+		advise_on_evidence(e, evidence);
+	else if (runs)
+		advise(e, "sipwardd does not tell what it holds against the source: %s",
+		       strerror(-rc));
+	else
+		advise(e, "sipwardd does not run on %s: nothing answers calls", e->cli->state_dir);
+}
+
 static const struct column rule_columns[] = {
 	{"ACL", "acl", COLUMN_TEXT},
 	{"PREFIX", "prefix", COLUMN_TEXT},
@@ -248,6 +280,45 @@ static const struct column proof_fields[] = {
 	{"proven until", "proven_until", COLUMN_TIME},
 };
 
+static const struct column evidence_fields[] = {
+	{"failures", "failures", COLUMN_TEXT},
+	{"best evidence", "best", COLUMN_TEXT},
+	{"last reason", "reason", COLUMN_TEXT},
+	{"first failure", "first", COLUMN_TIME},
+	{"last failure", "last", COLUMN_TIME},
+	{"locked out until", "until", COLUMN_TIME},
+	{"next lockout", "next_lockout_s", COLUMN_SECONDS},
+};
+
+static void print_evidence(const struct explanation *e)
+{
+	json_t *evidence = json_object_get(e->object, "evidence");
+	char failures[160];
+	if (!json_is_object(evidence)) {
+		puts("evidence: not known, as no daemon answers");
+		return;
+	}
+	if (!json_integer_value(json_object_get(evidence, "last"))) {
+		puts("evidence: none against it");
+		return;
+	}
+	snprintf(failures, sizeof(failures), "%lld hard and %lld soft; %lld within %lld s lock out",
+		 json_integer_value(json_object_get(evidence, "hard")),
+		 json_integer_value(json_object_get(evidence, "soft")),
+		 json_integer_value(json_object_get(evidence, "allowed")),
+		 json_integer_value(json_object_get(evidence, "window_s")));
+	bool hard = strcmp(text_of(evidence, "grade"), "hard") == 0;
+	json_t *fields = json_copy(evidence);
+	json_object_set_new(fields, "failures", json_string(failures));
+	json_object_set_new(fields, "best",
+			    json_string(hard ? "hard: it has received what it answered"
+					     : "soft: a forger could have sent it all"));
+	if (json_object_get(e->object, "lockout"))
+		json_object_del(fields, "until"); /* told already */
+	puts("evidence:");
+	output_object(e->cli, VIEW(evidence_fields, NULL), fields);
+}
+
 static int print_text(struct explanation *e)
 {
 	struct cli *cli = e->cli;
@@ -258,6 +329,7 @@ static int print_text(struct explanation *e)
 	if (lockout)
 		output_object(cli, VIEW(lockout_fields, NULL), json_incref(lockout));
 	output_object(cli, VIEW(proof_fields, NULL), json_incref(e->object));
+	print_evidence(e);
 	putchar('\n');
 	output_table(cli, VIEW(rule_columns, "no ACL holds it"), json_incref(e->rules));
 	putchar('\n');
@@ -280,20 +352,20 @@ static int explain(struct explanation *e)
 		rc = cli_store(cli);
 	if (rc == 0 && cli->store)
 		rc = explain_store(e);
-	bool runs = cli_daemon_runs(cli);
-	json_object_set_new(e->object, "daemon", json_boolean(runs));
-	if (!runs)
-		advise(e, "sipwardd does not run on %s: nothing answers calls", cli->state_dir);
+	explain_evidence(e);
 	return rc;
 }
 
-/* An address, or an IPv6 /64 as lockouts and drops name their sources. */
+/* An address, or an IPv6 prefix as lockouts and drops name their sources. */
 static int parse_source(const char *text, struct ip *ret_ip)
 {
-	struct slice length, address = slice_cut(slice_from(text), '/', &length);
-	int rc = ip_parse(address, ret_ip);
-	if (rc == 0 && strchr(text, '/'))
-		return ret_ip->family == 6 && slice_eq(length, SLICE("64")) ? 0 : -EINVAL;
+	struct sipward_source source;
+	struct prefix prefix;
+	int rc = prefix_parse(slice_from(text), &prefix, NULL);
+	if (rc == 0)
+		rc = filter_source_parse(slice_from(text), prefix.len, &source, NULL);
+	if (rc == 0)
+		*ret_ip = prefix.ip;
 	return rc;
 }
 

@@ -20,7 +20,7 @@ static json_t *lockout_json(const struct filter_lockout *entry, uint64_t now_ns)
 	uint64_t left_ns = lockout->until_ns > now_ns ? lockout->until_ns - now_ns : 0;
 	filter_source_format(&entry->source, source);
 	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "source", source, "reason",
-			 lockout_reason_name(lockout->reason), "failures",
+			 filter_lockout_reason_name(lockout->reason), "failures",
 			 (json_int_t)lockout->failures, "since",
 			 (json_int_t)cli_wall_time(lockout->since_ns), "until",
 			 (json_int_t)cli_wall_time(lockout->until_ns), "remaining_s",

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/control.h"
 #include "cli/output.h"
 #include "cli/words.h"
 
@@ -254,6 +255,65 @@ static int add_attached(struct status *status)
 	return rc == -ENOENT ? 0 : rc;
 }
 
+static uint64_t number_of(const json_t *object, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+/* "1234 messages: requests 1200, forwarded 34" */
+static void add_traffic(struct status *status, const json_t *proxy)
+{
+	char text[400] = "";
+	size_t used = 0;
+	const char *name;
+	json_t *count;
+	json_object_foreach((json_t *)proxy, name, count)
+	{
+		if (!json_integer_value(count) || strncmp(name, "transaction", 11) == 0 ||
+		    strcmp(name, "received") == 0)
+			continue;
+		int n = snprintf(text + used, sizeof(text) - used, "%s %s %llu", used ? "," : ":",
+				 name, (unsigned long long)json_integer_value(count));
+		used += used + (size_t)n < sizeof(text) ? (size_t)n : 0;
+	}
+	line(status, "traffic", "%llu messages%.*s",
+	     (unsigned long long)number_of(proxy, "received"), (int)used, text);
+}
+
+static void add_tables(struct status *status, const json_t *answer)
+{
+	const json_t *lockouts = json_object_get(answer, "lockouts");
+	const json_t *replay = json_object_get(answer, "replay");
+	const json_t *proxy = json_object_get(answer, "proxy");
+	line(status, "memory",
+	     "%llu of %llu transactions, %llu of %llu sources that failed, %llu of %llu nonces in "
+	     "use",
+	     (unsigned long long)number_of(proxy, "transactions"),
+	     (unsigned long long)number_of(proxy, "transaction_limit"),
+	     (unsigned long long)number_of(lockouts, "sources"),
+	     (unsigned long long)number_of(lockouts, "limit"),
+	     (unsigned long long)number_of(replay, "nonces"),
+	     (unsigned long long)number_of(replay, "limit"));
+}
+
+/* What the daemon itself tells. */
+static void add_answer(struct status *status)
+{
+	json_t *answer;
+	char span[32];
+	int rc = control_ask(status->cli->state_dir, json_pack("{s:s}", "ask", "status"), &answer);
+	if (rc < 0) {
+		line(status, "daemon", "running, but does not say how it is: %s", strerror(-rc));
+		return;
+	}
+	output_span((double)number_of(answer, "uptime_s"), span, sizeof(span));
+	line(status, "daemon", "running for %s, goes by generation %llu", span,
+	     (unsigned long long)number_of(answer, "generation"));
+	add_traffic(status, json_object_get(answer, "proxy"));
+	add_tables(status, answer);
+	set(status, "daemon_status", answer);
+}
+
 static int add_daemon(struct status *status)
 {
 	bool runs = cli_daemon_runs(status->cli);
@@ -263,7 +323,10 @@ static int add_daemon(struct status *status)
 		return 0;
 	}
 	set(status, "daemon", json_boolean(runs));
-	line(status, "daemon", "%s", runs ? "running" : "not running");
+	if (runs)
+		add_answer(status);
+	else
+		line(status, "daemon", "not running");
 	return 0;
 }
 

@@ -36,16 +36,16 @@ static void format_time(double seconds, char text[CELL_SIZE])
 		snprintf(text, CELL_SIZE, "%.0f", seconds);
 }
 
-static void format_seconds(double seconds, char text[CELL_SIZE])
+void output_span(double seconds, char *text, size_t size)
 {
 	if (seconds < 120)
-		snprintf(text, CELL_SIZE, "%.0f s", seconds);
+		snprintf(text, size, "%.0f s", seconds);
 	else if (seconds < 7200)
-		snprintf(text, CELL_SIZE, "%.0f min", seconds / 60);
+		snprintf(text, size, "%.0f min", seconds / 60);
 	else if (seconds < 172800)
-		snprintf(text, CELL_SIZE, "%.1f h", seconds / 3600);
+		snprintf(text, size, "%.1f h", seconds / 3600);
 	else
-		snprintf(text, CELL_SIZE, "%.1f d", seconds / 86400);
+		snprintf(text, size, "%.1f d", seconds / 86400);
 }
 
 static void format_list(const json_t *list, char text[CELL_SIZE])
@@ -79,7 +79,7 @@ static void format_cell(const struct column *column, const json_t *row, char tex
 	else if (column->kind == COLUMN_TIME)
 		format_time(number, text);
 	else if (column->kind == COLUMN_SECONDS)
-		format_seconds(number, text);
+		output_span(number, text, CELL_SIZE);
 	else if (column->kind == COLUMN_YES)
 		strcpy(text, json_is_true(value) ? "yes" : "no");
 	else if (column->kind == COLUMN_LIST)

@@ -46,6 +46,9 @@ int output_json(struct cli *cli, json_t *value);
 /* Ends the output: an error that standard output met, such as a full disk. */
 int output_finish(struct cli *cli);
 
+/* A span of time: 45 s, 3 min, 2.5 h. */
+void output_span(double seconds, char *text, size_t size);
+
 /* Appends to an array; takes over row. 0 or -ENOMEM. */
 int output_append(json_t *rows, json_t *row);
 

@@ -51,16 +51,6 @@ const char *unlisted_choice_name(enum store_unlisted unlisted)
 	return WORD(words, unlisted);
 }
 
-const char *lockout_reason_name(uint32_t reason)
-{
-	static const char *const words[] = {
-		[SIPWARD_LOCKOUT_MANUAL] = "manual",
-		[SIPWARD_LOCKOUT_CREDENTIAL] = "credential",
-		[SIPWARD_LOCKOUT_ADDRESS] = "address",
-	};
-	return WORD(words, reason);
-}
-
 static int port_format(const struct sipward_port *port, char *text, size_t size)
 {
 	return snprintf(text, size, "%s/%u", port->protocol == IPPROTO_UDP ? "udp" : "tcp",

@@ -14,7 +14,6 @@ const char *via_text(enum filter_via via);
 const char *mode_name(uint32_t mode);
 const char *unlisted_name(uint32_t unlisted);
 const char *unlisted_choice_name(enum store_unlisted unlisted);
-const char *lockout_reason_name(uint32_t reason);
 
 #define PORTS_TEXT_SIZE (SIPWARD_PORTS_MAX * 10 + 1)
 /* The SIP ports as udp/5060 tcp/5060 …; count 0 stands for the default ones. */

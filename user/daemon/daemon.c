@@ -9,6 +9,8 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
+#include "daemon/answer.h"
+#include "daemon/control.h"
 #include "daemon/guard.h"
 #include "daemon/keys.h"
 #include "daemon/watch.h"
@@ -35,6 +37,8 @@ struct daemon {
 	struct net *net;
 	struct watch *watch;
 	struct event_base *base;
+	struct control *control;
+	struct answerer answerer;
 	struct event *timer;
 	struct event *events[EVENTS_MAX];
 	unsigned event_count;
@@ -360,8 +364,21 @@ static int add_events(struct daemon *d)
 	return rc;
 }
 
+/* Nothing depends on it but the commands that ask. */
+static void start_control(struct daemon *d)
+{
+	struct error err = {0};
+
+	d->answerer = (struct answerer){d->proxy, d->net, clock_coarse_ns()};
+	if (control_start(d->base, d->config->state_dir, answer_question, &d->answerer, &d->control,
+			  &err))
+		log_warning("no_control", LOG_STR("error", err.text),
+			    LOG_STR("effect", "status and explain can not ask the daemon"));
+}
+
 static void dismantle(struct daemon *d)
 {
+	control_stop(d->control);
 	for (unsigned i = 0; i < d->event_count; i++)
 		event_free(d->events[i]);
 	if (d->timer)
@@ -388,6 +405,7 @@ int daemon_run(const struct config *config, struct error *err)
 	if (!rc && add_events(&d))
 		rc = error_set(err, -EIO, "can not set up the event loop");
 	if (!rc) {
+		start_control(&d);
 		arm_timer(&d);
 		sd_notify(0, "READY=1");
 		log_info("ready", LOG_INT("generation", (int64_t)policy_generation(d.policy)));

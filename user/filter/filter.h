@@ -105,6 +105,8 @@ void filter_source_format(const struct sipward_source *source, char text[PREFIX_
 
 /* The name of a reason as counters, logs and metrics print it; "unknown" out of range. */
 const char *filter_reason_name(uint32_t reason);
+/* manual, credential, address */
+const char *filter_lockout_reason_name(uint32_t reason);
 /* Whether packets counted under the reason are dropped (in mode enforce). */
 bool filter_reason_is_drop(uint32_t reason);
 

@@ -28,3 +28,15 @@ bool filter_reason_is_drop(uint32_t reason)
 {
 	return reason < SIPWARD_REASON_COUNT && (SIPWARD_DROP_REASONS >> reason & 1);
 }
+
+const char *filter_lockout_reason_name(uint32_t reason)
+{
+	static const char *const lockout_names[] = {
+		[SIPWARD_LOCKOUT_MANUAL] = "manual",
+		[SIPWARD_LOCKOUT_CREDENTIAL] = "credential",
+		[SIPWARD_LOCKOUT_ADDRESS] = "address",
+	};
+	const size_t count = sizeof(lockout_names) / sizeof(lockout_names[0]);
+
+	return reason < count ? lockout_names[reason] : "unknown";
+}

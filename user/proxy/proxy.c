@@ -72,6 +72,11 @@ void proxy_free(struct proxy *proxy)
 	free(proxy);
 }
 
+const struct admission *proxy_admission(const struct proxy *proxy)
+{
+	return &proxy->admission;
+}
+
 void proxy_set_policy(struct proxy *proxy, const struct policy *policy)
 {
 	proxy->admission.policy = policy;

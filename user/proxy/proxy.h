@@ -39,6 +39,9 @@ void proxy_free(struct proxy *proxy);
 void proxy_set_policy(struct proxy *proxy, const struct policy *policy);
 void proxy_set_filter(struct proxy *proxy, struct filter *filter, struct lockouts *lockouts);
 
+/* What it decides by now. */
+const struct admission *proxy_admission(const struct proxy *proxy);
+
 /* Handles datagrams. now_ns: clock_coarse_ns. */
 void proxy_receive(struct proxy *proxy, const struct net_packet *packets, unsigned n,
 		   uint64_t now_ns);

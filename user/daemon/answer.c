@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/answer.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+/* A time of the coarse monotonic clock; null for never. */
+static json_t *wall_time(uint64_t time_ns, uint64_t now_ns)
+{
+	int64_t ahead_s = (int64_t)(time_ns - now_ns) / (int64_t)NS_PER_S;
+
+	return time_ns ? json_integer((json_int_t)clock_wall_s() + ahead_s) : json_null();
+}
+
+/* ---- status ---- */
+
+static json_t *proxy_status(const struct answerer *answerer)
+{
+	struct proxy_stats stats;
+	json_t *object = json_object();
+
+	proxy_stats(answerer->proxy, &stats);
+	for (int i = 0; i < PROXY_COUNTERS; i++)
+		json_object_set_new(object, proxy_counter_name((enum proxy_counter)i),
+				    number(stats.counters[i]));
+	json_object_set_new(object, "transactions", number(stats.transactions));
+	json_object_set_new(object, "transaction_limit", number(stats.transaction_limit));
+	return object;
+}
+
+static json_t *net_status(const struct answerer *answerer)
+{
+	struct net_stats stats;
+
+	net_stats(answerer->net, &stats);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "received", number(stats.received), "sent",
+			 number(stats.sent), "truncated", number(stats.truncated), "send_dropped",
+			 number(stats.send_dropped), "send_errors", number(stats.send_errors));
+}
+
+static json_t *lockout_status(const struct answerer *answerer)
+{
+	struct lockout_stats stats;
+
+	lockout_stats(proxy_admission(answerer->proxy)->lockouts, &stats);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "sources", number(stats.sources), "limit",
+			 number(stats.limit), "locked", number(stats.locked), "full",
+			 number(stats.full), "map_errors", number(stats.map_errors));
+}
+
+static json_t *replay_status(const struct answerer *answerer)
+{
+	struct replay_stats stats;
+
+	replay_stats(proxy_admission(answerer->proxy)->replay, &stats);
+	return json_pack("{s:o, s:o, s:o}", "nonces", number(stats.nonces), "limit",
+			 number(stats.limit), "evicted", number(stats.evicted));
+}
+
+/* Each part of the daemon that counts something has a row. */
+static const struct {
+	const char *name;
+	json_t *(*status)(const struct answerer *answerer);
+} parts[] = {
+	{"proxy", proxy_status},
+	{"net", net_status},
+	{"lockouts", lockout_status},
+	{"replay", replay_status},
+};
+
+static json_t *answer_status(const struct answerer *answerer, const json_t *request)
+{
+	const struct admission *admission = proxy_admission(answerer->proxy);
+	uint64_t up_ns = clock_coarse_ns() - answerer->started_ns;
+	json_t *answer = json_pack("{s:o, s:o, s:b}", "uptime_s", number(up_ns / NS_PER_S),
+				   "generation", number(policy_generation(admission->policy)),
+				   "filter", admission->filter != NULL);
+
+	(void)request;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		json_object_set_new(answer, parts[i].name, parts[i].status(answerer));
+	return answer;
+}
+
+/* ---- evidence ---- */
+
+/* Who vouches for the source, so that soft evidence does not count; null for nobody. */
+static json_t *voucher(const struct admission *admission, const struct ip *ip)
+{
+	struct sipward_source source =
+		filter_source(ip, policy_settings(admission->policy)->source_v6_bits);
+	uint64_t until_ns;
+
+	if (policy_is_listed(admission->policy, ip))
+		return json_string("listed");
+	if (admission->filter && filter_proven_get(admission->filter, &source, &until_ns) == 0)
+		return json_string("proven");
+	return json_null();
+}
+
+static json_t *evidence_of(const struct admission *admission, const struct ip *ip)
+{
+	const struct store_settings *settings = policy_settings(admission->policy);
+	uint64_t now_ns = clock_coarse_ns();
+	struct lockout_record record;
+	json_t *answer = json_object();
+
+	lockout_evidence_of(admission->lockouts, settings, ip, now_ns, &record);
+	json_object_set_new(answer, "vouched", voucher(admission, ip));
+	json_object_set_new(answer, "soft", number(record.soft));
+	json_object_set_new(answer, "hard", number(record.hard));
+	json_object_set_new(answer, "first", wall_time(record.first_ns, now_ns));
+	json_object_set_new(answer, "last", wall_time(record.last_ns, now_ns));
+	if (record.last_ns) {
+		const char *grade = record.grade == LOCKOUT_HARD ? "hard" : "soft";
+
+		json_object_set_new(answer, "grade", json_string(grade));
+		json_object_set_new(answer, "reason",
+				    json_string(filter_lockout_reason_name(record.reason)));
+	}
+	json_object_set_new(answer, "locked_out", json_boolean(record.locked_out));
+	if (record.locked_out)
+		json_object_set_new(answer, "until", wall_time(record.lockout.until_ns, now_ns));
+	json_object_set_new(answer, "allowed", number(settings->lockout_failures));
+	json_object_set_new(answer, "window_s", number(settings->lockout_window_s));
+	json_object_set_new(answer, "next_lockout_s", number(record.next_ns / NS_PER_S));
+	return answer;
+}
+
+static json_t *answer_evidence(const struct answerer *answerer, const json_t *request)
+{
+	const char *text = json_string_value(json_object_get(request, "source"));
+	struct ip ip;
+
+	if (!text || ip_parse(slice_from(text), &ip))
+		return json_pack("{s:s}", "error", "\"source\" is no IPv4 or IPv6 address");
+	return evidence_of(proxy_admission(answerer->proxy), &ip);
+}
+
+static const struct {
+	const char *ask;
+	json_t *(*answer)(const struct answerer *answerer, const json_t *request);
+} questions[] = {
+	{"status", answer_status},
+	{"evidence", answer_evidence},
+};
+
+json_t *answer_question(const char *ask, const json_t *request, void *arg)
+{
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+		if (strcmp(questions[i].ask, ask) == 0)
+			return questions[i].answer(arg, request);
+	}
+	return NULL;
+}

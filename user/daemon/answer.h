@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a running daemon tells over its control socket.
+ *
+ *	{"ask": "status"}                           counters of every part, uptime, generation
+ *	{"ask": "evidence", "source": "192.0.2.1"}  what is held against a source
+ *
+ * Times are Unix seconds.
+ */
+#ifndef SIPWARD_DAEMON_ANSWER_H
+#define SIPWARD_DAEMON_ANSWER_H
+
+#include <jansson.h>
+
+#include "net/net.h"
+#include "proxy/proxy.h"
+
+/* What the answers are drawn from; all borrowed. */
+struct answerer {
+	const struct proxy *proxy;
+	const struct net *net;
+	uint64_t started_ns; /* clock_coarse_ns */
+};
+
+/* A control_answer; arg is a struct answerer. */
+json_t *answer_question(const char *ask, const json_t *request, void *arg);
+
+#endif
