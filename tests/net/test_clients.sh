@@ -100,10 +100,8 @@ if have baresip; then
 fi
 
 if have sipsak; then
-	pbx pbx_registrar
 	check "sipsak: registers with digest" from $customer sipsak -U -H $customer \
 		-s sip:alice@$gate -u alice -a $password -x 60
-	check "sipsak: the PBX saw it" pbx_done
 fi
 
 if [ -s "$tmp/pbx.trace" ]; then

@@ -28,6 +28,7 @@ struct world {
 	struct nonce_keys nonce_keys;
 	struct replay *replay;
 	struct lockouts *lockouts;
+	struct registrar *registrar;
 	struct proxy *proxy;
 	uint64_t now;
 	size_t transactions; /* limit for the next proxy */
@@ -94,6 +95,7 @@ static inline void world_start_proxy(struct world *w)
 			  .nonce_keys = &w->nonce_keys,
 			  .replay = w->replay,
 			  .lockouts = w->lockouts},
+	    .registrar = w->registrar,
 	    .branch_key = "branch-key-0123",
 	    .dialog_key = "dialog-key-0123",
 	    .transactions = w->transactions,
@@ -135,6 +137,7 @@ static inline int world_setup(void **state)
 	assert_int_equal(digest_context_create(&w->digest), 0);
 	assert_int_equal(replay_create(1000, 300, &w->replay), 0);
 	assert_int_equal(lockouts_create(NULL, 1000, &w->lockouts), 0);
+	assert_int_equal(registrar_create(1000, &w->registrar), 0);
 	w->nonce_keys.present[0] = true;
 	world_read_store(w);
 	world_start_proxy(w);
@@ -147,6 +150,7 @@ static inline int world_teardown(void **state)
 	struct world *w = *state;
 
 	proxy_free(w->proxy);
+	registrar_free(w->registrar);
 	policy_unref(w->policy);
 	lockouts_free(w->lockouts);
 	replay_free(w->replay);

@@ -403,13 +403,13 @@ static void full_table_is_503_and_counted(void **state)
 	assert_int_equal(counted(w, PROXY_TRANSACTIONS_FULL), 1);
 }
 
-static void upstream_may_not_call_out_yet(void **state)
+static void upstream_calls_none_but_registered_users(void **state)
 {
 	struct world *w = *state;
 
 	hear(w, PBX, INVITE_OF("10.0.0.5;branch=z9hG4bKx", ""));
 	assert_int_equal(w->sent_count, 1);
-	sent_to(w, 0, PBX, "SIP/2.0 403 ");
+	sent_to(w, 0, PBX, "SIP/2.0 480 ");
 }
 
 #define OPTIONS_OF(uri, via)                                                                       \
@@ -652,7 +652,7 @@ int main(void)
 		PROXY_TEST(unlisted_source_is_403_with_the_same_tag_each_time),
 		PROXY_TEST(answers_to_unlisted_sources_have_a_budget),
 		PROXY_TEST(full_table_is_503_and_counted),
-		PROXY_TEST(upstream_may_not_call_out_yet),
+		PROXY_TEST(upstream_calls_none_but_registered_users),
 		PROXY_TEST(options_to_us_is_answered_to_those_vouched_for),
 		PROXY_TEST(noise_gets_no_answer),
 		PROXY_TEST(to_tag_without_token_proves_nothing),

@@ -1,72 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What goes wrong in proxies that authenticate: one test a trap. */
 #include "proxy_call.h"
+#include "proxy_digest.h"
 
-#include "digest/password.h"
 #include "proxy/token.h"
-
-#define PASSWORD "Passw0rd-of-alice"
-
-/* ---- a trunk with digest authentication, for digest.example ---- */
-
-static int digest_setup(void **state)
-{
-	struct store_ha1 ha1;
-	struct world *w;
-	struct fixture *f;
-
-	assert_int_equal(world_setup(state), 0);
-	w = *state;
-	f = w->f;
-	assert_int_equal(password_hash(w->digest, SLICE("alice"), SLICE("sip.example"),
-				       SLICE(PASSWORD), &ha1),
-			 0);
-	assert_ok(f, create_trunk(f, "digest", "digest.example", "sip:" PBX));
-	assert_ok(f, store_credentials_create(f->store, "phones", "sip.example", &f->err));
-	assert_ok(f, store_user_add(f->store, "phones", "alice", &ha1, &f->err));
-	assert_ok(f, store_trunk_attach_credentials(f->store, "digest", "phones", &f->err));
-	world_read_store(w);
-	return 0;
-}
-
-#define DIGEST_TEST(function)                                                                      \
-	cmocka_unit_test_setup_teardown(function, digest_setup, world_teardown)
-
-static void nonce_of(const char *challenge, char nonce[NONCE_TEXT_SIZE])
-{
-	const char *at = strstr(challenge, "nonce=\"");
-
-	assert_non_null(at);
-	snprintf(nonce, NONCE_TEXT_SIZE, "%s", at + 7);
-}
-
-/* Credentials of alice as a field. */
-static const char *credentials(struct world *w, const char *method, const char *nonce, unsigned nc)
-{
-	static char text[1024];
-	char hex[DIGEST_HEX_SIZE], nc_text[16];
-	uint8_t ha1[DIGEST_HASH_MAX];
-	struct digest_input input = {
-		.ha1 = ha1,
-		.nonce = slice_from(nonce),
-		.nc = {nc_text, 8},
-		.cnonce = SLICE("c"),
-		.qop = DIGEST_QOP_AUTH,
-		.method = slice_from(method),
-		.uri = SLICE("sip:x"),
-	};
-
-	snprintf(nc_text, sizeof(nc_text), "%08x", nc);
-	assert_int_equal(digest_ha1(w->digest, DIGEST_MD5, SLICE("alice"), SLICE("sip.example"),
-				    SLICE(PASSWORD), ha1),
-			 0);
-	assert_int_equal(digest_response(w->digest, &input, hex), 0);
-	snprintf(text, sizeof(text),
-		 "Proxy-Authorization: Digest username=\"alice\", realm=\"sip.example\", "
-		 "nonce=\"%s\", uri=\"sip:x\", response=\"%s\", qop=auth, nc=%s, cnonce=\"c\"\n",
-		 nonce, hex, nc_text);
-	return text;
-}
 
 static const char *digest_invite(const char *branch, unsigned cseq, const char *extra)
 {
@@ -124,7 +61,7 @@ static void credentials_in_ack_and_bye_are_taken_out_and_not_looked_at(void **st
 	} later[] = {{"ACK", 1}, {"ACK", 2}, {"INFO", 1}, {"BYE", 3}};
 	const char *foreign = "Authorization: Digest username=\"x\", realm=\"pbx\", nonce=\"n\"\n";
 	struct world *w = *state;
-	char nonce[NONCE_TEXT_SIZE], routes[1024], extra[2048];
+	char nonce[NONCE_TEXT_SIZE], routes[1024], extra[2500];
 
 	digest_established(w, nonce, routes);
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
@@ -192,7 +129,7 @@ static void proven_source_has_its_options_answered(void **state)
 	sent_to(w, 0, STRANGER, "SIP/2.0 200 ");
 }
 
-static void register_is_challenged_with_401_and_leaves_with_all_its_contacts(void **state)
+static void register_of_a_trunk_that_forwards_it_leaves_with_all_its_contacts(void **state)
 {
 	const char *head = "REGISTER sip:digest.example SIP/2.0\n"
 			   "Via: SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bKr%u\n"
@@ -202,8 +139,13 @@ static void register_is_challenged_with_401_and_leaves_with_all_its_contacts(voi
 			   "Contact: *\nContent-Length: 0\n\n";
 	struct world *w = *state;
 	char nonce[NONCE_TEXT_SIZE], message[4096];
+	struct store_trunk trunk;
 	const char *text;
 
+	assert_ok(w->f, store_trunk_get(w->f->store, "digest", &trunk, &w->f->err));
+	trunk.forward_register = true;
+	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
+	world_read_store(w);
 	snprintf(message, sizeof(message), head, 1, 1, "");
 	hear(w, CUSTOMER, message);
 	text = sent_to(w, 0, CUSTOMER, "SIP/2.0 401 ");
@@ -564,7 +506,7 @@ int main(void)
 		DIGEST_TEST(no_more_credentials_pass_than_can_be_counted),
 		DIGEST_TEST(sixteen_credentials_authenticate_and_all_are_taken_out),
 		DIGEST_TEST(proven_source_has_its_options_answered),
-		DIGEST_TEST(register_is_challenged_with_401_and_leaves_with_all_its_contacts),
+		DIGEST_TEST(register_of_a_trunk_that_forwards_it_leaves_with_all_its_contacts),
 		PROXY_TEST(token_in_other_hands_proves_nothing),
 		DIGEST_TEST(caller_who_moved_is_challenged_by_the_trunk_of_the_call),
 		PROXY_TEST(removed_address_may_end_its_call_and_nothing_else),

@@ -33,6 +33,7 @@ struct daemon {
 	struct keys keys;
 	struct replay *replay;
 	struct lockouts *lockouts;
+	struct registrar *registrar;
 	struct proxy *proxy;
 	struct net *net;
 	struct watch *watch;
@@ -261,6 +262,8 @@ static int make_admission(struct daemon *d, struct error *err)
 			  &d->replay) ||
 	    lockouts_create(d->filter, LOCKOUT_SOURCES, &d->lockouts))
 		return error_set(err, -ENOMEM, "can not set up digest authentication");
+	if (registrar_create(REGISTRAR_BINDINGS_DEFAULT, &d->registrar))
+		return error_set(err, -ENOMEM, "can not set up the registrar");
 	/* The keys have outlived the windows: what was used before the start is not known. */
 	replay_refuse_until(d->replay, clock_steady_s());
 	return 0;
@@ -288,6 +291,7 @@ static int make_proxy(struct daemon *d, struct error *err)
 				.ratchet = on_ratchet,
 				.ratchet_arg = d,
 			},
+		.registrar = d->registrar,
 	};
 	int rc = store_secret(d->store, "branch", options.branch_key, err);
 
@@ -387,6 +391,7 @@ static void dismantle(struct daemon *d)
 		event_base_free(d->base);
 	watch_stop(d->watch);
 	proxy_free(d->proxy);
+	registrar_free(d->registrar);
 	net_free(d->net);
 	lockouts_free(d->lockouts);
 	replay_free(d->replay);

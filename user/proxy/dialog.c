@@ -41,6 +41,16 @@ static enum dialog_side dialog_find(struct proxy *proxy, const struct sip_msg *m
 	return side;
 }
 
+/* From here on the caller is the customer and the callee the upstream, whoever began the call. */
+static enum dialog_side turn(enum dialog_side side, struct token *token)
+{
+	struct endpoint upstream = token->caller;
+
+	token->caller = token->upstream;
+	token->upstream = upstream;
+	return side == DIALOG_FROM_CALLER ? DIALOG_FROM_CALLEE : DIALOG_FROM_CALLER;
+}
+
 static bool uri_endpoint(const struct sip_uri *uri, struct endpoint *ret_endpoint)
 {
 	ret_endpoint->port = uri->port ? uri->port : SIP_PORT;
@@ -171,6 +181,8 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 
 	if (side == DIALOG_NONE)
 		return false;
+	if (token.flags & TOKEN_TO_CUSTOMER)
+		side = turn(side, &token);
 	forward.trunk = policy_trunk_by_id(proxy->admission.policy, token.trunk_id);
 	forward.from_customer = side == DIALOG_FROM_CALLER;
 	if (!forward.trunk) {

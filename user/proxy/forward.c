@@ -142,8 +142,10 @@ int forward_write(struct proxy *proxy, const struct forward *forward, struct sli
 	edit_identity(proxy, forward);
 	if (forward->from_customer)
 		drop_credentials(edit, forward);
-	/* A preloaded Route is not followed: the trunk says where requests go. */
-	if (forward->admitted)
+	if (forward->uri.n)
+		sip_edit_replace(edit, msg->uri, "%.*s", (int)forward->uri.n, forward->uri.p);
+	/* A preloaded Route is not followed: the trunk, or the contact, says where requests go. */
+	if (forward->admitted || forward->uri.n)
 		drop_routes(edit, msg);
 	else
 		route_strip_own(proxy, msg);

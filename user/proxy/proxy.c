@@ -14,6 +14,7 @@ static const char *const counter_names[] = {
 	[PROXY_RETRANSMISSIONS] = "retransmissions",
 	[PROXY_FORWARDED] = "forwarded",
 	[PROXY_DIALOG_FORWARDED] = "dialog_forwarded",
+	[PROXY_REGISTERED] = "registered",
 	[PROXY_CHALLENGED] = "challenged",
 	[PROXY_REFUSED] = "refused",
 	[PROXY_LOCKED_OUT] = "locked_out",
@@ -55,6 +56,8 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	}
 	proxy->output = options->output;
 	proxy->admission = options->admission;
+	proxy->registrar = options->registrar;
+	proxy->admission.registrar = options->registrar;
 	memcpy(proxy->branch_key, options->branch_key, sizeof(proxy->branch_key));
 	memcpy(proxy->dialog_key, options->dialog_key, sizeof(proxy->dialog_key));
 	sources_init(&proxy->sources);
@@ -144,6 +147,8 @@ void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 
 	proxy->now_ns = now_ns;
 	report_flush(&proxy->report, now_ns);
+	if (proxy->registrar)
+		registrar_tick(proxy->registrar, clock_steady_s());
 	while ((txn = txn_due(&proxy->txns, now_ns)))
 		timer_fire(proxy, txn);
 	calls_tick(&proxy->calls, now_ns);

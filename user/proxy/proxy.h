@@ -23,6 +23,7 @@ struct proxy_output {
 struct proxy_options {
 	struct proxy_output output;
 	struct admission admission; /* all that it points to is borrowed */
+	struct registrar *registrar; /* borrowed; NULL: none */
 	uint8_t branch_key[16];
 	uint8_t dialog_key[16];
 	size_t transactions; /* at most so many at a time; 0 = the default */
@@ -59,6 +60,7 @@ enum proxy_counter {
 	PROXY_RETRANSMISSIONS,	/* requests that were there already */
 	PROXY_FORWARDED,	/* requests out of dialog */
 	PROXY_DIALOG_FORWARDED, /* requests in dialog, ACKs too */
+	PROXY_REGISTERED, /* REGISTERs answered 200 */
 	PROXY_CHALLENGED,
 	PROXY_REFUSED,
 	PROXY_LOCKED_OUT,	 /* requests of locked-out sources that the filter let through */

@@ -22,6 +22,7 @@
 struct proxy {
 	struct proxy_output output;
 	struct admission admission;
+	struct registrar *registrar;
 	uint8_t branch_key[16];
 	uint8_t dialog_key[16];
 	struct txns txns;
@@ -35,6 +36,7 @@ struct proxy {
 	struct sip_msg second; /* one made of a stored message */
 	struct sip_edit edit;
 	struct admission_result decision;
+	struct registrar_result registered;
 	char out[NET_DATAGRAM_MAX];
 	char
 	    made[NET_DATAGRAM_MAX]; /* a message of our own making, before it is sent through out */
@@ -52,10 +54,20 @@ struct request {
 /* ---- request.c, dialog.c ---- */
 
 void request_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path);
+bool request_makes_dialog(enum sip_method method);
 /* Forwards it by the signed token in its Route. False: it has none that is good. *ret_trunk is then
  * set if the token is genuine: the trunk to be admitted by again. */
 bool dialog_receive(struct proxy *proxy, const struct request *request,
 		    const struct policy_trunk **ret_trunk);
+
+/* ---- registrar.c, deliver.c ---- */
+
+/* Answers a REGISTER where we are the registrar. False: it is none, or is to be treated as any
+ * other request. */
+bool register_receive(struct proxy *proxy, const struct request *request,
+		      const struct admission_result *admitted);
+/* A request out of dialog from an upstream, to a user who has registered. */
+void deliver_receive(struct proxy *proxy, const struct request *request);
 
 /* ---- forward.c ---- */
 
@@ -63,6 +75,7 @@ struct forward {
 	const struct request *request;
 	const struct policy_trunk *trunk;
 	struct net_path target; /* remote and local filled in */
+	struct slice uri;	/* the Request-URI in place of the old one; empty: it stays */
 	bool from_customer;	/* strip what an untrusted side must not say */
 	/* The edits that only some requests need; see forward_write. */
 	const struct admission_result *admitted; /* NULL in dialog */

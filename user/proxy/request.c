@@ -167,8 +167,7 @@ static void receive_options(struct proxy *proxy, const struct request *request)
 		proxy_count(proxy, PROXY_REPLY_WITHHELD);
 }
 
-/* Calls from the PBX to customers need a trunk of their own, which is to come. An upstream that an
- * ACL admits too, or another program on its machine, is a customer. */
+/* An upstream that an ACL admits too, or another program on its machine, is a customer. */
 static bool is_from_upstream(struct proxy *proxy, const struct endpoint *source)
 {
 	const struct policy_trunk *trunk =
@@ -178,9 +177,17 @@ static bool is_from_upstream(struct proxy *proxy, const struct endpoint *source)
 	       !policy_acl_allows(trunk, &source->ip);
 }
 
-static bool makes_dialog(enum sip_method method)
+bool request_makes_dialog(enum sip_method method)
 {
 	return method == SIP_INVITE || method == SIP_SUBSCRIBE || method == SIP_REFER;
+}
+
+static void note_proof(struct proxy *proxy, const struct request *request)
+{
+	const struct store_settings *settings = policy_settings(proxy->admission.policy);
+
+	source_prove(&proxy->sources, settings, &request->path->remote.ip,
+		     proxy->now_ns + settings->proven_s * NS_PER_S);
 }
 
 static void forward_admitted(struct proxy *proxy, const struct request *request,
@@ -196,7 +203,7 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		.target = {.transport = NET_UDP, .remote = result->trunk->config.upstream_addr},
 		.from_customer = true,
 		.admitted = result,
-		.record_route = makes_dialog(request->msg->method),
+		.record_route = request_makes_dialog(request->msg->method),
 	};
 
 	if (proxy->output.local_for(proxy->output.arg, &forward.target.remote,
@@ -215,13 +222,8 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		.flags = caller.anonymous ? TOKEN_ANONYMOUS : 0,
 	};
 	line.trunk = result->trunk;
-	if (result->user) {
-		const struct store_settings *settings = policy_settings(proxy->admission.policy);
-
+	if (result->user)
 		line.user = result->user->name;
-		source_prove(&proxy->sources, settings, &request->path->remote.ip,
-			     proxy->now_ns + settings->proven_s * NS_PER_S);
-	}
 	if (forward_send(proxy, &forward)) {
 		proxy_count(proxy, PROXY_FORWARDED);
 		report_decision(&line);
@@ -275,10 +277,14 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 	if (stop_invalid(proxy, request))
 		return;
 	if (is_from_upstream(proxy, &request->path->remote)) {
-		reply_refuse(proxy, request, 403, "outbound_not_configured");
+		deliver_receive(proxy, request);
 		return;
 	}
 	admission_decide(&proxy->admission, &asked, result);
+	if (result->verdict == ADMISSION_FORWARD && result->user)
+		note_proof(proxy, request);
+	if (register_receive(proxy, request, result))
+		return;
 	if (result->verdict == ADMISSION_FORWARD)
 		forward_admitted(proxy, request, result);
 	else
