@@ -495,7 +495,7 @@ static json_int_t setting(const char *name)
 static void settings_are_listed_set_and_restored(void **state)
 {
 	(void)state;
-	expect_success("settings", "lockout-failures  10     failures   10 ");
+	expect_success("settings", "lockout-failures   10          failures   10 ");
 	expect_failure("acl list", 3, "there is no store");
 	expect_success("settings lockout-failures 5", "lockout-failures 5 failures");
 	expect_success("settings lockout-window 2m", "lockout-window 120 s");
@@ -507,8 +507,14 @@ static void settings_are_listed_set_and_restored(void **state)
 	assert_int_equal(setting("lockout-ceiling"), 3600);
 	expect_success("settings lockout-failures default", "lockout-failures 10 failures");
 	expect_success("settings lockout-action default", "lockout-action drop");
+	expect_success("settings user-names-utf8 on", "user-names-utf8 on");
+	expect_success("settings header-prefix X-Acme-", "header-prefix X-Acme-");
+	expect_success("settings header-prefix default", "header-prefix X-Sipward-");
+	expect_success("settings reserved-headers @hosted",
+		       "reserved-headers PH-* Plivo* FS-* SipAuth* ZT-* Twilio* ClientRegion\n");
+	expect_success("settings reserved-headers default", "reserved-headers (none)");
 	json_t *all = json_of("settings");
-	assert_int_equal(json_array_size(all), 11);
+	assert_int_equal(json_array_size(all), 23);
 	json_decref(all);
 }
 
@@ -525,6 +531,11 @@ static void wrong_settings_name_field_value_and_rule(void **state)
 	expect_failure("settings lockout-window 5x", 2, "'5x' is no time such as 60s");
 	expect_failure("settings lockout-action refuse", 2,
 		       "lockout-action 'refuse' is not one of drop|reject");
+	expect_failure("settings user-names-utf8 yes", 2, "'yes' is not one of off|on");
+	expect_failure("settings header-prefix X", 2, "end with '-'");
+	expect_failure("settings reserved-headers Vi*", 2, "would remove Via");
+	expect_failure("settings nonce-rotation 1m", 2, "no longer than nonce-rotation, 60 s");
+	expect_failure("settings register-max 30m", 2, "register-default 3600 s");
 	expect_failure("settings lockout-ceiling 30s", 2,
 		       "lockout-ceiling 30 s: must be 0, or no shorter than lockout-duration, "
 		       "60 s");

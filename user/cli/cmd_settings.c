@@ -5,21 +5,47 @@
 
 #include "cli/output.h"
 
-enum setting_unit { UNIT_TIME, UNIT_FAILURES, UNIT_RATE, UNIT_PACKETS, UNIT_ACTION };
+enum setting_unit {
+	UNIT_TIME,
+	UNIT_FAILURES,
+	UNIT_RATE,
+	UNIT_PACKETS,
+	UNIT_BITS,
+	UNIT_CONTACTS,
+	UNIT_ACLS,
+	UNIT_ENTRIES,
+	UNIT_USERS,
+	UNIT_ACTION, /* drop or reject */
+	UNIT_SWITCH, /* off or on */
+	UNIT_TEXT,
+};
 
-static const char *const unit_names[] = {"s", "failures", "packets/s", "packets", NULL};
+static const char *const unit_names[] = {
+	[UNIT_TIME] = "s",	    [UNIT_FAILURES] = "failures", [UNIT_RATE] = "packets/s",
+	[UNIT_PACKETS] = "packets", [UNIT_BITS] = "bits",	  [UNIT_CONTACTS] = "contacts",
+	[UNIT_ACLS] = "ACLs",	    [UNIT_ENTRIES] = "entries",	  [UNIT_USERS] = "users",
+	[UNIT_TEXT] = NULL,
+};
+
+/* The words of a setting that is false or true in the store. */
+static const char *const unit_words[][2] = {
+	[UNIT_ACTION] = {"drop", "reject"},
+	[UNIT_SWITCH] = {"off", "on"},
+	[UNIT_TEXT] = {NULL, NULL},
+};
 
 struct setting {
 	const char *name;
 	const char *field; /* its name in the store */
-	size_t offset;
+	size_t offset, size;
 	enum setting_unit unit;
 	const char *help;
 };
 
 #define SETTING(name_, field_, unit_, help_)                                                       \
 	{                                                                                          \
-		(name_), #field_, offsetof(struct store_settings, field_), (unit_), (help_)        \
+		(name_), #field_, offsetof(struct store_settings, field_),                         \
+			sizeof(((struct store_settings *)0)->field_), (unit_), (help_)             \
 	}
 
 static const struct setting settings_table[] = {
@@ -35,6 +61,27 @@ static const struct setting settings_table[] = {
 		"how long passing authentication vouches for a source; 0: never"),
 	SETTING("nonce-lifetime", nonce_lifetime_s, UNIT_TIME,
 		"how long a challenge can be answered"),
+	SETTING("nonce-rotation", nonce_rotation_s, UNIT_TIME,
+		"how long one key signs challenges; at least nonce-lifetime"),
+	SETTING("source-v6-bits", source_v6_bits, UNIT_BITS,
+		"an IPv6 source is all addresses that share so many bits"),
+	SETTING("register-min", register_min_s, UNIT_TIME,
+		"a registration that asks for less is answered 423"),
+	SETTING("register-max", register_max_s, UNIT_TIME, "the longest that one is granted"),
+	SETTING("register-default", register_default_s, UNIT_TIME,
+		"what one gets that asks for no time"),
+	SETTING("register-contacts", register_contacts, UNIT_CONTACTS,
+		"how many a user may have registered at once"),
+	SETTING("user-names-utf8", user_names_utf8, UNIT_SWITCH,
+		"on: user names of any UTF-8 but '@' and ':'"),
+	SETTING("acl-limit", acl_limit, UNIT_ACLS, "how many there may be; 0: no limit"),
+	SETTING("acl-entry-limit", acl_entry_limit, UNIT_ENTRIES,
+		"prefixes and host names in one ACL; 0: no limit"),
+	SETTING("user-limit", user_limit, UNIT_USERS, "in all credential lists; 0: no limit"),
+	SETTING("header-prefix", header_prefix, UNIT_TEXT,
+		"how the names of the header fields begin that tell the upstream"),
+	SETTING("reserved-headers", reserved_headers, UNIT_TEXT,
+		"names, or beginnings with '*', that are removed from callers; @hosted: a set"),
 	SETTING("source-rate", source_rate_pps, UNIT_RATE,
 		"what an unlisted source may send (policy limit); 0: no limit"),
 	SETTING("source-burst", source_burst, UNIT_PACKETS, "what it may send at once"),
@@ -51,40 +98,37 @@ static const struct column columns[] = {
 	{"MEANING", "meaning", COLUMN_TEXT},
 };
 
-static unsigned value_get(const struct setting *setting, const struct store_settings *settings)
+static unsigned value_number(const struct setting *setting, const void *field)
 {
-	const char *field = (const char *)settings + setting->offset;
 	unsigned value;
-	if (setting->unit == UNIT_ACTION)
+	if (setting->size == sizeof(bool))
 		return *(const bool *)field;
 	memcpy(&value, field, sizeof(value));
 	return value;
 }
 
-static void value_put(const struct setting *setting, struct store_settings *settings,
-		      unsigned value)
+static json_t *value_json(const struct setting *setting, const struct store_settings *settings)
 {
-	char *field = (char *)settings + setting->offset;
-	if (setting->unit == UNIT_ACTION)
-		*(bool *)field = value != 0;
-	else
-		memcpy(field, &value, sizeof(value));
+	const char *field = (const char *)settings + setting->offset;
+	if (setting->unit == UNIT_TEXT)
+		return json_string(field);
+	if (setting->size == sizeof(bool))
+		return json_string(unit_words[setting->unit][value_number(setting, field)]);
+	return json_integer((json_int_t)value_number(setting, field));
 }
 
-static json_t *value_json(const struct setting *setting, unsigned value)
+static const char *unit_name(const struct setting *setting)
 {
-	if (setting->unit == UNIT_ACTION)
-		return json_string(value ? "reject" : "drop");
-	return json_integer((json_int_t)value);
+	return setting->size == sizeof(bool) ? NULL : unit_names[setting->unit];
 }
 
 static json_t *setting_json(const struct setting *setting, const struct store_settings *settings)
 {
-	struct store_limits limits = store_settings_limits(setting->field);
+	struct store_settings defaults;
+	store_settings_defaults(&defaults);
 	return json_pack("{s:s, s:o, s:s?, s:o, s:s}", "name", setting->name, "value",
-			 value_json(setting, value_get(setting, settings)), "unit",
-			 unit_names[setting->unit], "default", value_json(setting, limits.initial),
-			 "meaning", setting->help);
+			 value_json(setting, settings), "unit", unit_name(setting), "default",
+			 value_json(setting, &defaults), "meaning", setting->help);
 }
 
 void settings_complete(FILE *out)
@@ -158,37 +202,76 @@ static int parse_number(struct cli *cli, const struct setting *setting, const ch
 	return 0;
 }
 
-static int parse_action(struct cli *cli, const struct setting *setting, const char *text,
-			unsigned *ret_value)
+static int parse_word(struct cli *cli, const struct setting *setting, const char *text,
+		      bool *ret_value)
 {
-	int choice = args_choice(SLICE("drop|reject"), text);
-	if (choice < 0)
-		return cli_error(cli, -EINVAL, "%s '%s' is not one of drop|reject", setting->name,
-				 text);
-	*ret_value = (unsigned)choice;
+	const char *const *words = unit_words[setting->unit];
+	if (strcmp(text, words[0]) != 0 && strcmp(text, words[1]) != 0)
+		return cli_error(cli, -EINVAL, "%s '%s' is not one of %s|%s", setting->name, text,
+				 words[0], words[1]);
+	*ret_value = strcmp(text, words[1]) == 0;
 	return 0;
 }
 
-static int parse_value(struct cli *cli, const struct setting *setting, unsigned *ret_value)
+/* What hosted trunks remove. */
+#define HOSTED_HEADERS "PH-* Plivo* FS-* SipAuth* ZT-* Twilio* ClientRegion"
+
+/* Puts the set in the place of each word @hosted. */
+static int parse_text(struct cli *cli, const struct setting *setting, const char *text, char *field)
 {
-	const char *text = cli->args[1];
-	if (strcmp(text, "default") == 0) {
-		*ret_value = store_settings_limits(setting->field).initial;
-		return 0;
+	struct slice rest = slice_from(text);
+	size_t used = 0;
+	bool expand = setting->offset == offsetof(struct store_settings, reserved_headers);
+	field[0] = '\0';
+	while (rest.n && used < setting->size) {
+		struct slice word = slice_cut(rest, ' ', &rest);
+		if (expand && slice_eq(word, SLICE("@hosted")))
+			word = SLICE(HOSTED_HEADERS);
+		if (word.n)
+			used += (size_t)snprintf(field + used, setting->size - used, "%s%.*s",
+						 used ? " " : "", (int)word.n, word.p);
 	}
-	if (setting->unit == UNIT_ACTION)
-		return parse_action(cli, setting, text, ret_value);
-	return parse_number(cli, setting, text, ret_value);
+	if (used >= setting->size)
+		return cli_error(cli, -EINVAL, "%s is longer than %zu bytes", setting->name,
+				 setting->size - 1);
+	return 0;
 }
 
 static int change(struct cli *cli, struct store_settings *settings)
 {
 	const struct setting *setting = setting_find(cli->args[0]);
+	const char *text = cli->args[1];
+	char *field = (char *)settings + setting->offset;
+	if (strcmp(text, "default") == 0) {
+		struct store_settings defaults;
+		store_settings_defaults(&defaults);
+		memcpy(field, (const char *)&defaults + setting->offset, setting->size);
+		return 0;
+	}
+	if (setting->unit == UNIT_TEXT)
+		return parse_text(cli, setting, text, field);
+	if (setting->size == sizeof(bool))
+		return parse_word(cli, setting, text, (bool *)field);
 	unsigned value = 0;
-	int rc = parse_value(cli, setting, &value);
+	int rc = parse_number(cli, setting, text, &value);
 	if (rc == 0)
-		value_put(setting, settings, value);
+		memcpy(field, &value, sizeof(value));
 	return rc;
+}
+
+/* What was set, in words. */
+static int print_done(struct cli *cli, const struct setting *setting,
+		      const struct store_settings *settings)
+{
+	const char *field = (const char *)settings + setting->offset;
+	json_t *object = setting_json(setting, settings);
+	if (setting->unit == UNIT_TEXT)
+		return output_done(cli, object, "%s %s", setting->name, *field ? field : "(none)");
+	if (setting->size == sizeof(bool))
+		return output_done(cli, object, "%s %s", setting->name,
+				   unit_words[setting->unit][*(const bool *)field]);
+	return output_done(cli, object, "%s %u %s", setting->name, value_number(setting, field),
+			   unit_names[setting->unit]);
 }
 
 int cmd_settings(struct cli *cli)
@@ -200,14 +283,7 @@ int cmd_settings(struct cli *cli)
 	if (cli->arg_count < 2)
 		return show(cli, setting);
 	int rc = cli_settings_change(cli, change, &settings);
-	if (rc < 0)
-		return rc;
-	unsigned value = value_get(setting, &settings);
-	if (setting->unit == UNIT_ACTION)
-		return output_done(cli, setting_json(setting, &settings), "%s %s", setting->name,
-				   value ? "reject" : "drop");
-	return output_done(cli, setting_json(setting, &settings), "%s %u %s", setting->name, value,
-			   unit_names[setting->unit]);
+	return rc < 0 ? rc : print_done(cli, setting, &settings);
 }
 
 int cmd_reconcile(struct cli *cli)

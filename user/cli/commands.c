@@ -26,7 +26,7 @@ const struct command commands[] = {
 	{"ports set", cmd_ports_set, "PROTO/PORT...",
 	 "set the SIP ports, such as udp/5060 tcp/5060 tcp/5061", 1, CLI_ANY},
 	{"settings", cmd_settings, "[NAME] [VALUE|default]",
-	 "list lockout, proof and rate settings, or set one", 0, 2},
+	 "list what can be set, or set one", 0, 2},
 	{"reconcile", cmd_reconcile, "", "write all that the store says to the filter again", 0, 0},
 	{"counters", cmd_counters, "[--watch]", "count packets by reason", 0, 0},
 	{"drops", cmd_drops, "[--top N] [--watch]", "tell which sources are dropped most", 0, 0},
