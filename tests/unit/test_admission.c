@@ -447,7 +447,8 @@ static void the_operator_is_told_why_no_trunk_was_found(void **state)
 	assert_told(gate, "", "no trunk for this domain");
 	client.target = "sip:1@none.example";
 	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NOT_REGISTERED);
-	assert_told(gate, "", "nothing is attached to the trunk");
+	assert_told(gate, "",
+		    "nothing is attached to the trunk, and the From user has not registered");
 	client.target = "sip:1@addr.example";
 	assert_int_equal(gate_send(gate, UNLISTED, &client, ""), ADMISSION_ADDRESS_REFUSED);
 	assert_told(gate, "", NULL);

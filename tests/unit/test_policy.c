@@ -90,6 +90,15 @@ static void set_enabled(struct fixture *f, const char *name, bool enabled)
 	assert_ok(f, store_trunk_set(f->store, &trunk, &f->err));
 }
 
+static void set_aliases(struct fixture *f, const char *name, const char *aliases)
+{
+	struct store_trunk trunk;
+
+	assert_ok(f, store_trunk_get(f->store, name, &trunk, &f->err));
+	snprintf(trunk.aliases, sizeof(trunk.aliases), "%s", aliases);
+	assert_ok(f, store_trunk_set(f->store, &trunk, &f->err));
+}
+
 static void attach_acl_with(struct fixture *f, const char *trunk, const char *acl,
 			    const char *prefix_text)
 {
@@ -160,6 +169,33 @@ static void without_a_default_trunk_a_foreign_domain_finds_none(void **state)
 	policy = build(f);
 	assert_string_equal(found(policy, "a", "a.example"), "t");
 	assert_string_equal(found(policy, "a", "b.example"), "none");
+	policy_unref(policy);
+}
+
+static void an_alias_is_as_good_as_the_domain(void **state)
+{
+	static const struct {
+		const char *user, *host, *trunk;
+	} rows[] = {
+		{"1000", "acme.example", "acme"},	{"1000", "eu.acme.example", "acme"},
+		{"1000", "US.ACME.example", "acme"},	{"app42", "eu.acme.example", "acme"},
+		{"app42", "app.example", "app"},	{"app42", "eu.app.example", "app"},
+		{"1000", "eu.app.example", "none"},	{"1000", "asia.acme.example", "none"},
+		{"1000", "2001:db8::1", "acme"},	{"1000", "2001:DB8:0:0::1", "acme"},
+		{"1000", "eu.acme.example us", "none"}, {"1000", "203.0.113.9", "acme"},
+	};
+	struct fixture *f = *state;
+	struct policy *policy;
+
+	create_app_trunk(f, "acme", "", "acme.example");
+	set_aliases(f, "acme", "eu.acme.example us.acme.example 2001:db8::1 203.0.113.9");
+	create_app_trunk(f, "app", "app42", "app.example");
+	set_aliases(f, "app", "eu.app.example");
+	policy = build(f);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(found(policy, rows[i].user, rows[i].host), rows[i].trunk);
+	assert_true(policy_has_user_trunk(policy, SLICE("eu.app.example")));
+	assert_false(policy_has_user_trunk(policy, SLICE("eu.acme.example")));
 	policy_unref(policy);
 }
 
@@ -518,11 +554,14 @@ static void explain_says_for_each_trunk_what_comes_next(void **state)
 	assert_ok(f, store_trunk_attach_acl(f->store, "c-both", "office", &f->err));
 	assert_ok(f, store_trunk_attach_credentials(f->store, "c-both", "one", &f->err));
 	assert_ok(f, create_trunk(f, "d-none", "d.example", "sip:198.51.100.1"));
+	assert_ok(f, create_trunk(f, "e-off", "e.example", "sip:198.51.100.1"));
+	assert_ok(f, store_trunk_attach_acl(f->store, "e-off", "office", &f->err));
+	set_enabled(f, "e-off", false);
 	policy = build(f);
 	policy_explain(policy, &office, note_row, &in);
 	policy_explain(policy, &street, note_row, &out);
 	policy_unref(policy);
-	assert_int_equal(in.rows, 4);
+	assert_int_equal(in.rows, 5);
 	assert_string_equal(
 		in.text,
 		"a-addr|a.example|ip_acl|yes|forwarded: its ACLs allow the address\n"
@@ -533,9 +572,9 @@ static void explain_says_for_each_trunk_what_comes_next(void **state)
 		"c-both|c.example|ip_acl_and_credential|yes|asked for credentials (407; REGISTER "
 		"401), "
 		"realm \"one.example\", with MD5; forwarded when right\n"
-		"d-none|d.example|none|no|486: neither ACL nor credentials are attached, and the "
-		"caller "
-		"is not registered\n");
+		"d-none|d.example|none|no|486 unless the From user has registered from this "
+		"address: neither ACL nor credentials are attached\n"
+		"e-off|e.example|ip_acl|no|403: the trunk is disabled\n");
 	assert_non_null(strstr(out.text, "a-addr|a.example|ip_acl|no|403: none of its ACLs"));
 	assert_non_null(strstr(out.text, "c-both|c.example|ip_acl_and_credential|no|403 before"));
 }
@@ -545,6 +584,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(a_trunk_is_found_by_user_and_domain_then_domain_then_default),
 		STORE_TEST(without_a_default_trunk_a_foreign_domain_finds_none),
+		STORE_TEST(an_alias_is_as_good_as_the_domain),
 		STORE_TEST(a_disabled_trunk_keeps_its_place_and_vouches_for_nobody),
 		STORE_TEST(an_upstream_belongs_to_the_first_trunk_by_name),
 		STORE_TEST(the_longest_match_decides_within_an_acl_and_any_acl_may_allow),

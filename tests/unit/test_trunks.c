@@ -192,6 +192,142 @@ static void lists_and_trunks_are_many_to_many(void **state)
 	}
 }
 
+/* Alice, whom the fixture's From names, registers for a minute with the trunk of her domain. */
+static struct registrar *register_alice(struct gate *gate, const char *source)
+{
+	static const char text[] = "REGISTER sip:sip.example SIP/2.0\r\n"
+				   "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK7\r\n"
+				   "From: <sip:alice@sip.example>;tag=1\r\n"
+				   "To: <sip:alice@sip.example>\r\n"
+				   "Call-ID: a\r\nCSeq: 1 REGISTER\r\n"
+				   "Contact: <sip:alice@192.0.2.9>;expires=60\r\n"
+				   "Content-Length: 0\r\n\r\n";
+	static struct registrar_result result;
+	struct net_path path = {.transport = NET_UDP, .remote.port = 5060};
+	struct registrar_request request = {.path = &path, .user = SLICE("alice"), .now_s = NOW_S};
+	struct registrar *registrar;
+	struct sip_msg msg;
+	const char *why;
+
+	add_trunk(gate, "phones", "", "sip.example");
+	gate_build(gate);
+	assert_int_equal(ip_parse(slice_from(source), &path.remote.ip), 0);
+	assert_int_equal(sip_msg_parse(slice_from(text), &msg, &why), SIP_PARSE_OK);
+	request.msg = &msg;
+	request.trunk_id = gate_trunk_get(gate, "phones").id;
+	request.settings = policy_settings(gate->policy);
+	assert_int_equal(registrar_create(8, &registrar), 0);
+	registrar_receive(registrar, &request, &result);
+	assert_int_equal(result.status, 200);
+	gate->admission.registrar = registrar;
+	return registrar;
+}
+
+static const char *hint(const struct gate *gate)
+{
+	return admission_hint(gate->policy, gate->msg, &gate->result);
+}
+
+static void without_attachments_the_from_user_must_have_registered(void **state)
+{
+	struct gate *gate = *state;
+	struct client client = client_new("sip:1@none.example");
+	struct registrar *registrar = register_alice(gate, LISTED);
+
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_BY_REGISTRATION);
+	assert_int_equal(gate->result.verdict, ADMISSION_FORWARD);
+	assert_int_equal(gate->result.auth, STORE_AUTH_NONE);
+	assert_null(gate->result.user);
+
+	assert_int_equal(gate_send(gate, UNLISTED, &client, ""), ADMISSION_NOT_REGISTERED);
+	assert_int_equal(gate->result.status, 486);
+	assert_string_equal(hint(gate), "the From user has registered from another address");
+
+	gate->now_s = NOW_S + 60;
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NOT_REGISTERED);
+	assert_string_equal(
+		hint(gate),
+		"nothing is attached to the trunk, and the From user has not registered");
+
+	/* What is registered opens no trunk that asks for something. */
+	gate->now_s = NOW_S;
+	client.target = "sip:1@cred.example";
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NO_CREDENTIALS);
+	registrar_free(registrar);
+}
+
+static void a_registration_counts_only_with_the_trunk_of_the_from_domain(void **state)
+{
+	struct gate *gate = *state;
+	struct client client = client_new("sip:1@none.example");
+	struct registrar *registrar = register_alice(gate, LISTED);
+	struct store_trunk trunk = gate_trunk_get(gate, "phones");
+
+	trunk.enabled = false;
+	gate_trunk_set(gate, &trunk);
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NOT_REGISTERED);
+	trunk.enabled = true;
+	snprintf(trunk.domain, sizeof(trunk.domain), "else.example");
+	gate_trunk_set(gate, &trunk);
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NOT_REGISTERED);
+	snprintf(trunk.aliases, sizeof(trunk.aliases), "eu.sip.example sip.example");
+	gate_trunk_set(gate, &trunk);
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_BY_REGISTRATION);
+	gate->admission.registrar = NULL;
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NOT_REGISTERED);
+	registrar_free(registrar);
+}
+
+static void nobody_registers_where_nothing_is_attached(void **state)
+{
+	struct gate *gate = *state;
+	struct client client = client_new("sip:none.example");
+	struct registrar *registrar = register_alice(gate, LISTED);
+
+	client.method = "REGISTER";
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NO_REGISTRAR);
+	assert_int_equal(gate->result.verdict, ADMISSION_REFUSE);
+	assert_int_equal(gate->result.status, 403);
+	assert_string_equal(hint(gate), "nobody can register: no credential list is attached");
+	registrar_free(registrar);
+}
+
+static void the_troubles_of_callers_are_named(void **state)
+{
+	static const struct {
+		const char *source, *target, *hint;
+	} rows[] = {
+		{UNLISTED, "sip:1@addr.example", "none"}, /* the cause says it */
+		{UNLISTED, "sip:+4989123456@app.example",
+		 "number in the Request-URI where a trunk's user belongs"},
+		{UNLISTED, "sip:+4989123456@nowhere.example", "no trunk for this domain"},
+		{UNLISTED, "sip:1@none.example",
+		 "nothing is attached to the trunk, and the From user has not registered"},
+	};
+	struct gate *gate = *state;
+	struct client client = client_new("sip:1@cred.example");
+
+	add_trunk(gate, "app", "app42", "app.example");
+	gate_build(gate);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		client.target = rows[i].target;
+		gate_send(gate, rows[i].source, &client, "");
+		assert_string_equal(hint(gate) ? hint(gate) : "none", rows[i].hint);
+	}
+	client.target = "sip:1@cred.example";
+	assert_int_equal(client_call(gate, UNLISTED, &client), ADMISSION_BY_CREDENTIAL);
+	assert_null(hint(gate));
+	client.spoil = true;
+	client_call(gate, UNLISTED, &client);
+	assert_null(hint(gate));
+	client.username = "mallory";
+	client_call(gate, UNLISTED, &client);
+	assert_string_equal(hint(gate), "no such user");
+	client.realm = "other.example";
+	client_send(gate, UNLISTED, &client);
+	assert_string_equal(hint(gate), "credentials for another realm only");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +338,10 @@ int main(void)
 		GATE_TEST(calls_to_a_disabled_trunk_count_as_refused_addresses),
 		GATE_TEST(acls_and_trunks_are_many_to_many),
 		GATE_TEST(lists_and_trunks_are_many_to_many),
+		GATE_TEST(without_attachments_the_from_user_must_have_registered),
+		GATE_TEST(a_registration_counts_only_with_the_trunk_of_the_from_domain),
+		GATE_TEST(nobody_registers_where_nothing_is_attached),
+		GATE_TEST(the_troubles_of_callers_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,9 @@ static const struct consequence consequences[ADMISSION_CAUSES] = {
 	[ADMISSION_TRUNK_DISABLED] = {"trunk_disabled", ADMISSION_REFUSE, 403, EVIDENCE_TRANSPORT,
 				      SIPWARD_LOCKOUT_ADDRESS, 0, false},
 	[ADMISSION_BY_REGISTRATION] = {.name = "by_registration", .verdict = ADMISSION_FORWARD},
+	[ADMISSION_NO_REGISTRAR] = {.name = "no_registrar",
+				    .verdict = ADMISSION_REFUSE,
+				    .status = 403},
 };
 
 struct decision {
@@ -278,6 +281,21 @@ static enum admission_cause decide_by_address(struct decision *decision)
 	return ADMISSION_ADDRESS_REFUSED;
 }
 
+static enum admission_cause decide_by_registration(struct decision *decision)
+{
+	const struct admission_request *request = decision->request;
+	int rc;
+
+	if (request->msg->method == SIP_REGISTER)
+		return ADMISSION_NO_REGISTRAR;
+	rc = admission_registered(decision->admission, request->msg, &request->source.ip,
+				  request->wall_s);
+	if (rc == -ENOMEM)
+		return ADMISSION_NO_RESOURCES;
+	decision->result->registered_elsewhere = rc == -EADDRNOTAVAIL;
+	return rc == 0 ? ADMISSION_BY_REGISTRATION : ADMISSION_NOT_REGISTERED;
+}
+
 static enum admission_cause decide_in_trunk(struct decision *decision)
 {
 	enum admission_cause cause;
@@ -293,7 +311,7 @@ static enum admission_cause decide_in_trunk(struct decision *decision)
 	case STORE_AUTH_NONE:
 		break;
 	}
-	return ADMISSION_NOT_REGISTERED;
+	return decide_by_registration(decision);
 }
 
 /* From the Request-URI, never from To. What is no SIP URI names no domain. */
@@ -341,6 +359,7 @@ void admission_decide(const struct admission *admission, const struct admission_
 	ret_result->auth = STORE_AUTH_NONE;
 	ret_result->tried = (struct slice){ret_result->tried_text, 0};
 	ret_result->tried_unknown = false;
+	ret_result->registered_elsewhere = false;
 	ret_result->challenge = (struct slice){ret_result->challenge_text, 0};
 	ret_result->consumed_count = 0;
 	ret_result->locked_out = false;

@@ -49,6 +49,7 @@ enum admission_cause {
 	ADMISSION_NO_RESOURCES,	    /* 500: out of memory; never evidence */
 	ADMISSION_TRUNK_DISABLED,   /* 403, as an address that is refused */
 	ADMISSION_BY_REGISTRATION,  /* auth type none: the From user has registered from here */
+	ADMISSION_NO_REGISTRAR,	    /* REGISTER on a trunk that nobody can register with: 403 */
 	ADMISSION_CAUSES
 };
 const char *admission_cause_name(enum admission_cause cause);
@@ -67,6 +68,7 @@ struct admission_result {
 	struct slice tried;
 	char tried_text[STORE_USER_SIZE];
 	bool tried_unknown;
+	bool registered_elsewhere; /* the From user, but from another address; for the operator */
 	struct slice challenge;	       /* header fields with CRLF; points into the result */
 	char challenge_text[ADMISSION_CHALLENGE_SIZE];
 	/* Credentials headers to remove before forwarding: those of our realms. */
@@ -84,12 +86,18 @@ struct admission_request {
 	bool reliable;	    /* TCP or TLS: the source can not be forged */
 	uint64_t now_ns;    /* clock_coarse_ns */
 	uint64_t now_s;	    /* clock_steady_s */
+	uint64_t wall_s;    /* clock_wall_s */
 };
 
 /* Decides. Counts failures as evidence, uses up nonce counts, marks sources as proven. An upstream
  * is treated as any other listed source here. */
 void admission_decide(const struct admission *admission, const struct admission_request *request,
 		      struct admission_result *ret_result);
+
+/* Whether the From user holds a live registration that came from the source, with the trunk of the
+ * From URI's domain. 0, -ENOENT, -EADDRNOTAVAIL (from another address only), or -ENOMEM. */
+int admission_registered(const struct admission *admission, const struct sip_msg *msg,
+			 const struct ip *source, uint64_t wall_s);
 
 /* What the operator may want to know about the refusal or challenge, or NULL. */
 const char *admission_hint(const struct policy *policy, const struct sip_msg *msg,

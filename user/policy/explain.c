@@ -54,8 +54,8 @@ static void explain_next(const struct policy_explain_row *row, struct text *text
 {
 	switch (row->auth) {
 	case STORE_AUTH_NONE:
-		text_add(text, "486: neither ACL nor credentials are attached, and the caller is "
-			       "not registered");
+		text_add(text, "486 unless the From user has registered from this address: neither "
+			       "ACL nor credentials are attached");
 		return;
 	case STORE_AUTH_IP_ACL:
 		text_add(text, row->acl_allows ? "forwarded: its ACLs allow the address"

@@ -2,6 +2,17 @@
 #include "policy/admission.h"
 #include "sip/sip_grammar.h"
 
+/* Where the cause says it all, or more than one thing may be meant, there is none. */
+static const char *const hints[ADMISSION_CAUSES] = {
+	[ADMISSION_NO_TRUNK] = "no trunk for this domain",
+	[ADMISSION_FOREIGN_NONCE] = "the nonce is not ours, or was issued to another address",
+	[ADMISSION_WEAK_ALGORITHM] = "an algorithm that is not offered to this user",
+	[ADMISSION_NOT_REGISTERED] =
+		"nothing is attached to the trunk, and the From user has not registered",
+	[ADMISSION_TRUNK_DISABLED] = "the trunk is disabled",
+	[ADMISSION_NO_REGISTRAR] = "nobody can register: no credential list is attached",
+};
+
 static bool is_number(struct slice user)
 {
 	size_t i = user.n > 0 && user.p[0] == '+';
@@ -24,6 +35,17 @@ static bool dials_a_number(const struct policy *policy, const struct sip_msg *ms
 	return dials;
 }
 
+/* Trunks that are found by a user are not found by a number. */
+static bool is_application(const struct admission_result *result)
+{
+	return result->trunk && result->trunk->config.user[0];
+}
+
+static bool has_credentials(const struct sip_msg *msg)
+{
+	return msg->first[SIP_AUTHORIZATION] >= 0 || msg->first[SIP_PROXY_AUTHORIZATION] >= 0;
+}
+
 const char *admission_hint(const struct policy *policy, const struct sip_msg *msg,
 			   const struct admission_result *result)
 {
@@ -31,22 +53,21 @@ const char *admission_hint(const struct policy *policy, const struct sip_msg *ms
 	case ADMISSION_NO_TRUNK:
 	case ADMISSION_NOT_REGISTERED:
 	case ADMISSION_ADDRESS_REFUSED:
-		if (dials_a_number(policy, msg))
+		if (!is_application(result) && dials_a_number(policy, msg))
 			return "number in the Request-URI where a trunk's user belongs";
-		if (result->cause == ADMISSION_NO_TRUNK)
-			return "no trunk for this domain";
-		if (result->cause == ADMISSION_NOT_REGISTERED)
-			return "nothing is attached to the trunk";
-		return NULL;
-	case ADMISSION_TRUNK_DISABLED:
-		return "the trunk is disabled";
+		if (result->registered_elsewhere)
+			return "the From user has registered from another address";
+		if (result->cause == ADMISSION_ADDRESS_REFUSED &&
+		    sip_tag(sip_msg_value(msg, SIP_TO)).n > 0)
+			return "inside a call: the address is allowed no longer, or it is no call "
+			       "of ours";
+		break;
 	case ADMISSION_NO_CREDENTIALS:
-		if (msg->first[SIP_AUTHORIZATION] < 0 && msg->first[SIP_PROXY_AUTHORIZATION] < 0)
-			return NULL;
-		return "credentials for another realm only";
+		return has_credentials(msg) ? "credentials for another realm only" : NULL;
 	case ADMISSION_BAD_CREDENTIALS:
 		return result->tried_unknown ? "no such user" : NULL;
 	default:
-		return NULL;
+		break;
 	}
+	return hints[result->cause];
 }

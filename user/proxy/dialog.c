@@ -98,9 +98,11 @@ static bool is_upstream_of(const struct policy_trunk *trunk, const struct token 
 }
 
 /* Whether the caller could begin the call now as then. */
-static bool is_still_admitted(const struct policy_trunk *trunk, const struct token *token,
-			      bool address_allowed)
+static bool is_still_admitted(const struct proxy *proxy, const struct request *request,
+			      const struct policy_trunk *trunk, const struct token *token)
 {
+	const struct ip *source = &request->path->remote.ip;
+	bool address_allowed = policy_acl_allows(trunk, source);
 	bool user_known = policy_user_by_id(trunk, token->user_id) != NULL;
 
 	switch (trunk->config.auth) {
@@ -113,24 +115,23 @@ static bool is_still_admitted(const struct policy_trunk *trunk, const struct tok
 	case STORE_AUTH_NONE:
 		break;
 	}
-	return false;
+	return admission_registered(&proxy->admission, request->msg, source, clock_wall_s()) == 0;
 }
 
 /* Whether the token is good in this caller's hands. Others who came by it prove nothing with it,
  * and it is no way round an entry or a user removed since. What has begun may always be ended. */
-static bool caller_is_good(const struct request *request, const struct policy_trunk *trunk,
-			   const struct token *token)
+static bool caller_is_good(const struct proxy *proxy, const struct request *request,
+			   const struct policy_trunk *trunk, const struct token *token)
 {
 	const struct ip *source = &request->path->remote.ip;
 	enum sip_method method = request->msg->method;
-	bool allowed = policy_acl_allows(trunk, source);
 
-	if (!ip_eq(source, &token->caller.ip) && !allowed)
+	if (!ip_eq(source, &token->caller.ip) && !policy_acl_allows(trunk, source))
 		return false;
 	if (method == SIP_ACK || method == SIP_BYE)
 		return true;
 	return clock_steady_s() < (uint64_t)token->issued_s + TOKEN_AGE_MAX_S &&
-	       is_still_admitted(trunk, token, allowed);
+	       is_still_admitted(proxy, request, trunk, token);
 }
 
 static void dialog_forward(struct proxy *proxy, struct forward *forward)
@@ -189,7 +190,7 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 		reply_refuse(proxy, request, 403, "trunk_gone");
 		return true;
 	}
-	if (side == DIALOG_FROM_CALLER && !caller_is_good(request, forward.trunk, &token)) {
+	if (side == DIALOG_FROM_CALLER && !caller_is_good(proxy, request, forward.trunk, &token)) {
 		*ret_trunk = forward.trunk;
 		return false;
 	}
