@@ -41,7 +41,8 @@ static void every_key_is_read(void **state)
 			    "# comment\n[sipwardd]\ninterface = eth0\nupstream = sip:pbx:5070\n"
 			    "listen = udp:192.0.2.1\nlisten = udp:[2001:db8::1]:5070\n"
 			    "dns_servers = 192.0.2.53,[2001:db8::53]:5353\ndns_timeout = 500\n"
-			    "state = /var/s\npin_dir = /p\nlog_level = debug\nlog_format = json\n",
+			    "state = /var/s\npin_dir = /p\nnonce_key_file = /k\n"
+			    "log_level = debug\nlog_format = json\n",
 			    &config));
 	assert_string_equal(config.interface, "eth0");
 	assert_string_equal(config.upstream, "sip:pbx:5070");
@@ -49,6 +50,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(config.pin_dir, "/p");
 	assert_string_equal(config.dns_servers, "192.0.2.53,[2001:db8::53]:5353");
 	assert_int_equal(config.dns_timeout_ms, 500);
+	assert_string_equal(config.nonce_key_file, "/k");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.log_format, LOG_FORMAT_JSON);
 	assert_int_equal(config.listen_count, 2);

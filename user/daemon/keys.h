@@ -11,7 +11,7 @@
 int keys_read_master(const struct config *config, struct store *store,
 		     struct nonce_master *ret_master, struct error *err);
 
-/* Zeroed at first. */
+/* Zeroed at first; it points to itself, so it must stay where it is. */
 struct keys {
 	struct nonce_keys nonce; /* what admission works with */
 	struct nonce_keys older; /* with the master, or the period, of before */
