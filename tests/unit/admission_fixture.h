@@ -30,10 +30,12 @@ struct client {
 	const char *header;
 	const char *method, *target, *body;
 	const char *username, *hashed_username, *password, *realm, *uri;
+	const char *name_parameter; /* in the place of username="…" */
 	const char *algorithm_text, *qop, *nc, *cnonce;
 	enum digest_algorithm algorithm;
 	char nonce[NONCE_TEXT_SIZE];
 	const char *more; /* further parameters, with a leading comma */
+	bool sess;
 	bool spoil;	  /* change the last digit of the response */
 };
 
@@ -229,6 +231,7 @@ static inline void client_response(const struct gate *gate, const struct client 
 	uint8_t ha1[DIGEST_HASH_MAX];
 	struct digest_input input = {
 	    .algorithm = client->algorithm,
+	    .sess = client->sess,
 	    .ha1 = ha1,
 	    .nonce = slice_from(client->nonce),
 	    .nc = slice_from(client->nc),
@@ -249,17 +252,28 @@ static inline void client_response(const struct gate *gate, const struct client 
 		hex[strlen(hex) - 1] ^= 1;
 }
 
+static inline void client_algorithm(const struct client *client, char *text, size_t size)
+{
+	if (client->algorithm_text)
+		snprintf(text, size, "%s", client->algorithm_text);
+	else
+		snprintf(text, size, "%s%s", digest_algorithm_name(client->algorithm),
+			 client->sess ? "-sess" : "");
+}
+
 /* One credentials field with CRLF. */
 static inline void client_header(const struct gate *gate, const struct client *client, char *text,
 				 size_t size)
 {
-	const char *algorithm = client->algorithm_text ? client->algorithm_text
-						       : digest_algorithm_name(client->algorithm);
-	char response[DIGEST_HEX_SIZE];
+	char response[DIGEST_HEX_SIZE], algorithm[32];
 
+	client_algorithm(client, algorithm, sizeof(algorithm));
 	client_response(gate, client, response);
-	snprintf(text, size, "%s: Digest username=\"%s\", realm=\"%s\"", client->header,
-		 client->username, client->realm);
+	snprintf(text, size, "%s: Digest realm=\"%s\"", client->header, client->realm);
+	if (client->name_parameter)
+		add_parameter(text, size, ", %s", client->name_parameter);
+	else
+		add_parameter(text, size, ", username=\"%s\"", client->username);
 	add_parameter(text, size, ", nonce=\"%s\"", client->nonce);
 	add_parameter(text, size, ", uri=\"%s\"", client->uri);
 	add_parameter(text, size, ", response=\"%s\"", response);
@@ -278,8 +292,8 @@ static inline bool client_take_nonce(const struct gate *gate, struct client *cli
 
 	assert_int_equal(slice_text(gate->result.challenge, text, sizeof(text)), 0);
 	snprintf(realm, sizeof(realm), "realm=\"%s\"", client->realm);
-	snprintf(algorithm, sizeof(algorithm), "algorithm=%s,",
-		 digest_algorithm_name(client->algorithm));
+	snprintf(algorithm, sizeof(algorithm), "algorithm=%s%s,",
+		 digest_algorithm_name(client->algorithm), client->sess ? "-sess" : "");
 	while ((line = strsep(&rest, "\n"))) {
 		const char *nonce = strstr(line, "nonce=\"");
 
