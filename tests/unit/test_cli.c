@@ -390,7 +390,11 @@ static void users_are_changed_and_removed(void **state)
 		       "bob");
 	expect_success("user remove phones alice", "removed user alice");
 	expect_failure("user remove phones alice", 3, "alice");
-	expect_success("credentials list", "phones  sip.example      0       0\n");
+	expect_success("credentials set phones --user-at-realm yes", "users may give their names");
+	expect_success("credentials show phones", "user@realm yes");
+	expect_success("credentials set phones --user-at-realm no", "users may not give");
+	expect_failure("credentials set phones", 2, "--user-at-realm");
+	expect_success("credentials list", "phones  sip.example  no              0       0\n");
 	expect_success("credentials delete phones", "deleted credential list phones");
 	expect_success("credentials list", "there are no credential lists");
 }

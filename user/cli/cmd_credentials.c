@@ -6,6 +6,14 @@
 #include "cli/output.h"
 #include "digest/password.h"
 
+/* The choices of --user-at-realm are yes and no. */
+static int set_at_realm(struct cli *cli)
+{
+	bool at_realm = args_option_choice(cli, "--user-at-realm", 1) == 0;
+
+	return store_credentials_set(cli->store, cli->args[0], at_realm, &cli->err);
+}
+
 int cmd_credentials_create(struct cli *cli)
 {
 	const char *name = cli->args[0], *realm;
@@ -14,12 +22,31 @@ int cmd_credentials_create(struct cli *cli)
 		rc = cli_store_to_change(cli);
 	if (rc == 0)
 		rc = store_credentials_create(cli->store, name, realm, &cli->err);
+	if (rc == 0 && args_option(cli, "--user-at-realm"))
+		rc = set_at_realm(cli);
 	if (rc < 0)
 		return rc;
 	return output_done(
 		cli,
 		json_pack("{s:o, s:o}", "created", output_text(name), "realm", output_text(realm)),
 		"created credential list %s in realm %s", name, realm);
+}
+
+int cmd_credentials_set(struct cli *cli)
+{
+	const char *choice;
+	int rc = args_required(cli, "--user-at-realm", &choice);
+	if (rc == 0)
+		rc = cli_store(cli);
+	if (rc == 0)
+		rc = set_at_realm(cli);
+	if (rc < 0)
+		return rc;
+	return output_done(cli,
+			   json_pack("{s:o, s:b}", "changed", output_text(cli->args[0]),
+				     "user_at_realm", strcmp(choice, "yes") == 0),
+			   "credential list %s: users may %sgive their names as user@realm",
+			   cli->args[0], strcmp(choice, "yes") == 0 ? "" : "not ");
 }
 
 int cmd_credentials_delete(struct cli *cli)
@@ -39,15 +66,16 @@ int cmd_credentials_delete(struct cli *cli)
 static const struct column list_columns[] = {
 	{"LIST", "name", COLUMN_TEXT},
 	{"REALM", "realm", COLUMN_TEXT},
+	{"USER@REALM", "user_at_realm", COLUMN_YES},
 	{"USERS", "users", COLUMN_NUMBER},
 	{"TRUNKS", "trunks", COLUMN_NUMBER},
 };
 
 static json_t *list_json(const struct store_credentials *list)
 {
-	return json_pack("{s:o, s:o, s:I, s:I}", "name", output_text(list->name), "realm",
-			 output_text(list->realm), "users", (json_int_t)list->users, "trunks",
-			 (json_int_t)list->trunks);
+	return json_pack("{s:o, s:o, s:b, s:I, s:I}", "name", output_text(list->name), "realm",
+			 output_text(list->realm), "user_at_realm", list->at_realm, "users",
+			 (json_int_t)list->users, "trunks", (json_int_t)list->trunks);
 }
 
 static int list_one(const struct store_credentials *list, void *rows)
@@ -89,8 +117,9 @@ static int show(struct cli *cli, const struct store_credentials *list, json_t *u
 		json_decref(users);
 		return output_json(cli, object);
 	}
-	printf("credential list %s: realm %s, users %llu, trunks %llu\n", list->name, list->realm,
-	       (unsigned long long)list->users, (unsigned long long)list->trunks);
+	printf("credential list %s: realm %s, user@realm %s, users %llu, trunks %llu\n", list->name,
+	       list->realm, list->at_realm ? "yes" : "no", (unsigned long long)list->users,
+	       (unsigned long long)list->trunks);
 	return output_table(cli, VIEW(user_columns, "it has no users"), users);
 }
 

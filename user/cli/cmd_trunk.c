@@ -14,6 +14,8 @@ static const struct {
 	{"--allow-no-qop", offsetof(struct store_trunk, allow_no_qop)},
 	{"--auth-int", offsetof(struct store_trunk, auth_int)},
 	{"--ratchet", offsetof(struct store_trunk, ratchet)},
+	{"--userhash", offsetof(struct store_trunk, userhash)},
+	{"--sess", offsetof(struct store_trunk, sess)},
 	{"--enabled", offsetof(struct store_trunk, enabled)},
 };
 
@@ -199,6 +201,8 @@ static const struct column trunk_fields[] = {
 	{"offers auth-int", "auth_int", COLUMN_YES},
 	{"digest URI", "digest_uri", COLUMN_TEXT},
 	{"ratchet", "ratchet", COLUMN_YES},
+	{"offers userhash", "userhash", COLUMN_YES},
+	{"algorithms' -sess forms", "sess", COLUMN_YES},
 };
 
 static int add_name(int64_t id, const char *name, void *names)
@@ -238,7 +242,7 @@ static json_t *trunk_json(struct cli *cli, const struct store_trunk *trunk)
 	if (trunk->upstream_addr.ip.family)
 		endpoint_format(&trunk->upstream_addr, address);
 	return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:b, s:b, s:s, "
-			 "s:b}",
+			 "s:b, s:b, s:b}",
 			 "name", output_text(trunk->name), "domain", output_text(trunk->domain),
 			 "user", optional_text(trunk->user), "enabled", trunk->enabled, "upstream",
 			 output_text(trunk->upstream), "upstream_address", optional_text(address),
@@ -246,7 +250,8 @@ static json_t *trunk_json(struct cli *cli, const struct store_trunk *trunk)
 			 lists, "algorithms", algorithms_json(trunk), "challenge",
 			 (int)trunk->challenge_status, "allow_no_qop", trunk->allow_no_qop,
 			 "auth_int", trunk->auth_int, "digest_uri", uri_rules[trunk->digest_uri],
-			 "ratchet", trunk->ratchet);
+			 "ratchet", trunk->ratchet, "userhash", trunk->userhash, "sess",
+			 trunk->sess);
 }
 
 struct listing {

@@ -9,8 +9,7 @@
 #define TRUNK_OPTIONS                                                                              \
 	"[--user USER] [--algorithms md5,sha-256,sha-512-256] [--challenge 401|407] "              \
 	"[--allow-no-qop yes|no] [--auth-int yes|no] [--digest-uri any|equivalent|exact] "         \
-	"[--ratchet yes|no] "                                                                      \
-	"[--enabled yes|no]"
+	"[--ratchet yes|no] [--userhash yes|no] [--sess yes|no] [--enabled yes|no]"
 
 /* The order of choices such as monitor|enforce is that of the enum they stand for. */
 const struct command commands[] = {
@@ -39,8 +38,10 @@ const struct command commands[] = {
 	{"acl remove", cmd_acl_remove, "NAME PREFIX...", "remove prefixes from an ACL", 2, CLI_ANY},
 	{"acl import", cmd_acl_import, "NAME FILE",
 	 "add the prefixes in a file, one a line: PREFIX [deny] [# note]", 2, 2},
-	{"credentials create", cmd_credentials_create, "NAME --realm REALM",
-	 "make an empty credential list", 1, 1},
+	{"credentials create", cmd_credentials_create,
+	 "NAME --realm REALM [--user-at-realm yes|no]", "make an empty credential list", 1, 1},
+	{"credentials set", cmd_credentials_set, "NAME --user-at-realm yes|no",
+	 "say whether users may give their names as user@realm", 1, 1},
 	{"credentials delete", cmd_credentials_delete, "NAME",
 	 "delete a credential list that no trunk uses", 1, 1},
 	{"credentials list", cmd_credentials_list, "", "list the credential lists", 0, 0},

@@ -86,6 +86,7 @@ static const char *const steps[] = {
 	"ALTER TABLE trunk RENAME COLUMN strict_uri TO digest_uri;"
 	"UPDATE trunk SET digest_uri = 2 WHERE digest_uri <> 0;" /* exact */
 	"ALTER TABLE trunk ADD COLUMN userhash INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE trunk ADD COLUMN sess INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE trunk ADD COLUMN forward_register INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE trunk ADD COLUMN e164 INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE trunk ADD COLUMN country_code TEXT NOT NULL DEFAULT '';"

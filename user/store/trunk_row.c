@@ -42,6 +42,7 @@ static const struct column columns[] = {
 	COLUMN(digest_uri, NUMBER_COLUMN),
 	COLUMN(ratchet, BOOL_COLUMN),
 	COLUMN(userhash, BOOL_COLUMN),
+	COLUMN(sess, BOOL_COLUMN),
 	COLUMN(forward_register, BOOL_COLUMN),
 	COLUMN(e164, NUMBER_COLUMN),
 	COLUMN(country_code, TEXT_COLUMN),
