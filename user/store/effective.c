@@ -109,7 +109,8 @@ int effective_load(struct store *store, struct effective **ret_effective, struct
 		rc = load_upstreams(effective, err);
 	if (rc == 0)
 		rc = db_prepare(store, &effective->at_prefix, err,
-				"SELECT acl_id, deny, id FROM acl_entry WHERE prefix = ?");
+				"SELECT acl_id, deny, id FROM acl_entry WHERE prefix = ?"
+				" ORDER BY acl_id, deny");
 	if (rc) {
 		effective_free(effective);
 		return rc;
@@ -171,9 +172,23 @@ static void set_match(struct effective *effective, struct acl *acl, struct match
 	acl->match = match;
 }
 
+static bool prefix_eq(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && ip_eq(&a->ip, &b->ip);
+}
+
+/* An ACL's entries of one prefix (as such, and for host names) come one after the other: they are
+ * one step, in which deny wins. */
 static void walk_enter(struct effective *effective, struct acl *acl, const struct prefix *prefix,
 		       struct match match)
 {
+	const struct step *last = effective->steps + effective->step_count - 1;
+
+	if (effective->step_count && last->acl == acl && prefix_eq(&last->prefix, prefix)) {
+		if (match.deny && !acl->match.deny)
+			set_match(effective, acl, match);
+		return;
+	}
 	effective->steps[effective->step_count++] =
 		(struct step){.prefix = *prefix, .acl = acl, .before = acl->match};
 	set_match(effective, acl, match);
@@ -197,11 +212,6 @@ static void walk_back(struct effective *effective, const struct prefix *next)
 	while (effective->step_count &&
 	       !prefix_inside(&effective->steps[effective->step_count - 1].prefix, next))
 		walk_leave(effective);
-}
-
-static bool prefix_eq(const struct prefix *a, const struct prefix *b)
-{
-	return a->len == b->len && ip_eq(&a->ip, &b->ip);
 }
 
 static uint32_t lower_id(uint32_t id, int64_t other)
@@ -337,7 +347,8 @@ static int walk_entries(struct effective *effective, struct rule_list *list, str
 	struct prefix current = {0}, prefix;
 	sqlite3_stmt *stmt = NULL;
 	int rc = db_query(store, &stmt, err,
-			  "SELECT prefix, acl_id, deny, id FROM acl_entry ORDER BY prefix");
+			  "SELECT prefix, acl_id, deny, id FROM acl_entry"
+			  " ORDER BY prefix, acl_id, deny");
 
 	while (rc == 0 && (rc = db_step(store, stmt, err)) > 0) {
 		struct acl *acl = find_acl(effective, sqlite3_column_int64(stmt, 1));

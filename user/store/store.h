@@ -75,7 +75,7 @@ struct store_acl_entry {
 	int64_t host_id; /* the host name that was resolved to it; 0 = a prefix given as such */
 	struct prefix prefix;
 	bool deny;
-	char note[STORE_NOTE_SIZE];
+	char note[STORE_NOTE_SIZE]; /* of a host name's: that name */
 };
 
 int store_acl_create(struct store *store, const char *name, const char *note, struct error *err);
@@ -84,7 +84,8 @@ int store_acl_delete(struct store *store, const char *name, struct error *err);
 int store_acl_get(struct store *store, const char *name, struct store_acl *ret_acl,
 		  struct error *err);
 /* Visitors: a result other than 0 ends the walk and is returned. Sorted by name (entries: by
- * family, address, length). */
+ * family, address, length; where one prefix stands several times in an ACL, as such and for host
+ * names, one that denies is the last of them, and counts). */
 int store_acl_each(struct store *store, int (*visit)(const struct store_acl *acl, void *arg),
 		   void *arg, struct error *err);
 /* name NULL: the entries of all ACLs. */
@@ -121,7 +122,9 @@ struct store_acl_host {
 	char failure[STORE_NOTE_SIZE]; /* why the last try failed; empty: it did not */
 };
 
-/* Host names stand in ACLs beside prefixes; their addresses are entries once resolved. */
+/* Host names stand in ACLs beside prefixes; their addresses are entries once resolved. One that is
+ * there already with the same meaning is no error; with the other meaning it is changed, and its
+ * addresses with it. */
 int store_acl_host_add(struct store *store, const char *acl, const struct store_acl_host *host,
 		       struct error *err);
 int store_acl_host_remove(struct store *store, const char *acl, const char *host,
@@ -137,7 +140,8 @@ int store_acl_host_addresses(struct store *store, int64_t host_id, struct ip *re
  * ACL, with an audit row, if they differ; else only the times are noted, and nothing else changes. */
 int store_acl_host_resolved(struct store *store, int64_t host_id, const struct ip *addresses,
 			    size_t n, int64_t due_s, struct error *err);
-/* It could not be resolved: it keeps its addresses. No change of generation. */
+/* It could not be resolved: it keeps its addresses. No change of generation. Both are -ENOENT for a
+ * host that has been removed meanwhile. */
 int store_acl_host_failed(struct store *store, int64_t host_id, const char *why, int64_t due_s,
 			  struct error *err);
 
