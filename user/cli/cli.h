@@ -184,6 +184,8 @@ int cmd_trunk_detach(struct cli *cli);
 int cmd_caller_add(struct cli *cli);
 int cmd_caller_remove(struct cli *cli);
 int cmd_caller_list(struct cli *cli);
+int cmd_registration_list(struct cli *cli);
+int cmd_registration_remove(struct cli *cli);
 int cmd_lockout_list(struct cli *cli);
 int cmd_lockout_add(struct cli *cli);
 int cmd_lockout_clear(struct cli *cli);

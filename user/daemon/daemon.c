@@ -12,6 +12,7 @@
 #include "daemon/answer.h"
 #include "daemon/control.h"
 #include "daemon/guard.h"
+#include "daemon/persist.h"
 #include "daemon/keys.h"
 #include "daemon/watch.h"
 #include "net/net.h"
@@ -34,6 +35,7 @@ struct daemon {
 	struct replay *replay;
 	struct lockouts *lockouts;
 	struct registrar *registrar;
+	struct persist *persist;
 	struct proxy *proxy;
 	struct net *net;
 	struct watch *watch;
@@ -82,6 +84,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	keys_follow(&d->keys, policy_settings(d->policy), clock_steady_s());
 	proxy_tick(d->proxy, clock_coarse_ns());
 	net_flush(d->net);
+	persist_hand_over(d->persist);
 	arm_timer(d);
 }
 
@@ -111,7 +114,17 @@ static void on_packets(evutil_socket_t fd, short what, void *arg)
 		if (n < NET_BATCH)
 			break;
 	}
+	persist_hand_over(d->persist);
 	arm_timer(d);
+}
+
+static void on_persist(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	persist_serve(d->persist);
 }
 
 /* ---- changes ---- */
@@ -147,6 +160,7 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 		policy_unref(d->policy);
 		d->policy = news.policy;
 		replay_set_lifetime(d->replay, policy_settings(d->policy)->nonce_lifetime_s);
+		persist_look(d->persist);
 	}
 	if (news.nonce_master.n)
 		keys_use_master(&d->keys, &news.nonce_master, policy_settings(d->policy),
@@ -186,7 +200,8 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg)
 static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 {
 	struct daemon *d = arg;
-	struct log_field fields[PROXY_COUNTERS + 4];
+	struct log_field fields[PROXY_COUNTERS + 7];
+	struct registrar_stats registrar;
 	struct proxy_stats proxy;
 	struct net_stats net;
 	size_t n = 0;
@@ -195,6 +210,7 @@ static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 	(void)what;
 	proxy_stats(d->proxy, &proxy);
 	net_stats(d->net, &net);
+	registrar_stats(d->registrar, &registrar);
 	for (int i = 0; i < PROXY_COUNTERS; i++)
 		fields[n++] = LOG_INT(proxy_counter_name((enum proxy_counter)i),
 				      (int64_t)proxy.counters[i]);
@@ -202,6 +218,9 @@ static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 	fields[n++] = LOG_INT("truncated", (int64_t)net.truncated);
 	fields[n++] = LOG_INT("send_dropped", (int64_t)net.send_dropped);
 	fields[n++] = LOG_INT("send_errors", (int64_t)net.send_errors);
+	fields[n++] = LOG_INT("bindings", (int64_t)registrar.bindings);
+	fields[n++] = LOG_INT("bindings_full", (int64_t)registrar.full);
+	fields[n++] = LOG_INT("bindings_expired", (int64_t)registrar.expired);
 	log_write(LOG_LEVEL_INFO, "stats", fields, n);
 }
 
@@ -328,6 +347,8 @@ static int prepare(struct daemon *d, struct error *err)
 	if (!rc)
 		rc = make_admission(d, err);
 	if (!rc)
+		rc = persist_start(d->config->state_dir, d->registrar, &d->persist, err);
+	if (!rc)
 		rc = make_proxy(d, err);
 	if (!rc)
 		rc = start_watch(d, err);
@@ -365,6 +386,8 @@ static int add_events(struct daemon *d)
 		rc = add_event(d, net_socket_fd(d->net, i), EV_READ | EV_PERSIST, on_packets);
 	if (!rc)
 		rc = add_event(d, watch_fd(d->watch), EV_READ | EV_PERSIST, on_news);
+	if (!rc)
+		rc = add_event(d, persist_fd(d->persist), EV_READ | EV_PERSIST, on_persist);
 	return rc;
 }
 
@@ -391,6 +414,7 @@ static void dismantle(struct daemon *d)
 		event_base_free(d->base);
 	watch_stop(d->watch);
 	proxy_free(d->proxy);
+	persist_stop(d->persist);
 	registrar_free(d->registrar);
 	net_free(d->net);
 	lockouts_free(d->lockouts);
