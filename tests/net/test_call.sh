@@ -102,7 +102,7 @@ check "INVITE that arrives twice" call pbx_slow call_twice address.example
 check_eq "is forwarded once" "$(grep -c '^INVITE' "$tmp/pbx.trace")" 1
 check "INVITE of more than 4 kB, in fragments" call pbx call_big address.example
 check_match "reaches the far side whole" "$(cat "$tmp/pbx.trace")" 'a=x-pad:x*59'
-check "phone registers with the PBX" call pbx_registrar register digest.example
+check "phone registers with the gate" customer register digest.example
 
 pbx pbx
 check "call over IPv6 to an IPv4 upstream" in_ns customer sipp -sf $scenarios/call.xml \
