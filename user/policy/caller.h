@@ -24,8 +24,8 @@ struct caller_decision {
 	char asserted[CALLER_URI_SIZE]; /* the SIP URI for P-Asserted-Identity; empty: none */
 	char asserted_tel[STORE_NUMBER_SIZE]; /* its number, for a tel: URI beside; or empty */
 };
-/* For a request out of dialog that admission has let in; user may be NULL. REGISTER calls nobody, and
- * the user of an app-style trunk is no number. */
+/* For a request out of dialog that admission has let in; user may be NULL. REGISTER calls nobody,
+ * and the user of an app-style trunk is no number. */
 void caller_decide(const struct policy_trunk *trunk, const struct policy_user *user,
 		   const struct sip_msg *msg, struct caller_decision *ret_decision);
 
@@ -33,9 +33,9 @@ void caller_decide(const struct policy_trunk *trunk, const struct policy_user *u
 void caller_identify(const struct policy_trunk *trunk, const struct policy_user *user,
 		     struct caller_decision *ret_decision);
 
-/* +digits from what was dialled, as the trunk's rule says: 7 to 15 digits, the first no zero, so that
- * short numbers (110, 112, 911) are none. Rule off: the text itself. 0 with the number; -EINVAL: no
- * number that the rule takes. */
+/* +digits from what was dialled, as the trunk's rule says: 7 to 15 digits, the first no zero, so
+ * that short numbers (110, 112, 911) are none. Rule off: the text itself. 0 with the number;
+ * -EINVAL: no number that the rule takes. */
 int caller_number(const struct store_trunk *trunk, struct slice dialled,
 		  char ret_number[STORE_NUMBER_SIZE]);
 

@@ -61,8 +61,8 @@ bool policy_acl_allows(const struct policy_trunk *trunk, const struct ip *ip);
 bool policy_is_listed(const struct policy *policy, const struct ip *ip);
 bool policy_is_upstream(const struct policy *policy, const struct ip *ip);
 
-/* Whether a caller may show the number: it is among the trunk's, or begins like one of its prefixes.
- */
+/* Whether a caller may show the number: it is among the trunk's, or begins as one of its prefixes
+ * does. */
 bool policy_caller_allows(const struct policy_trunk *trunk, struct slice number);
 
 /* The user of the trunk's lists in the realm, or NULL. */

@@ -46,17 +46,17 @@ struct calls_placed {
 /* Counts a call that is about to begin. call: a keyed hash of its Call-ID and the caller's tag. */
 enum calls_verdict calls_begin(struct calls *calls, const struct calls_placed *placed,
 			       uint64_t call);
-/* Its INVITE was answered: from now on it is known by its dialog, a keyed hash of both tags. A dialog
- * that is known has been heard of; one of which no beginning is known (the daemon has been started
- * since, one INVITE was answered twice) is counted too, over the limit if need be. */
+/* Its INVITE was answered: from now on it is known by its dialog, a keyed hash of both tags. A
+ * dialog that is known has been heard of; one of which no beginning is known (the daemon has been
+ * started since, one INVITE was answered twice) is counted too, over the limit if need be. */
 void calls_answer(struct calls *calls, const struct calls_placed *placed, uint64_t call,
 		  uint64_t dialog);
 /* Another request of the dialog was answered: the same, but a call that is still to be answered
  * stays what it is. */
 void calls_confirm(struct calls *calls, const struct calls_placed *placed, uint64_t call,
 		   uint64_t dialog);
-/* Something was heard of a dialog; and it is over, by call while it is not answered, else by dialog.
- * Both also for what is not known. */
+/* Something was heard of a dialog; and it is over, by call while it is not answered, else by
+ * dialog. Both also for what is not known. */
 void calls_hear(struct calls *calls, uint64_t dialog, uint64_t now_ns);
 void calls_end(struct calls *calls, uint64_t id);
 /* Ends what has been silent too long. */

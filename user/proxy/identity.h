@@ -12,9 +12,9 @@
 /* The longest From that is kept for the responses of a call made anonymous. */
 #define IDENTITY_FROM_MAX 2048
 
-/* Takes out what a customer may not say: identities that only a trusted element may assert, and the
- * fields reserved by name (RFC 3325 §5). anonymous: also what tells who is calling (RFC 3323 §5.3),
- * with the names and users of Contact. For requests and responses. */
+/* Takes out what a customer may not say: identities that only a trusted element may assert, and
+ * the fields reserved by name (RFC 3325 §5). anonymous: also what tells who is calling (RFC 3323
+ * §5.3), with the names and users of Contact. For requests and responses. */
 void identity_screen(struct sip_edit *edit, const struct store_settings *settings, bool anonymous);
 
 /* Tells the upstream who the caller is: P-Asserted-Identity, the number that the Request-URI gets,
