@@ -184,6 +184,21 @@ static void user_removed_from_the_list_is_called_no_more(void **state)
 	assert_memory_equal(w->sent[0].text, "SIP/2.0 4", 9);
 }
 
+static void nobody_is_called_on_a_disabled_trunk(void **state)
+{
+	struct world *w = *state;
+	struct store_trunk trunk;
+
+	alice_registers(w);
+	assert_ok(w->f, store_trunk_get(w->f->store, "digest", &trunk, &w->f->err));
+	trunk.enabled = false;
+	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
+	world_read_store(w);
+	hear(w, PBX, call_to("sip:alice@digest.example", ""));
+	assert_int_equal(w->sent_count, 1);
+	sent_to(w, 0, PBX, "SIP/2.0 404 ");
+}
+
 static void strangers_do_not_call_registered_users(void **state)
 {
 	struct world *w = *state;
@@ -296,6 +311,7 @@ int main(void)
 		DIGEST_TEST(call_reaches_the_received_address),
 		DIGEST_TEST(users_not_registered_are_unavailable_and_unknown_ones_not_found),
 		DIGEST_TEST(user_removed_from_the_list_is_called_no_more),
+		DIGEST_TEST(nobody_is_called_on_a_disabled_trunk),
 		DIGEST_TEST(strangers_do_not_call_registered_users),
 		DIGEST_TEST(the_preferred_contact_is_called_without_its_headers),
 		DIGEST_TEST(either_side_speaks_in_the_call),

@@ -49,7 +49,7 @@ static void find_callee(struct proxy *proxy, const struct request *request, stru
 	if (sip_uri_parse(request->msg->uri, &uri))
 		return;
 	callee->trunk = trunk_of_call(proxy, &request->path->remote.ip, &uri);
-	if (callee->trunk) {
+	if (callee->trunk && callee->trunk->config.enabled) {
 		callee->user = user_in_any_realm(callee->trunk, uri.user);
 		callee->known = callee->user || !callee->trunk->realm_count;
 	}
