@@ -423,6 +423,103 @@ static void a_trunk_tells_all_its_options(void **state)
 	json_decref(t);
 }
 
+static void every_field_of_a_trunk_has_an_option(void **state)
+{
+	static const struct {
+		const char *option, *value, *key, *json;
+	} rows[] = {
+		{"--user", "app42", "user", "\"app42\""},
+		{"--aliases", "eu.sip.example,us.sip.example", "aliases",
+		 "[\"eu.sip.example\",\"us.sip.example\"]"},
+		{"--aliases", "''", "aliases", "[]"},
+		{"--enabled", "no", "enabled", "false"},
+		{"--algorithms", "sha-256,md5", "algorithms", "[\"SHA-256\",\"MD5\"]"},
+		{"--challenge", "401", "challenge", "401"},
+		{"--ratchet", "no", "ratchet", "false"},
+		{"--digest-uri", "equivalent", "digest_uri", "\"equivalent\""},
+		{"--allow-no-qop", "yes", "allow_no_qop", "true"},
+		{"--auth-int", "yes", "auth_int", "true"},
+		{"--userhash", "yes", "userhash", "true"},
+		{"--sess", "yes", "sess", "true"},
+		{"--register", "upstream", "register", "\"upstream\""},
+		{"--register", "gate", "register", "\"gate\""},
+		{"--country-code", "49", "country_code", "\"49\""},
+		{"--international-prefix", "011", "international_prefix", "\"011\""},
+		{"--national-prefix", "0", "national_prefix", "\"0\""},
+		{"--e164", "normalize", "e164", "\"normalize\""},
+		{"--caller-id", "private", "caller_id", "\"private\""},
+		{"--number", "+4989123456", "number", "\"+4989123456\""},
+		{"--assert-identity", "no", "assert_identity", "false"},
+		{"--upstream-trusted", "no", "upstream_trusted", "false"},
+		{"--calls-per-second", "5", "calls_per_second", "5"},
+		{"--calls", "30", "calls", "30"},
+		{"--user-calls-per-second", "1", "user_calls_per_second", "1"},
+		{"--user-calls", "2", "user_calls", "2"},
+	};
+	char line[200];
+
+	(void)state;
+	expect_success(TRUNK, "");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(line, sizeof(line), "trunk set t %s %s", rows[i].option, rows[i].value);
+		expect_success(line, "changed trunk t");
+		json_t *t = json_of("trunk show t");
+		char *text =
+			json_dumps(json_object_get(t, rows[i].key), JSON_ENCODE_ANY | JSON_COMPACT);
+		assert_string_equal(text, rows[i].json);
+		free(text);
+		json_decref(t);
+	}
+	expect_failure("trunk set t --calls many", 2, "--calls: 'many' is no whole number");
+	expect_failure("trunk set t --calls -1", 2, "no whole number");
+	expect_failure("trunk set t --e164 yes", 2, "not one of off|require|normalize");
+}
+
+static void expect_call(const char *options, const char *uris)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "trunk set t %s", options);
+	expect_success(line, "");
+	json_t *t = json_of("trunk show t");
+	char *text = json_dumps(json_object_get(t, "call"), JSON_COMPACT);
+	assert_string_equal(text, uris);
+	free(text);
+	json_decref(t);
+}
+
+static void trunk_show_prints_the_uri_to_call(void **state)
+{
+	(void)state;
+	expect_success(TRUNK, "");
+	expect_call("--user ''", "[\"sip:NUMBER@sip.example\"]");
+	expect_call("--e164 require --aliases eu.sip.example",
+		    "[\"sip:+NUMBER@sip.example\",\"sip:+NUMBER@eu.sip.example\"]");
+	expect_call("--user app42", "[\"sip:app42@sip.example\",\"sip:app42@eu.sip.example\"]");
+	expect_call("--domain '*' --aliases ''", "[\"sip:app42@GATE\"]");
+	expect_call("--domain 2001:db8::1 --user '' --e164 off", "[\"sip:NUMBER@[2001:db8::1]\"]");
+}
+
+static void trunk_show_prints_the_steps_of_each_type(void **state)
+{
+	(void)state;
+	expect_success(TRUNK, "");
+	expect_success("trunk show t", "first register the From user");
+	expect_success("acl create office", "");
+	expect_success("acl create branch", "");
+	expect_success("trunk attach t --acl office", "");
+	expect_success("trunk attach t --acl branch", "");
+	expect_success("trunk show t", "an address that ACL branch or office allows");
+	assert_null(strstr(out, "credential list c"));
+	expect_success("credentials create c --realm r.example", "");
+	expect_success("trunk attach t --credentials c", "");
+	expect_success("trunk show t", "credential list c, realm r.example, algorithm MD5");
+	assert_non_null(strstr(out, "an address that ACL"));
+	assert_non_null(strstr(out, "10 refusals within 60 s lock"));
+	expect_success("trunk set t --enabled no", "");
+	expect_success("trunk show t", "1. Nobody can call now: the trunk is disabled");
+}
+
 static void trunk_set_changes_only_what_is_named(void **state)
 {
 	(void)state;
@@ -667,6 +764,9 @@ int main(void)
 		TEST(an_interrupted_question_leaves_the_terminal_echoing),
 		TEST(users_are_changed_and_removed),
 		TEST(a_trunk_tells_all_its_options),
+		TEST(every_field_of_a_trunk_has_an_option),
+		TEST(trunk_show_prints_the_uri_to_call),
+		TEST(trunk_show_prints_the_steps_of_each_type),
 		TEST(trunk_set_changes_only_what_is_named),
 		TEST(attaching_derives_the_authentication),
 		TEST(settings_are_checked_and_kept),

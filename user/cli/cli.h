@@ -25,7 +25,7 @@ enum cli_exit {
 	CLI_NOT_ALLOWED = 5, /* no permission */
 };
 
-#define CLI_OPTIONS_MAX 16
+#define CLI_OPTIONS_MAX 32
 #define CLI_ANY 0x7fffffff /* command.max_args: no limit */
 
 struct cli;

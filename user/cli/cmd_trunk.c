@@ -1,78 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 
-#include "cli/output.h"
-#include "digest/digest.h"
-
-/* The options that answer yes or no, and the field each sets. */
-static const struct {
-	const char *option;
-	size_t offset;
-} switches[] = {
-	{"--allow-no-qop", offsetof(struct store_trunk, allow_no_qop)},
-	{"--auth-int", offsetof(struct store_trunk, auth_int)},
-	{"--ratchet", offsetof(struct store_trunk, ratchet)},
-	{"--userhash", offsetof(struct store_trunk, userhash)},
-	{"--sess", offsetof(struct store_trunk, sess)},
-	{"--enabled", offsetof(struct store_trunk, enabled)},
-};
-
-static const char *const uri_rules[] = {"any", "equivalent", "exact"};
-
-static int set_text(struct cli *cli, const char *option, char *field, size_t size)
-{
-	const char *text = args_option(cli, option);
-	if (text && slice_text(slice_from(text), field, size) < 0)
-		return cli_error(cli, -EINVAL, "%s is longer than %zu bytes", option, size - 1);
-	return 0;
-}
-
-static int set_algorithms(struct cli *cli, struct store_trunk *trunk)
-{
-	struct slice rest = slice_from(args_option(cli, "--algorithms"));
-	trunk->algorithm_count = 0;
-	while (rest.n) {
-		enum digest_algorithm algorithm;
-		bool sess;
-		struct slice name = slice_trim(slice_cut(rest, ',', &rest));
-		if (!name.n || digest_algorithm_of(name, &algorithm, &sess) < 0 || sess)
-			return cli_error(cli, -EINVAL,
-					 "--algorithms: '%.*s' is not md5, sha-256 or sha-512-256",
-					 (int)name.n, name.p);
-		for (unsigned i = 0; i < trunk->algorithm_count; i++)
-			if (trunk->algorithms[i] == algorithm)
-				return cli_error(cli, -EINVAL, "--algorithms: %s is named twice",
-						 digest_algorithm_name(algorithm));
-		trunk->algorithms[trunk->algorithm_count++] = algorithm;
-	}
-	if (!trunk->algorithm_count)
-		return cli_error(cli, -EINVAL, "--algorithms: names at least one algorithm");
-	return 0;
-}
-
-static int set_options(struct cli *cli, struct store_trunk *trunk)
-{
-	int rc = set_text(cli, "--domain", trunk->domain, sizeof(trunk->domain));
-	if (rc == 0)
-		rc = set_text(cli, "--user", trunk->user, sizeof(trunk->user));
-	if (rc == 0)
-		rc = set_text(cli, "--upstream", trunk->upstream, sizeof(trunk->upstream));
-	if (rc == 0 && args_option(cli, "--algorithms"))
-		rc = set_algorithms(cli, trunk);
-	if (rc < 0)
-		return rc;
-	if (args_option(cli, "--challenge"))
-		trunk->challenge_status = args_option_choice(cli, "--challenge", 0) ? 407 : 401;
-	trunk->digest_uri = (enum store_uri_rule)args_option_choice(cli, "--digest-uri",
-								    (int)trunk->digest_uri);
-	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
-		bool *field = (bool *)((char *)trunk + switches[i].offset);
-		*field = args_option_choice(cli, switches[i].option, !*field) == 0;
-	}
-	return 0;
-}
+#include "cli/trunk.h"
 
 static int done(struct cli *cli, const char *key, const char *sentence)
 {
@@ -96,7 +26,7 @@ int cmd_trunk_create(struct cli *cli)
 	if (slice_text(slice_from(cli->args[0]), trunk.name, sizeof(trunk.name)) < 0)
 		return cli_error(cli, -EINVAL, "the trunk's name is longer than %zu bytes",
 				 sizeof(trunk.name) - 1);
-	rc = set_options(cli, &trunk);
+	rc = trunk_set_options(cli, &trunk);
 	if (rc == 0)
 		rc = cli_store_to_change(cli);
 	if (rc == 0)
@@ -113,7 +43,7 @@ int cmd_trunk_set(struct cli *cli)
 	if (rc == 0)
 		rc = store_trunk_get(cli->store, cli->args[0], &trunk, &cli->err);
 	if (rc == 0)
-		rc = set_options(cli, &trunk);
+		rc = trunk_set_options(cli, &trunk);
 	if (rc == 0)
 		rc = store_trunk_set(cli->store, &trunk, &cli->err);
 	return rc < 0 ? rc : done(cli, "changed", "changed");
@@ -187,11 +117,14 @@ static const struct column trunk_columns[] = {
 
 static const struct column trunk_fields[] = {
 	{"trunk", "name", COLUMN_TEXT},
+	{"call", "call", COLUMN_LIST},
 	{"domain", "domain", COLUMN_TEXT},
+	{"aliases", "aliases", COLUMN_LIST},
 	{"user", "user", COLUMN_TEXT},
 	{"enabled", "enabled", COLUMN_YES},
 	{"upstream", "upstream", COLUMN_TEXT},
 	{"upstream address", "upstream_address", COLUMN_TEXT},
+	{"upstream trusted", "upstream_trusted", COLUMN_YES},
 	{"authentication", "auth", COLUMN_TEXT},
 	{"ACLs", "acls", COLUMN_LIST},
 	{"credential lists", "credentials", COLUMN_LIST},
@@ -199,10 +132,22 @@ static const struct column trunk_fields[] = {
 	{"challenge", "challenge", COLUMN_NUMBER},
 	{"clients without qop", "allow_no_qop", COLUMN_YES},
 	{"offers auth-int", "auth_int", COLUMN_YES},
+	{"offers userhash", "userhash", COLUMN_YES},
+	{"algorithms -sess", "sess", COLUMN_YES},
 	{"digest URI", "digest_uri", COLUMN_TEXT},
 	{"ratchet", "ratchet", COLUMN_YES},
-	{"offers userhash", "userhash", COLUMN_YES},
-	{"algorithms' -sess forms", "sess", COLUMN_YES},
+	{"registrar", "register", COLUMN_TEXT},
+	{"E.164", "e164", COLUMN_TEXT},
+	{"country code", "country_code", COLUMN_TEXT},
+	{"international prefix", "international_prefix", COLUMN_TEXT},
+	{"national prefix", "national_prefix", COLUMN_TEXT},
+	{"caller ID", "caller_id", COLUMN_TEXT},
+	{"number", "number", COLUMN_TEXT},
+	{"asserts identity", "assert_identity", COLUMN_YES},
+	{"calls a second", "calls_per_second", COLUMN_NUMBER},
+	{"calls", "calls", COLUMN_NUMBER},
+	{"calls a second and user", "user_calls_per_second", COLUMN_NUMBER},
+	{"calls a user", "user_calls", COLUMN_NUMBER},
 };
 
 static int add_name(int64_t id, const char *name, void *names)
@@ -211,47 +156,40 @@ static int add_name(int64_t id, const char *name, void *names)
 	return output_append(names, output_text(name));
 }
 
-static json_t *algorithms_json(const struct store_trunk *trunk)
+static void attached_free(struct trunk_attached *attached)
 {
-	json_t *names = json_array();
-	for (unsigned i = 0; i < trunk->algorithm_count; i++)
-		json_array_append_new(names,
-				      json_string(digest_algorithm_name(trunk->algorithms[i])));
-	return names;
+	json_decref(attached->acls);
+	json_decref(attached->lists);
 }
 
-static json_t *optional_text(const char *text)
+static int attached_read(struct cli *cli, const struct store_trunk *trunk,
+			 struct trunk_attached *ret_attached)
 {
-	return *text ? output_text(text) : json_null();
+	struct trunk_attached attached = {json_array(), json_array()};
+	int rc = store_trunk_acl_each(cli->store, trunk->id, add_name, attached.acls, &cli->err);
+	if (rc == 0)
+		rc = store_trunk_credentials_each(cli->store, trunk->id, add_name, attached.lists,
+						  &cli->err);
+	if (rc == 0)
+		*ret_attached = attached;
+	else
+		attached_free(&attached);
+	return rc;
 }
 
-/* All about the trunk, NULL with the reason in the error. */
-static json_t *trunk_json(struct cli *cli, const struct store_trunk *trunk)
+/* All about the trunk but how to call it. */
+static json_t *trunk_json(const struct store_trunk *trunk, const struct trunk_attached *attached)
 {
 	char address[ENDPOINT_TEXT_SIZE] = "";
-	json_t *acls = json_array(), *lists = json_array();
-	int rc = store_trunk_acl_each(cli->store, trunk->id, add_name, acls, &cli->err);
-	if (rc == 0)
-		rc = store_trunk_credentials_each(cli->store, trunk->id, add_name, lists,
-						  &cli->err);
-	if (rc < 0) {
-		json_decref(acls);
-		json_decref(lists);
-		return NULL;
-	}
+	json_t *object = json_pack("{s:o, s:s, s:O, s:O}", "name", output_text(trunk->name), "auth",
+				   store_auth_type_name(trunk->auth), "acls", attached->acls,
+				   "credentials", attached->lists);
 	if (trunk->upstream_addr.ip.family)
 		endpoint_format(&trunk->upstream_addr, address);
-	return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:b, s:b, s:s, "
-			 "s:b, s:b, s:b}",
-			 "name", output_text(trunk->name), "domain", output_text(trunk->domain),
-			 "user", optional_text(trunk->user), "enabled", trunk->enabled, "upstream",
-			 output_text(trunk->upstream), "upstream_address", optional_text(address),
-			 "auth", store_auth_type_name(trunk->auth), "acls", acls, "credentials",
-			 lists, "algorithms", algorithms_json(trunk), "challenge",
-			 (int)trunk->challenge_status, "allow_no_qop", trunk->allow_no_qop,
-			 "auth_int", trunk->auth_int, "digest_uri", uri_rules[trunk->digest_uri],
-			 "ratchet", trunk->ratchet, "userhash", trunk->userhash, "sess",
-			 trunk->sess);
+	json_object_set_new(object, "upstream_address",
+			    address[0] ? json_string(address) : json_null());
+	trunk_options_json(trunk, object);
+	return object;
 }
 
 struct listing {
@@ -262,8 +200,13 @@ struct listing {
 static int list_trunk(const struct store_trunk *trunk, void *arg)
 {
 	struct listing *listing = arg;
-	json_t *row = trunk_json(listing->cli, trunk);
-	return row ? output_append(listing->rows, row) : -EIO;
+	struct trunk_attached attached;
+	int rc = attached_read(listing->cli, trunk, &attached);
+	if (rc < 0)
+		return rc;
+	rc = output_append(listing->rows, trunk_json(trunk, &attached));
+	attached_free(&attached);
+	return rc;
 }
 
 int cmd_trunk_list(struct cli *cli)
@@ -278,6 +221,34 @@ int cmd_trunk_list(struct cli *cli)
 	return rc;
 }
 
+/* The object with "call" and "steps"; NULL with the reason in the error. */
+static json_t *trunk_howto_json(struct cli *cli, const struct store_trunk *trunk)
+{
+	struct trunk_attached attached;
+	if (attached_read(cli, trunk, &attached) < 0)
+		return NULL;
+	json_t *object = trunk_json(trunk, &attached);
+	json_t *steps = trunk_steps_json(cli, trunk, &attached);
+	attached_free(&attached);
+	json_object_set_new(object, "call", trunk_call_json(trunk));
+	if (steps && json_object_set_new(object, "steps", steps) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static void print_steps(const json_t *object)
+{
+	const json_t *steps = json_object_get(object, "steps");
+	json_t *sentence;
+	size_t i;
+	printf("\nTo call:\n");
+	json_array_foreach(steps, i, sentence)
+	{
+		printf("%2zu. %s\n", i + 1, json_string_value(sentence));
+	}
+}
+
 int cmd_trunk_show(struct cli *cli)
 {
 	struct store_trunk trunk;
@@ -286,12 +257,12 @@ int cmd_trunk_show(struct cli *cli)
 		rc = store_trunk_get(cli->store, cli->args[0], &trunk, &cli->err);
 	if (rc < 0)
 		return rc;
-	json_t *object = trunk_json(cli, &trunk);
+	json_t *object = trunk_howto_json(cli, &trunk);
 	if (!object)
 		return cli->err.text[0] ? -EIO : cli_error(cli, -ENOMEM, "out of memory");
-	if (!cli->json && trunk.auth == STORE_AUTH_NONE)
-		cli_note("nothing is attached to trunk %s: only registered callers may place calls "
-			 "through it",
-			 trunk.name);
-	return output_object(cli, VIEW(trunk_fields, NULL), object);
+	rc = output_object(cli, VIEW(trunk_fields, NULL), json_incref(object));
+	if (rc == 0 && !cli->json)
+		print_steps(object);
+	json_decref(object);
+	return rc;
 }

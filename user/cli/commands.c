@@ -7,9 +7,15 @@
 #include <string.h>
 
 #define TRUNK_OPTIONS                                                                              \
-	"[--user USER] [--algorithms md5,sha-256,sha-512-256] [--challenge 401|407] "              \
-	"[--allow-no-qop yes|no] [--auth-int yes|no] [--digest-uri any|equivalent|exact] "         \
-	"[--ratchet yes|no] [--userhash yes|no] [--sess yes|no] [--enabled yes|no]"
+	"[--user USER] [--aliases DOMAIN,DOMAIN] [--enabled yes|no] "                              \
+	"[--algorithms md5,sha-256,sha-512-256] [--challenge 401|407] [--ratchet yes|no] "         \
+	"[--digest-uri any|equivalent|exact] [--allow-no-qop yes|no] [--auth-int yes|no] "         \
+	"[--userhash yes|no] [--sess yes|no] [--register gate|upstream] "                          \
+	"[--e164 off|require|normalize] [--country-code DIGITS] "                                  \
+	"[--international-prefix DIGITS] [--national-prefix DIGITS] "                              \
+	"[--caller-id off|refuse|private] [--number NUMBER] [--assert-identity yes|no] "           \
+	"[--upstream-trusted yes|no] [--calls-per-second N] [--calls N] "                          \
+	"[--user-calls-per-second N] [--user-calls N]"
 
 /* The order of choices such as monitor|enforce is that of the enum they stand for. */
 const struct command commands[] = {
@@ -24,8 +30,8 @@ const struct command commands[] = {
 	 "say what becomes of sources that nobody vouches for", 1, 1},
 	{"ports set", cmd_ports_set, "PROTO/PORT...",
 	 "set the SIP ports, such as udp/5060 tcp/5060 tcp/5061", 1, CLI_ANY},
-	{"settings", cmd_settings, "[NAME] [VALUE|default]",
-	 "list what can be set, or set one", 0, 2},
+	{"settings", cmd_settings, "[NAME] [VALUE|default]", "list what can be set, or set one", 0,
+	 2},
 	{"reconcile", cmd_reconcile, "", "write all that the store says to the filter again", 0, 0},
 	{"counters", cmd_counters, "[--watch]", "count packets by reason", 0, 0},
 	{"drops", cmd_drops, "[--top N] [--watch]", "tell which sources are dropped most", 0, 0},
@@ -59,7 +65,7 @@ const struct command commands[] = {
 	 1},
 	{"trunk delete", cmd_trunk_delete, "NAME", "delete a trunk", 1, 1},
 	{"trunk list", cmd_trunk_list, "", "list the trunks", 0, 0},
-	{"trunk show", cmd_trunk_show, "NAME", "tell all about a trunk", 1, 1},
+	{"trunk show", cmd_trunk_show, "NAME", "tell all about a trunk, and how to call it", 1, 1},
 	{"trunk attach", cmd_trunk_attach, "NAME --acl ACL | --credentials LIST",
 	 "make a trunk require an address or a credential", 1, 1},
 	{"trunk detach", cmd_trunk_detach, "NAME --acl ACL | --credentials LIST",
