@@ -15,6 +15,7 @@
 #include "proxy/proxy.h"
 
 #define TRANSACTIONS 8
+#define BINDINGS 8
 
 static const struct endpoint peers[4] = {
 	{{4, {198, 51, 100, 7}}, 5062},			   /* the customer */
@@ -26,7 +27,7 @@ static const struct endpoint ours[2] = {{{4, {203, 0, 113, 1}}, 5060},
 					{{6, {0x20, 0x01, 0x0d, 0xb8}}, 5060}};
 
 static struct proxy_options options;
-static char forwarded[NET_DATAGRAM_MAX + 1]; /* the last request that reached the upstream */
+static char forwarded[NET_DATAGRAM_MAX + 1]; /* the last INVITE that left */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -64,7 +65,7 @@ static int on_send(void *arg, const struct net_path *path, const struct iovec *i
 	if (is_unreadable(message))
 		return 0;
 	must(sip_msg_parse(message, &msg, &why) == SIP_PARSE_OK);
-	if (msg.is_request && endpoint_eq(&path->remote, &peers[1]) && msg.method == SIP_INVITE) {
+	if (msg.is_request && msg.method == SIP_INVITE) {
 		memcpy(forwarded, iov->iov_base, iov->iov_len);
 		forwarded[iov->iov_len] = '\0';
 	}
@@ -190,6 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	forwarded[0] = '\0';
 	must(replay_create(16, 300, &options.admission.replay) == 0);
 	must(lockouts_create(NULL, 16, &options.admission.lockouts) == 0);
+	must(registrar_create(BINDINGS, &options.registrar) == 0);
 	must(proxy_create(&options, &proxy) == 0);
 	while (rest.n) {
 		struct slice record = slice_cut(rest, 0x1e, &rest);
@@ -204,6 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	proxy_stats(proxy, &stats);
 	must(stats.transactions == 0);
 	proxy_free(proxy);
+	registrar_free(options.registrar);
 	lockouts_free(options.admission.lockouts);
 	replay_free(options.admission.replay);
 	return 0;
