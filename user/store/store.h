@@ -137,7 +137,7 @@ int store_acl_host_each(struct store *store, const char *acl,
 int store_acl_host_addresses(struct store *store, int64_t host_id, struct ip *ret_addresses,
 			     size_t *ret_n, struct error *err);
 /* The host's addresses are these now (n > 0; at most STORE_HOST_ADDRESSES_MAX). A change of the
- * ACL, with an audit row, if they differ; else only the times are noted, and nothing else changes. */
+ * ACL, with an audit row, if they differ; else only the times are noted, nothing else changes. */
 int store_acl_host_resolved(struct store *store, int64_t host_id, const struct ip *addresses,
 			    size_t n, int64_t due_s, struct error *err);
 /* It could not be resolved: it keeps its addresses. No change of generation. Both are -ENOENT for a
