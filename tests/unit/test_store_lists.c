@@ -2,6 +2,7 @@
 /* ACLs, credential lists, trunks, settings: what they take, refuse and remember. */
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sys/socket.h>
 
 #include "store_fixture.h"
@@ -519,15 +520,41 @@ static int keep_audit(int64_t time_s, const char *who, const char *what, void *a
 static void audit_tells_who_did_what_latest_first(void **state)
 {
 	struct fixture *f = *state;
+	const struct passwd *us = getpwuid(getuid());
 	char rows[1024] = "", expected[64];
 
 	assert_ok(f, store_acl_create(f->store, "a", "", &f->err));
 	assert_ok(f, allow(f, "a", "10.0.0.0/8"));
 	assert_ok(f, store_audit_each(f->store, 1, keep_audit, rows, &f->err));
-	snprintf(expected, sizeof(expected), "uid %u, ", (unsigned)getuid());
+	assert_non_null(us);
+	snprintf(expected, sizeof(expected), "%s, test_store_lists|", us->pw_name);
 	assert_non_null(strstr(rows, expected));
 	assert_non_null(strstr(rows, "ACL \"a\": allows 10.0.0.0/8"));
 	assert_null(strstr(rows, "created"));
+}
+
+static void check_who(struct fixture *f, const char *sudo_user, const char *expected)
+{
+	struct store *store;
+	char rows[1024] = "";
+
+	setenv("SUDO_USER", sudo_user, 1);
+	assert_ok(f, store_open(f->dir, &store, &f->err));
+	assert_ok(f, store_acl_create(store, sudo_user, "", &f->err));
+	assert_ok(f, store_audit_each(store, 1, keep_audit, rows, &f->err));
+	unsetenv("SUDO_USER");
+	assert_memory_equal(rows, expected, strlen(expected));
+	store_close(store);
+}
+
+static void audit_tells_whom_sudo_let_in(void **state)
+{
+	if (getuid() != 0)
+		skip();
+	check_who(*state, "alice", "alice as root, test_store_lists|");
+	check_who(*state, "root", "root, test_store_lists|");
+	/* No name: somebody else's words. */
+	check_who(*state, "a, b", "root, test_store_lists|");
 }
 
 static void change_wakes_the_listener(void **state)
@@ -628,6 +655,7 @@ int main(void)
 		STORE_TEST(limits_are_those_that_are_checked),
 		STORE_TEST(secret_is_made_once_and_stays),
 		STORE_TEST(audit_tells_who_did_what_latest_first),
+		STORE_TEST(audit_tells_whom_sudo_let_in),
 		STORE_TEST(change_wakes_the_listener),
 		STORE_TEST(second_listener_is_refused_and_a_dead_one_replaced),
 		STORE_TEST(listener_works_under_a_path_too_long_for_a_socket),

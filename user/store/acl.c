@@ -46,6 +46,22 @@ int store_acl_create(struct store *store, const char *name, const char *note, st
 	return change_end(store, rc, err, "created ACL \"%s\"", name);
 }
 
+int store_acl_note(struct store *store, const char *name, const char *note, struct error *err)
+{
+	int64_t id;
+	int rc = check_note(note, err);
+
+	if (rc == 0)
+		rc = change_begin(store, err);
+	if (rc)
+		return rc;
+	rc = acl_id(store, name, &id, err);
+	if (rc == 0)
+		rc = db_run(store, err, "UPDATE acl SET note = ?1 WHERE id = ?2 AND note <> ?1",
+			    TEXT(note), INT(id));
+	return change_end(store, rc, err, "ACL \"%s\": new note", name);
+}
+
 static int acl_check_unused(struct store *store, const char *name, int64_t id, struct error *err)
 {
 	char names[200];

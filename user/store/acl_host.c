@@ -142,6 +142,28 @@ int store_acl_host_remove(struct store *store, const char *acl, const char *host
 	return change_end(store, rc, err, "ACL \"%s\": removed host %s", acl, name);
 }
 
+int store_acl_host_note(struct store *store, const char *acl, const char *host, const char *note,
+			struct error *err)
+{
+	char name[STORE_DOMAIN_SIZE];
+	int64_t id;
+	int rc = check_host(host, name, err);
+
+	if (rc == 0)
+		rc = check_note(note, err);
+	if (rc == 0)
+		rc = change_begin(store, err);
+	if (rc)
+		return rc;
+	rc = acl_id(store, acl, &id, err);
+	if (rc == 0)
+		rc = db_run(store, err,
+			    "UPDATE acl_host SET note = ?1"
+			    " WHERE acl_id = ?2 AND host = ?3 AND note <> ?1",
+			    TEXT(note), INT(id), TEXT(name));
+	return change_end(store, rc, err, "ACL \"%s\": new note of host %s", acl, name);
+}
+
 /* ---- reading ---- */
 
 static void read_host(sqlite3_stmt *stmt, struct store_acl_host *ret_host)

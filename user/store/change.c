@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "store/internal.h"
@@ -104,13 +103,9 @@ static int trim_journal(struct store *store, struct error *err)
 
 static int write_audit(struct store *store, const char *what, struct error *err)
 {
-	char who[96];
-	int rc;
+	int rc = db_run(store, err, "INSERT INTO audit (time, who, what) VALUES (?, ?, ?)",
+			INT(clock_wall_s()), TEXT(store->who), TEXT(what));
 
-	snprintf(who, sizeof(who), "uid %u, %.64s", (unsigned)getuid(),
-		 program_invocation_short_name);
-	rc = db_run(store, err, "INSERT INTO audit (time, who, what) VALUES (?, ?, ?)",
-		    INT(clock_wall_s()), TEXT(who), TEXT(what));
 	if (rc >= 0)
 		rc = db_run(store, err,
 			    "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?",

@@ -9,6 +9,7 @@
 
 #define STORE_FILE "sipward.db"
 #define STORE_DIR_SIZE 4096
+#define WHO_SIZE 128
 #define STORE_TIMEOUT_MS 5000 /* how long another process's lock is waited for */
 
 struct store {
@@ -16,6 +17,7 @@ struct store {
 	int dir_fd; /* the state directory; flock on it lets one process migrate or sync at a time
 		     */
 	char dir[STORE_DIR_SIZE];
+	char who[WHO_SIZE]; /* for the audit */
 	unsigned read_depth;
 	struct {
 		uint64_t generation; /* that the change under way will have */
@@ -122,6 +124,9 @@ void change_everything(struct store *store);
 /* One process at a time between these two. */
 int store_lock(struct store *store, struct error *err);
 void store_unlock(struct store *store);
+
+/* For the audit (who.c): "root, sipward", "alice as root, sipward" after sudo. */
+void who_are_we(char ret_who[WHO_SIZE]);
 
 /* ---- checking values (validate.c) ---- */
 

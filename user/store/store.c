@@ -75,6 +75,7 @@ int store_open(const char *state_dir, struct store **ret_store, struct error *er
 	if (!store)
 		return error_set(err, -ENOMEM, "out of memory");
 	store->dir_fd = -1;
+	who_are_we(store->who);
 	rc = open_dir(store, state_dir, err);
 	if (rc == 0)
 		rc = create_file(store, err);

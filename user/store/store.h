@@ -79,6 +79,7 @@ struct store_acl_entry {
 };
 
 int store_acl_create(struct store *store, const char *name, const char *note, struct error *err);
+int store_acl_note(struct store *store, const char *name, const char *note, struct error *err);
 /* -EBUSY while attached to a trunk. */
 int store_acl_delete(struct store *store, const char *name, struct error *err);
 int store_acl_get(struct store *store, const char *name, struct store_acl *ret_acl,
@@ -129,6 +130,9 @@ int store_acl_host_add(struct store *store, const char *acl, const struct store_
 		       struct error *err);
 int store_acl_host_remove(struct store *store, const char *acl, const char *host,
 			  struct error *err);
+/* Also takes a note away, which adding again does not. */
+int store_acl_host_note(struct store *store, const char *acl, const char *host, const char *note,
+			struct error *err);
 /* acl NULL: of all ACLs. In order of ACL and name. */
 int store_acl_host_each(struct store *store, const char *acl,
 			int (*visit)(const struct store_acl_host *host, void *arg), void *arg,
@@ -137,7 +141,8 @@ int store_acl_host_each(struct store *store, const char *acl,
 int store_acl_host_addresses(struct store *store, int64_t host_id, struct ip *ret_addresses,
 			     size_t *ret_n, struct error *err);
 /* The host's addresses are these now (n > 0; at most STORE_HOST_ADDRESSES_MAX). A change of the
- * ACL, with an audit row, if they differ; else only the times are noted, nothing else changes. */
+ * ACL, with an audit row, if they differ; else only the times are noted, and nothing else
+ * changes. */
 int store_acl_host_resolved(struct store *store, int64_t host_id, const struct ip *addresses,
 			    size_t n, int64_t due_s, struct error *err);
 /* It could not be resolved: it keeps its addresses. No change of generation. Both are -ENOENT for a
@@ -267,6 +272,9 @@ struct store_trunk {
 
 /* The defaults above; name, domain and upstream empty. */
 void store_trunk_defaults(struct store_trunk *ret_trunk);
+/* What the two below check before they look at the store; writes domain and aliases as they will be
+ * kept. */
+int store_trunk_check(struct store_trunk *trunk, struct error *err);
 /* Resolves the upstream's host (getaddrinfo) before the transaction. -EEXIST names the trunk that
  * has the same name, or the same domain and user. */
 int store_trunk_create(struct store *store, const struct store_trunk *trunk, struct error *err);
@@ -422,7 +430,7 @@ int store_notify_listen(struct store *store, int *ret_fd, struct error *err);
 
 /* ---- audit (store.c) ---- */
 
-/* Last n audit rows, latest first: time (Unix seconds), who (uid and program), what. */
+/* Last n audit rows, latest first: time (Unix seconds), who (user and program), what. */
 int store_audit_each(struct store *store, size_t n,
 		     int (*visit)(int64_t time_s, const char *who, const char *what, void *arg),
 		     void *arg, struct error *err);

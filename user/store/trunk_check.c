@@ -189,3 +189,10 @@ int check_trunk(struct store_trunk *trunk, struct upstream *ret_upstream, struct
 		rc = check_numbers(trunk, err);
 	return rc ? rc : check_call_limits(trunk, err);
 }
+
+int store_trunk_check(struct store_trunk *trunk, struct error *err)
+{
+	struct upstream upstream;
+
+	return check_trunk(trunk, &upstream, err);
+}
