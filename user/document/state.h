@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A configuration in memory, as the store has it or as a document wants it. Every list is sorted
+ * as the store sorts it, so that two can be compared by walking along both. */
+#ifndef SIPWARD_DOCUMENT_STATE_H
+#define SIPWARD_DOCUMENT_STATE_H
+
+#include "store/store.h"
+
+struct list {
+	void *items;
+	size_t n;
+};
+
+/* An ACL may hold a million: no larger than it must be. */
+struct entry {
+	struct prefix prefix;
+	bool deny;
+	char *note; /* NULL = none */
+};
+
+struct acl {
+	char name[STORE_NAME_SIZE];
+	char note[STORE_NOTE_SIZE];
+	struct list entries; /* struct entry, those of host names left out */
+	struct list hosts;   /* struct store_acl_host */
+};
+
+struct user {
+	char name[STORE_USER_SIZE];
+	bool known; /* false: the document leaves the HA1s as they are */
+	struct store_ha1 ha1;
+};
+
+struct credentials {
+	char name[STORE_NAME_SIZE];
+	char realm[STORE_NAME_SIZE];
+	bool at_realm;
+	struct list users; /* struct user */
+};
+
+struct name {
+	char text[STORE_NAME_SIZE];
+};
+
+struct trunk {
+	char name[STORE_NAME_SIZE];
+	struct store_trunk fields;
+	struct list acls, credentials, callers; /* struct name */
+};
+
+struct state {
+	struct store_settings settings;
+	struct list acls, credentials, trunks;
+};
+
+/* A zeroed element at the end, or NULL: out of memory. What the list outgrows is wiped. */
+void *list_add(struct list *list, size_t size);
+/* Puts the items in order; the first that occurs twice, or NULL. */
+typedef int list_order(const void *a, const void *b);
+const void *list_sort(struct list *list, size_t size, list_order *order);
+
+/* The order of names, and of all items that begin with one. */
+int name_order(const void *a, const void *b);
+int entry_order(const void *a, const void *b);
+int host_order(const void *a, const void *b);
+
+/* Defaults, and nothing else. */
+void state_init(struct state *ret_state);
+/* Within a transaction of the store. */
+int state_load(struct store *store, struct state *ret_state, struct error *err);
+/* Wipes what is secret. */
+void state_free(struct state *state);
+
+#endif
