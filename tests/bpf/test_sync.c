@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../unit/store_fixture.h"
+#include "../unit/store_hosts.h"
 #include "store/internal.h"
 
 static char pin_dir[64];
@@ -131,6 +131,43 @@ static void one_change_touches_one_rule(void **state)
 	assert_maps_equal_store(f);
 }
 
+static int resolve(struct fixture *f, const char *host, const char *address)
+{
+	struct store_acl_host found;
+	struct ip ip = prefix(address).ip;
+
+	assert_true(get_host(f->store, "a", host, &found));
+	return store_acl_host_resolved(f->store, found.id, &ip, 1, 0, &f->err);
+}
+
+static void host_moves_by_two_rules(void **state)
+{
+	struct filter_reconciled reconciled;
+	struct fixture *f = *state;
+
+	one_trunk(f);
+	assert_ok(f, add_host(f, "a", "sip.example", false));
+	sync_now(f, false);
+	assert_ok(f, resolve(f, "sip.example", "198.51.100.7"));
+	reconciled = sync_now(f, false);
+	assert_int_equal(reconciled.added, 1);
+	assert_int_equal(flags_in_maps("198.51.100.7"), SIPWARD_ACL_ALLOW);
+	assert_ok(f, resolve(f, "sip.example", "2001:db8::7"));
+	reconciled = sync_now(f, false);
+	assert_int_equal(reconciled.added, 1);
+	assert_int_equal(reconciled.removed, 1);
+	assert_int_equal(flags_in_maps("198.51.100.7"), 0);
+	assert_int_equal(flags_in_maps("2001:db8::7"), SIPWARD_ACL_ALLOW);
+	assert_maps_equal_store(f);
+	assert_ok(f, add_host(f, "a", "sip.example", true));
+	sync_now(f, false);
+	assert_int_equal(flags_in_maps("2001:db8::7"), SIPWARD_ACL_DENY);
+	assert_ok(f, store_acl_host_remove(f->store, "a", "sip.example", &f->err));
+	sync_now(f, false);
+	assert_int_equal(flags_in_maps("2001:db8::7"), 0);
+	assert_maps_equal_store(f);
+}
+
 static void setting_alone_reaches_the_maps(void **state)
 {
 	struct sipward_settings settings;
@@ -160,13 +197,18 @@ static struct prefix random_prefix(void)
 	return p;
 }
 
+static struct ip random_address(void)
+{
+	return random_prefix().ip;
+}
+
 static void random_operation(struct store *store)
 {
 	static const char *const acls[] = {"a", "b"}, *const trunks[] = {"t", "u"};
 	const char *acl = acls[rand() % 2], *trunk = trunks[rand() % 2];
 	struct store_acl_entry entry = {.prefix = random_prefix(), .deny = rand() % 2};
 
-	switch (rand() % 30) {
+	switch (rand() % 38) {
 	case 0:
 		store_trunk_attach_acl(store, trunk, acl, NULL);
 		break;
@@ -175,6 +217,9 @@ static void random_operation(struct store *store)
 		break;
 	case 2 ... 10:
 		store_acl_remove(store, acl, &entry.prefix, 1, NULL);
+		break;
+	case 30 ... 37:
+		random_host_operation(store, acl, random_address);
 		break;
 	default:
 		store_acl_add(store, acl, &entry, 1, NULL, NULL);
@@ -287,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SYNC_TEST(what_the_store_says_is_in_the_maps),
 		SYNC_TEST(one_change_touches_one_rule),
+		SYNC_TEST(host_moves_by_two_rules),
 		SYNC_TEST(setting_alone_reaches_the_maps),
 		SYNC_TEST(changes_leave_what_a_full_reconcile_would),
 		SYNC_TEST(processes_that_sync_at_once_do_not_undo_each_other),

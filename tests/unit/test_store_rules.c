@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "store/effective.h"
-#include "store_fixture.h"
+#include "store_hosts.h"
 
 static int compare_rule(const void *a_, const void *b_)
 {
@@ -298,6 +298,11 @@ static struct prefix random_prefix(void)
 	return p;
 }
 
+static struct ip random_address(void)
+{
+	return random_prefix().ip;
+}
+
 static void random_trunk_change(struct fixture *f, const char *name)
 {
 	struct store_trunk trunk;
@@ -316,7 +321,7 @@ static void random_operation(struct fixture *f)
 	struct store_acl_entry entry = {.prefix = random_prefix(), .deny = rand() % 2};
 	int rc = 0;
 
-	switch (rand() % 24) {
+	switch (rand() % 32) {
 	case 0:
 		rc = store_trunk_attach_acl(f->store, trunk, acl, NULL);
 		break;
@@ -325,6 +330,9 @@ static void random_operation(struct fixture *f)
 		break;
 	case 2:
 		random_trunk_change(f, trunk);
+		break;
+	case 24 ... 31:
+		rc = random_host_operation(f->store, acl, random_address);
 		break;
 	case 3 ... 9:
 		rc = store_acl_remove(f->store, acl, &entry.prefix, 1, NULL);
@@ -480,6 +488,7 @@ static void longest_match_agrees_with_every_acl(void **state)
 
 			assert_ok(f, store_acl_add(f->store, acl_names[rand() % ACLS], &entry, 1,
 						   NULL, &f->err));
+			random_host_operation(f->store, acl_names[rand() % ACLS], random_address);
 		}
 		rules = rules_now(f);
 		for (int i = 0; i < 40; i++) {

@@ -153,6 +153,23 @@ static int read_entry(struct store *store, sqlite3_stmt *stmt, struct store_acl_
 	return 0;
 }
 
+/* Where a prefix can stand several times, those that deny come last. Sorting costs, and few ACLs
+ * hold host names. */
+static int query_entries(struct store *store, int64_t acl, sqlite3_stmt **ret_stmt,
+			 struct error *err)
+{
+	int64_t hosts;
+	int rc = db_int(store, &hosts, err,
+			"SELECT EXISTS (SELECT 1 FROM acl_host WHERE acl_id = ?)", INT(acl));
+
+	if (rc)
+		return rc;
+	return db_query(store, ret_stmt, err,
+			hosts ? SELECT_ENTRY " WHERE acl_id = ? ORDER BY prefix, deny, host_id"
+			      : SELECT_ENTRY " WHERE acl_id = ? ORDER BY prefix",
+			INT(acl));
+}
+
 int store_acl_entry_each(struct store *store, const char *name,
 			 int (*visit)(const struct store_acl_entry *entry, void *arg), void *arg,
 			 struct error *err)
@@ -164,9 +181,8 @@ int store_acl_entry_each(struct store *store, const char *name,
 
 	if (rc)
 		return rc;
-	rc = name ? db_query(store, &stmt, err,
-			     SELECT_ENTRY " WHERE acl_id = ? ORDER BY prefix, deny", INT(id))
-		  : db_query(store, &stmt, err, SELECT_ENTRY " ORDER BY prefix, acl_id, deny");
+	rc = name ? query_entries(store, id, &stmt, err)
+		  : db_query(store, &stmt, err, SELECT_ENTRY " ORDER BY prefix, acl_id, deny, id");
 	while (rc == 0 && (rc = db_step(store, stmt, err)) > 0) {
 		rc = read_entry(store, stmt, &entry, err);
 		if (rc == 0)
