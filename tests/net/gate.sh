@@ -22,3 +22,30 @@ addr_add customer eth0 $stranger/24
 sipward() {
 	in_ns gate "$BUILD/sipward" --state "$state" --pin-dir "$pin_dir" "$@"
 }
+
+# Makes of the customer's namespace a router that lets every source pass, and somebody on the internet
+# behind it, who reaches the gate as a neighbour.
+forger_add() {
+	ns_add forger
+	veth forger eth0 203.0.113.2/24 customer wild 203.0.113.1/24
+	in_ns forger ip route add $gate dev eth0
+	in_ns customer sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 \
+		net.ipv4.conf.wild.rp_filter=0 net.ipv4.conf.wild.accept_local=1 \
+		net.ipv4.conf.wild.proxy_arp=1
+}
+
+# Of the filter's counters.
+packets() { # REASON
+	sipward --json counters | python3 -c "import json, sys
+for c in json.load(sys.stdin)['reasons']:
+    if c['reason'] == '$1': print(c['packets'])"
+}
+
+# By the daemon that was started as "daemon".
+logged() { # REGEX
+	grep -qE "$1" "$tmp/daemon.log"
+}
+
+quietly() { # COMMAND...: fails where the command succeeds
+	! "$@"
+}

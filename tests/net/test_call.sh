@@ -56,10 +56,6 @@ call() { # PBX-SCENARIO CUSTOMER-SCENARIO DOMAIN [OPTION...]
 	customer "$@" && pbx_done
 }
 
-quietly() { # COMMAND...: fails where the command succeeds
-	! "$@"
-}
-
 {
 	sipward trunk create digest --domain digest.example --upstream sip:$pbx:5060
 	sipward trunk create address --domain address.example --upstream sip:$pbx:5060

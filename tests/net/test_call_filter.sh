@@ -31,20 +31,6 @@ call() {
 	customer call_digest && wait "${started[pbx]}"
 }
 
-quietly() { # COMMAND...: fails where the command succeeds
-	! "$@"
-}
-
-packets() { # REASON
-	sipward --json counters | python3 -c "import json, sys
-for c in json.load(sys.stdin)['reasons']:
-    if c['reason'] == '$1': print(c['packets'])"
-}
-
-logged() { # REGEX
-	grep -qE "$1" "$tmp/daemon.log"
-}
-
 tidy() {
 	sipward detach outside
 } >/dev/null 2>&1

@@ -43,7 +43,8 @@ static int sipward(const char *args)
 	const char *build = getenv("BUILD");
 	snprintf(command, sizeof(command),
 		 "SIPWARD_STATE=%s/state SIPWARD_PIN_DIR=%s/pins D=%s; export SIPWARD_STATE "
-		 "SIPWARD_PIN_DIR; exec 2>%s/err >%s/out </dev/null; sipward() { '%s/sipward' "
+		 "SIPWARD_PIN_DIR SIPWARD_CONFIG=$D/conf; exec 2>%s/err >%s/out </dev/null; "
+		 "sipward() { '%s/sipward' "
 		 "\"$@\"; }; "
 		 "%s%s",
 		 dir, dir, dir, dir, dir, build ? build : "build",
@@ -87,9 +88,17 @@ static json_t *json_of(const char *args)
 
 static int set_up(void **state)
 {
+	char path[128];
 	(void)state;
 	strcpy(dir, "/tmp/sipward-cli-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	FILE *file = fopen(path, "w");
+	if (!file)
+		return -1;
+	fputs("[sipwardd]\ndns_servers = 127.0.0.1:9\ndns_timeout = 100\n", file);
+	return fclose(file);
 }
 
 static int tear_down(void **state)
@@ -125,7 +134,7 @@ static void wrong_options_are_named(void **state)
 	expect_failure("mode fast", 2, "'fast' is not one of monitor|enforce");
 	expect_failure("mode", 2, "monitor|enforce is missing");
 	expect_failure("status now", 2, "'now' is one argument too many");
-	expect_failure("acl add office", 2, "acl add: PREFIX... is missing");
+	expect_failure("acl add office", 2, "acl add: PREFIX|HOST... is missing");
 }
 
 static void global_options_stand_anywhere(void **state)
@@ -147,7 +156,7 @@ static void help_names_every_command_and_the_exit_codes(void **state)
 	expect_success("help", "  lockout add SOURCE --for TIME");
 	expect_success("--help", "Exit codes: 0 done, 1 failed, 2 wrong command");
 	expect_success("acl --help", "acl import NAME FILE");
-	expect_success("acl add --help", "usage: sipward acl add NAME PREFIX... [--deny]");
+	expect_success("acl add --help", "usage: sipward acl add NAME PREFIX|HOST... [--deny]");
 	expect_success("help trunk create", "[--challenge 401|407]");
 	expect_failure("help nothing", 2, "there is no command 'nothing'");
 }
@@ -156,7 +165,8 @@ static void completion_offers_words_options_and_choices(void **state)
 {
 	(void)state;
 	expect_success("completion", "lockout\n");
-	expect_success("completion acl", "create\ndelete\nlist\nshow\nadd\nremove\nimport\n");
+	expect_success("completion acl", "create\ndelete\nlist\nshow\nadd\nremove\nimport\n"
+					 "refresh\n");
 	expect_success("completion -- --state x acl", "import\n");
 	expect_success("completion -- attach eth0", "--mode\n--replace\n");
 	expect_success("completion -- attach eth0 --mode", "auto\nnative\ngeneric\n");
@@ -215,9 +225,66 @@ static void wrong_prefixes_add_nothing(void **state)
 	(void)state;
 	expect_success("acl create a", "");
 	expect_failure("acl add a 192.0.2.1 192.0.2.1/24", 2, "192.0.2.0/24 was probably meant");
-	expect_failure("acl add a 192.0.2.1 gate.example", 2, "gate.example");
+	expect_failure("acl add a 192.0.2.1 gate.example/24", 2, "gate.example");
 	expect_failure("acl add nobody 192.0.2.1", 3, "nobody");
 	expect_success("acl show a", "prefixes 0");
+}
+
+/* The server in the configuration does not answer. */
+static void host_names_stand_in_acls_beside_prefixes(void **state)
+{
+	(void)state;
+	expect_success("acl create a", "");
+	expect_success("acl add a 192.0.2.1 Gate.example. --note x", "ACL a: 2 added");
+	assert_non_null(strstr(err, "note: gate.example is not resolved yet: gate.example: "));
+	assert_non_null(strstr(err, "`sipward acl refresh` tries again"));
+	expect_success("acl show a", "ACL a: prefixes 1, host names 1, trunks 0\n");
+	expect_success("acl show a", "\nallow  gate.example         x\n       failed: ");
+	expect_success("acl show a", "\n       never resolved yet\n");
+	expect_success("printf '_sip._udp.example deny # all\\n' | sipward acl import a -",
+		       "ACL a: 1 added");
+	expect_success("acl list", "a           1      2       0");
+	json_t *acl = json_of("acl show a");
+	json_t *hosts = json_object_get(acl, "hosts");
+	assert_int_equal(json_array_size(hosts), 2);
+	json_t *first = json_array_get(hosts, 0);
+	assert_string_equal(json_string_value(json_object_get(first, "host")), "_sip._udp.example");
+	assert_true(json_is_true(json_object_get(first, "srv")));
+	assert_true(json_is_true(json_object_get(first, "deny")));
+	assert_true(json_is_null(json_object_get(first, "resolved")));
+	assert_true(json_is_string(json_object_get(first, "failure")));
+	assert_int_equal(json_array_size(json_object_get(acl, "entries")), 1);
+	json_decref(acl);
+	expect_success("acl remove a GATE.example 192.0.2.1", "ACL a: 2 removed");
+	expect_failure("acl remove a gate.example", 3, "gate.example");
+}
+
+static void a_mistyped_address_is_no_host_name(void **state)
+{
+	static const char *const texts[] = {
+		"192.0.2.300",	     "192.0.2", "192.0.2.1O", "10.",	     "192.0.2.1:5060",
+		"gate.example:5060", "fe80::x", ".",	      "192.0.2.0/2A"};
+	char command[64];
+	(void)state;
+	expect_success("acl create a", "");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		snprintf(command, sizeof(command), "acl add a 192.0.2.1 %s", texts[i]);
+		expect_failure(command, 2, "prefix \"");
+	}
+	expect_failure("acl add a 192.0.2.1 b.example c-.example", 2, "c-.example");
+	expect_success("acl show a", "prefixes 0, host names 0");
+}
+
+static void acl_refresh_fails_while_a_host_can_not_be_resolved(void **state)
+{
+	(void)state;
+	expect_success("acl create a", "");
+	expect_success("acl refresh", "there are no host names");
+	expect_success("acl add a b.example c.example", "2 added");
+	assert_int_equal(sipward("acl refresh a"), 1);
+	assert_non_null(strstr(err, "2 of 2 host names could not be resolved; they keep"));
+	assert_non_null(strstr(out, "b.example  -          -    b.example: "));
+	expect_failure("acl refresh b", 3, "there is none of this name");
 }
 
 static void acl_show_is_valid_json(void **state)
@@ -757,6 +824,9 @@ int main(void)
 		TEST(errors_come_as_json_on_request),
 		TEST(an_acl_is_made_filled_shown_and_deleted),
 		TEST(wrong_prefixes_add_nothing),
+		TEST(host_names_stand_in_acls_beside_prefixes),
+		TEST(a_mistyped_address_is_no_host_name),
+		TEST(acl_refresh_fails_while_a_host_can_not_be_resolved),
 		TEST(acl_show_is_valid_json),
 		TEST(import_takes_all_or_nothing),
 		TEST(passwords_come_by_standard_input_and_never_out),

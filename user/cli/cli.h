@@ -166,6 +166,7 @@ int cmd_acl_show(struct cli *cli);
 int cmd_acl_add(struct cli *cli);
 int cmd_acl_remove(struct cli *cli);
 int cmd_acl_import(struct cli *cli);
+int cmd_acl_refresh(struct cli *cli);
 int cmd_credentials_create(struct cli *cli);
 int cmd_credentials_set(struct cli *cli);
 int cmd_credentials_delete(struct cli *cli);

@@ -283,6 +283,9 @@ int cmd_settings(struct cli *cli)
 	if (cli->arg_count < 2)
 		return show(cli, setting);
 	int rc = cli_settings_change(cli, change, &settings);
+	if (rc == 0 && !cli->json && strcmp(setting->field, "source_v6_bits") == 0)
+		cli_note("lockouts, proofs and counts of IPv6 sources of any other length have "
+			 "ended");
 	return rc < 0 ? rc : print_done(cli, setting, &settings);
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/answer.h"
 #include "daemon/control.h"
 #include "daemon/guard.h"
+#include "daemon/hosts.h"
 #include "daemon/persist.h"
 #include "daemon/keys.h"
 #include "daemon/watch.h"
@@ -39,6 +40,7 @@ struct daemon {
 	struct proxy *proxy;
 	struct net *net;
 	struct watch *watch;
+	struct hosts *hosts;
 	struct event_base *base;
 	struct control *control;
 	struct answerer answerer;
@@ -352,6 +354,8 @@ static int prepare(struct daemon *d, struct error *err)
 		rc = make_proxy(d, err);
 	if (!rc)
 		rc = start_watch(d, err);
+	if (!rc)
+		rc = hosts_start(d->config, &d->hosts, err);
 	return rc;
 }
 
@@ -412,6 +416,7 @@ static void dismantle(struct daemon *d)
 		event_free(d->timer);
 	if (d->base)
 		event_base_free(d->base);
+	hosts_stop(d->hosts);
 	watch_stop(d->watch);
 	proxy_free(d->proxy);
 	persist_stop(d->persist);

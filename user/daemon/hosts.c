@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/hosts.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define POLL_MS 1000
+
+/* A host that DNS does not tell, from its first failure to its recovery. */
+struct failing {
+	int64_t host_id;
+	int64_t since_s;
+	unsigned retry_s;
+	bool seen; /* by the walk that is under way */
+};
+
+struct list {
+	void *items;
+	size_t n, room;
+};
+
+struct hosts {
+	pthread_t thread;
+	bool started;
+	int stop_fd; /* readable: end */
+	struct store *store;
+	struct dns *dns;
+	uint64_t generation;
+	int64_t next_s;	     /* when the first host is due */
+	struct list due;     /* struct store_acl_host */
+	struct list failing; /* struct failing */
+	int store_error;     /* of the last try; told once */
+};
+
+/* ---- one host ---- */
+
+int hosts_resolve(struct store *store, struct dns *dns, const struct store_acl_host *host,
+		  unsigned retry_s, struct dns_answer *ret_answer, struct error *err)
+{
+	struct error store_err;
+	int rc = host->kind == STORE_HOST_SRV ? dns_srv_addresses(dns, host->host, ret_answer, err)
+					      : dns_addresses(dns, host->host, ret_answer, err);
+	int64_t now = (int64_t)clock_wall_s();
+	int noted;
+
+	_Static_assert(DNS_ADDRESSES_MAX <= STORE_HOST_ADDRESSES_MAX, "any answer fits the store");
+	if (rc == -EINTR)
+		return rc;
+	if (rc == 0)
+		noted = store_acl_host_resolved(store, host->id, ret_answer->addresses,
+						ret_answer->n, now + ret_answer->ttl_s, &store_err);
+	else
+		noted = store_acl_host_failed(store, host->id, err->text, now + retry_s,
+					      &store_err);
+	if (noted) {
+		*err = store_err;
+		return noted;
+	}
+	return rc == 0;
+}
+
+/* ---- lists ---- */
+
+/* Room for one more item, or NULL. */
+static void *list_next(struct list *list, size_t size)
+{
+	if (list->n == list->room) {
+		size_t room = list->room ? 2 * list->room : 16;
+		void *items = reallocarray(list->items, room, size);
+
+		if (!items)
+			return NULL;
+		list->items = items;
+		list->room = room;
+	}
+	return (char *)list->items + list->n++ * size;
+}
+
+static struct failing *failing_find(const struct hosts *hosts, int64_t host_id)
+{
+	struct failing *items = hosts->failing.items;
+
+	for (size_t i = 0; i < hosts->failing.n; i++)
+		if (items[i].host_id == host_id)
+			return &items[i];
+	return NULL;
+}
+
+/* Forgets those that the walk did not see: their hosts are gone. */
+static void failing_sweep(struct hosts *hosts)
+{
+	struct failing *items = hosts->failing.items;
+	size_t n = 0;
+
+	for (size_t i = 0; i < hosts->failing.n; i++) {
+		if (!items[i].seen)
+			continue;
+		items[n] = items[i];
+		items[n++].seen = false;
+	}
+	hosts->failing.n = n;
+}
+
+/* ---- what is told ---- */
+
+static struct slice address_list(const struct ip *addresses, size_t n, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < n && used + IP_TEXT_SIZE + 1 < size; i++) {
+		if (used)
+			text[used++] = ' ';
+		ip_format(&addresses[i], text + used);
+		used += strlen(text + used);
+	}
+	return (struct slice){text, used};
+}
+
+/* Those of a that are not among b. */
+static size_t missing_from(const struct ip *a, size_t a_n, const struct ip *b, size_t b_n,
+			   struct ip *ret_missing)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a_n; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < b_n && !found; j++)
+			found = ip_eq(&a[i], &b[j]);
+		if (!found)
+			ret_missing[n++] = a[i];
+	}
+	return n;
+}
+
+static void tell_change(const struct store_acl_host *host, const struct ip *before, size_t before_n,
+			const struct dns_answer *answer)
+{
+	struct ip came[DNS_ADDRESSES_MAX], went[STORE_HOST_ADDRESSES_MAX];
+	char came_text[512], went_text[512];
+	size_t came_n = missing_from(answer->addresses, answer->n, before, before_n, came);
+	size_t went_n = missing_from(before, before_n, answer->addresses, answer->n, went);
+
+	if (came_n || went_n)
+		log_info(
+			"host_changed", LOG_STR("host", host->host),
+			LOG_SLICE("came", address_list(came, came_n, came_text, sizeof(came_text))),
+			LOG_SLICE("went", address_list(went, went_n, went_text, sizeof(went_text))),
+			LOG_INT("addresses", (int64_t)answer->n));
+}
+
+static void tell_recovery(struct hosts *hosts, const struct store_acl_host *host)
+{
+	struct failing *failing = failing_find(hosts, host->id);
+	struct failing *items = hosts->failing.items;
+
+	if (!failing)
+		return;
+	log_info("host_recovered", LOG_STR("host", host->host),
+		 LOG_INT("failed_s", (int64_t)clock_wall_s() - failing->since_s));
+	*failing = items[--hosts->failing.n];
+}
+
+static void tell_failure(struct hosts *hosts, const struct store_acl_host *host, const char *why)
+{
+	int64_t now = (int64_t)clock_wall_s();
+	struct failing *failing = failing_find(hosts, host->id);
+
+	if (failing) {
+		failing->retry_s = failing->retry_s * 2 < HOSTS_RETRY_MAX_S ? failing->retry_s * 2
+									    : HOSTS_RETRY_MAX_S;
+		return;
+	}
+	failing = list_next(&hosts->failing, sizeof(*failing));
+	if (failing)
+		*failing = (struct failing){host->id, now, 2 * HOSTS_RETRY_MIN_S, true};
+	log_warning("host_failed", LOG_STR("host", host->host), LOG_STR("error", why),
+		    LOG_INT("kept", (int64_t)host->addresses),
+		    LOG_INT("answered_s_ago", host->resolved_s ? now - host->resolved_s : -1));
+}
+
+static void tell_store_error(struct hosts *hosts, int rc, const char *why)
+{
+	if (rc && rc != hosts->store_error)
+		log_error("hosts_store", LOG_STR("error", why));
+	hosts->store_error = rc;
+}
+
+/* ---- what is due ---- */
+
+static int refresh(struct hosts *hosts, const struct store_acl_host *host)
+{
+	const struct failing *failing = failing_find(hosts, host->id);
+	struct ip before[STORE_HOST_ADDRESSES_MAX];
+	struct dns_answer answer;
+	struct error err;
+	size_t n;
+	int rc = store_acl_host_addresses(hosts->store, host->id, before, &n, &err);
+
+	if (rc == 0)
+		rc = hosts_resolve(hosts->store, hosts->dns, host,
+				   failing ? failing->retry_s : HOSTS_RETRY_MIN_S, &answer, &err);
+	if (rc == -EINTR || rc == -ENOENT)
+		return rc;
+	tell_store_error(hosts, rc < 0 ? rc : 0, err.text);
+	if (rc > 0) {
+		tell_recovery(hosts, host);
+		tell_change(host, before, n, &answer);
+	} else if (rc == 0) {
+		tell_failure(hosts, host, err.text);
+	}
+	return rc;
+}
+
+/* A time further off than any that is ever noted is of a clock that was wrong. */
+static bool is_due(const struct store_acl_host *host, int64_t now)
+{
+	return host->due_s <= now || host->due_s > now + DNS_TTL_MAX_S || host->resolved_s > now;
+}
+
+static int collect(const struct store_acl_host *host, void *arg)
+{
+	struct hosts *hosts = arg;
+	struct failing *failing = failing_find(hosts, host->id);
+	struct store_acl_host *due;
+
+	if (failing)
+		failing->seen = true;
+	if (!is_due(host, (int64_t)clock_wall_s())) {
+		if (host->due_s < hosts->next_s)
+			hosts->next_s = host->due_s;
+		return 0;
+	}
+	due = list_next(&hosts->due, sizeof(*due));
+	if (!due)
+		return -ENOMEM;
+	*due = *host;
+	return 0;
+}
+
+/* Refreshes all that are due. The next look comes when another is, or a second from now where this
+ * one did anything: what it wrote is read back. */
+static void look(struct hosts *hosts)
+{
+	const struct store_acl_host *due;
+	struct error err;
+	int rc;
+
+	hosts->due.n = 0;
+	hosts->next_s = INT64_MAX;
+	rc = store_acl_host_each(hosts->store, NULL, collect, hosts, &err);
+	if (rc) {
+		tell_store_error(hosts, rc, rc == -ENOMEM ? "out of memory" : err.text);
+		hosts->next_s = 0;
+		return;
+	}
+	failing_sweep(hosts);
+	due = hosts->due.items;
+	for (size_t i = 0; i < hosts->due.n; i++)
+		if (refresh(hosts, &due[i]) == -EINTR)
+			return;
+	if (hosts->due.n)
+		hosts->next_s = 0;
+}
+
+/* ---- the thread ---- */
+
+static bool wait_a_second(const struct hosts *hosts)
+{
+	struct pollfd fd = {.fd = hosts->stop_fd, .events = POLLIN};
+
+	return poll(&fd, 1, POLL_MS) <= 0;
+}
+
+static void *hosts_main(void *arg)
+{
+	struct hosts *hosts = arg;
+	uint64_t generation;
+
+	do {
+		if (store_generation(hosts->store, &generation))
+			continue;
+		if (generation == hosts->generation && (int64_t)clock_wall_s() < hosts->next_s)
+			continue;
+		hosts->generation = generation;
+		look(hosts);
+	} while (wait_a_second(hosts));
+	return NULL;
+}
+
+/* Signals are for the worker. */
+static int start_thread(struct hosts *hosts)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = -pthread_create(&hosts->thread, NULL, hosts_main, hosts);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	hosts->started = rc == 0;
+	return rc;
+}
+
+int hosts_start(const struct config *config, struct hosts **ret_hosts, struct error *err)
+{
+	struct hosts *hosts = calloc(1, sizeof(*hosts));
+	int rc;
+
+	if (!hosts)
+		return error_set(err, -ENOMEM, "out of memory");
+	hosts->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (hosts->stop_fd < 0)
+		rc = error_set(err, -EMFILE, "too many open files");
+	else
+		rc = store_open(config->state_dir, &hosts->store, err);
+	if (!rc)
+		rc = dns_create(config->dns_servers, config->dns_timeout_ms, &hosts->dns, err);
+	if (!rc && start_thread(hosts))
+		rc = error_set(err, -EAGAIN, "can not start a thread");
+	if (rc) {
+		hosts_stop(hosts);
+		return rc;
+	}
+	*ret_hosts = hosts;
+	return 0;
+}
+
+void hosts_stop(struct hosts *hosts)
+{
+	if (!hosts)
+		return;
+	if (hosts->started) {
+		dns_interrupt(hosts->dns);
+		(void)!write(hosts->stop_fd, &(uint64_t){1}, sizeof(uint64_t));
+		pthread_join(hosts->thread, NULL);
+	}
+	dns_free(hosts->dns);
+	store_close(hosts->store);
+	if (hosts->stop_fd >= 0)
+		close(hosts->stop_fd);
+	free(hosts->due.items);
+	free(hosts->failing.items);
+	free(hosts);
+}
