@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a trunk is made of, its aliases and its callers. */
+#include <errno.h>
+
 #include "store/internal.h"
 #include "store_fixture.h"
 
