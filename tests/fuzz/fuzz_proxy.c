@@ -16,6 +16,7 @@
 
 #define TRANSACTIONS 8
 #define BINDINGS 8
+#define CALLS 4
 
 static const struct endpoint peers[4] = {
 	{{4, {198, 51, 100, 7}}, 5062},			   /* the customer */
@@ -53,6 +54,20 @@ static bool is_unreadable(struct slice message)
 	       slice_starts_nocase(message, SLICE("SIP/2.0 505"));
 }
 
+/* What the upstream gets of callers who may not be shown, whatever they say. */
+static void must_be_anonymous(const struct sip_msg *msg)
+{
+	unsigned asserted = 0;
+
+	must(slice_starts_nocase(sip_msg_value(msg, SIP_FROM), SLICE("\"Anonymous\" <")));
+	for (int i = -1; (i = sip_msg_next(msg, SIP_P_ASSERTED_IDENTITY, i)) >= 0;)
+		asserted++;
+	must(asserted == 2);
+	for (unsigned i = 0; i < msg->header_count; i++)
+		must(!slice_eq_nocase(msg->headers[i].name, SLICE("Remote-Party-ID")) &&
+		     !slice_starts_nocase(msg->headers[i].name, SLICE("ZT-")));
+}
+
 /* Whatever else leaves can be read, and goes to somebody who took part. */
 static int on_send(void *arg, const struct net_path *path, const struct iovec *iov, unsigned count)
 {
@@ -66,6 +81,8 @@ static int on_send(void *arg, const struct net_path *path, const struct iovec *i
 		return 0;
 	must(sip_msg_parse(message, &msg, &why) == SIP_PARSE_OK);
 	if (msg.is_request && msg.method == SIP_INVITE) {
+		if (endpoint_eq(&path->remote, &peers[1]))
+			must_be_anonymous(&msg);
 		memcpy(forwarded, iov->iov_base, iov->iov_len);
 		forwarded[iov->iov_len] = '\0';
 	}
@@ -97,12 +114,24 @@ static void fill_store(struct store *store)
 	strcpy(trunk.name, "default");
 	strcpy(trunk.domain, "*");
 	strcpy(trunk.upstream, "sip:10.0.0.5");
+	strcpy(trunk.number, "+493012345");
+	trunk.caller = STORE_CALLER_PRIVATE;
+	trunk.calls_max = 3;
+	must(store_trunk_create(store, &trunk, &err) == 0);
+	strcpy(trunk.name, "number");
+	strcpy(trunk.domain, "number.example");
+	strcpy(trunk.country_code, "49");
+	strcpy(trunk.international_prefix, "00");
+	trunk.e164 = STORE_E164_NORMALIZE;
+	trunk.calls_per_s = 2;
 	must(store_trunk_create(store, &trunk, &err) == 0);
 	must(store_acl_create(store, "office", "", &err) == 0);
 	must(store_acl_add(store, "office", entries, 2, NULL, &err) == 0);
 	must(store_trunk_attach_acl(store, "default", "office", &err) == 0);
+	must(store_trunk_attach_acl(store, "number", "office", &err) == 0);
 	must(store_settings_get(store, &settings, &err) == 0);
 	settings.mode = SIPWARD_ENFORCE;
+	strcpy(settings.reserved_headers, "ZT-*");
 	must(store_settings_set(store, &settings, &err) == 0);
 }
 
@@ -125,6 +154,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	must(system(command) == 0);
 	options.output = (struct proxy_output){on_send, on_local_for, on_is_local, NULL};
 	options.transactions = TRANSACTIONS;
+	options.calls = CALLS;
 	options.admission.policy = policy;
 	options.admission.nonce_keys = &keys;
 	must(digest_context_create(&options.admission.digest) == 0);
@@ -198,13 +228,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		hear(proxy, record, &now);
 		proxy_stats(proxy, &stats);
-		must(stats.transactions <= TRANSACTIONS);
+		must(stats.transactions <= TRANSACTIONS && stats.calls <= CALLS);
 	}
 	/* Nothing lives for ever. */
 	for (int i = 0; i < 3; i++)
 		proxy_tick(proxy, now += 300 * NS_PER_S);
+	proxy_tick(proxy, now += 13 * 3600 * NS_PER_S);
 	proxy_stats(proxy, &stats);
-	must(stats.transactions == 0);
+	must(stats.transactions == 0 && stats.calls == 0);
 	proxy_free(proxy);
 	registrar_free(options.registrar);
 	lockouts_free(options.admission.lockouts);

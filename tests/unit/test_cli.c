@@ -760,6 +760,7 @@ static void explain_answers_the_usual_troubles(void **state)
 	assert_non_null(strstr(out, "a phone number in the Request-URI"));
 	assert_non_null(strstr(out, "It is in ACL spare, which no trunk uses"));
 	assert_non_null(strstr(out, "sipwardd does not run"));
+	assert_non_null(strstr(out, "evidence: not known, as no daemon answers"));
 	expect_success("acl add a 192.0.2.0/24", "");
 	expect_success("acl add a 192.0.2.7 --deny", "");
 	expect_success("explain 192.0.2.7",

@@ -18,6 +18,8 @@
 #include <poll.h>
 #include <time.h>
 
+#include "daemon/answer.h"
+
 #define BIG 60000
 
 static char dir[64];
@@ -451,6 +453,27 @@ static void the_state_directory_may_have_a_long_name_and_must_be_there(void **st
 	control_stop(NULL);
 }
 
+/* ---- what is answered; the rest of it is met by real packets in tests/net ---- */
+
+static void a_question_without_its_source_is_told_so(void **state)
+{
+	static const char *const requests[] = {"{}", "{\"source\":7}", "{\"source\":\"\"}",
+					       "{\"source\":\"gate.example\"}",
+					       "{\"source\":\"192.0.2.0/24\"}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		json_t *request = json_loads(requests[i], 0, NULL);
+		json_t *told = answer_question("evidence", request, NULL);
+
+		assert_string_equal(json_string_value(json_object_get(told, "error")),
+				    "\"source\" is no IPv4 or IPv6 address");
+		json_decref(told);
+		json_decref(request);
+	}
+	assert_null(answer_question("weather", NULL, NULL));
+}
+
 #define CONTROL_TEST(function) cmocka_unit_test_setup_teardown(function, create, destroy)
 
 int main(void)
@@ -469,6 +492,7 @@ int main(void)
 		CONTROL_TEST(the_socket_is_the_owners_alone),
 		CONTROL_TEST(what_a_killed_daemon_left_is_replaced_and_what_is_no_socket_is_not),
 		CONTROL_TEST(the_state_directory_may_have_a_long_name_and_must_be_there),
+		CONTROL_TEST(a_question_without_its_source_is_told_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,39 +261,42 @@ static uint64_t number_of(const json_t *object, const char *key)
 }
 
 /* "1234 messages: requests 1200, forwarded 34" */
-static void add_traffic(struct status *status, const json_t *proxy)
+static void add_traffic(struct status *status, json_t *proxy)
 {
 	char text[400] = "";
 	size_t used = 0;
 	const char *name;
 	json_t *count;
-	json_object_foreach((json_t *)proxy, name, count)
+	json_object_foreach(proxy, name, count)
 	{
-		if (!json_integer_value(count) || strncmp(name, "transaction", 11) == 0 ||
-		    strcmp(name, "received") == 0)
+		if (!json_integer_value(count) || strcmp(name, "received") == 0)
 			continue;
-		int n = snprintf(text + used, sizeof(text) - used, "%s %s %llu", used ? "," : ":",
-				 name, (unsigned long long)json_integer_value(count));
+		int n = snprintf(text + used, sizeof(text) - used, "%s %s %lld", used ? "," : ":",
+				 name, json_integer_value(count));
 		used += used + (size_t)n < sizeof(text) ? (size_t)n : 0;
 	}
 	line(status, "traffic", "%llu messages%.*s",
 	     (unsigned long long)number_of(proxy, "received"), (int)used, text);
 }
 
+/* What each table of the daemon holds. */
 static void add_tables(struct status *status, const json_t *answer)
 {
-	const json_t *lockouts = json_object_get(answer, "lockouts");
-	const json_t *replay = json_object_get(answer, "replay");
-	const json_t *proxy = json_object_get(answer, "proxy");
-	line(status, "memory",
-	     "%llu of %llu transactions, %llu of %llu sources that failed, %llu of %llu nonces in "
-	     "use",
-	     (unsigned long long)number_of(proxy, "transactions"),
-	     (unsigned long long)number_of(proxy, "transaction_limit"),
-	     (unsigned long long)number_of(lockouts, "sources"),
-	     (unsigned long long)number_of(lockouts, "limit"),
-	     (unsigned long long)number_of(replay, "nonces"),
-	     (unsigned long long)number_of(replay, "limit"));
+	static const struct {
+		const char *part, *key, *title;
+	} tables[] = {
+		{"transactions", "transactions", "transactions"},
+		{"registrar", "bindings", "registrations"},
+		{"calls", "calls", "limited calls"},
+		{"lockouts", "sources", "sources that failed"},
+		{"replay", "nonces", "nonces in use"},
+	};
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		const json_t *part = json_object_get(answer, tables[i].part);
+		line(status, i ? "" : "memory", "%llu of %llu %s",
+		     (unsigned long long)number_of(part, tables[i].key),
+		     (unsigned long long)number_of(part, "limit"), tables[i].title);
+	}
 }
 
 /* What the daemon itself tells. */

@@ -105,5 +105,5 @@ int control_ask(const char *state_dir, json_t *request, json_t **ret_answer)
 	if (fd >= 0)
 		close(fd);
 	json_decref(request);
-	return rc;
+	return rc == -EAGAIN ? -ETIMEDOUT : rc;
 }

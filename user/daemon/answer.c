@@ -29,9 +29,25 @@ static json_t *proxy_status(const struct answerer *answerer)
 	for (int i = 0; i < PROXY_COUNTERS; i++)
 		json_object_set_new(object, proxy_counter_name((enum proxy_counter)i),
 				    number(stats.counters[i]));
-	json_object_set_new(object, "transactions", number(stats.transactions));
-	json_object_set_new(object, "transaction_limit", number(stats.transaction_limit));
 	return object;
+}
+
+static json_t *transaction_status(const struct answerer *answerer)
+{
+	struct proxy_stats stats;
+
+	proxy_stats(answerer->proxy, &stats);
+	return json_pack("{s:o, s:o}", "transactions", number(stats.transactions), "limit",
+			 number(stats.transaction_limit));
+}
+
+static json_t *call_status(const struct answerer *answerer)
+{
+	struct proxy_stats stats;
+
+	proxy_stats(answerer->proxy, &stats);
+	return json_pack("{s:o, s:o}", "calls", number(stats.calls), "limit",
+			 number(stats.call_limit));
 }
 
 static json_t *net_status(const struct answerer *answerer)
@@ -63,15 +79,27 @@ static json_t *replay_status(const struct answerer *answerer)
 			 number(stats.limit), "evicted", number(stats.evicted));
 }
 
+static json_t *registrar_status(const struct answerer *answerer)
+{
+	struct registrar_stats stats;
+
+	registrar_stats(proxy_admission(answerer->proxy)->registrar, &stats);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bindings",
+			 number(stats.bindings), "limit", number(stats.limit), "registered",
+			 number(stats.registered), "refreshed", number(stats.refreshed), "removed",
+			 number(stats.removed), "expired", number(stats.expired), "full",
+			 number(stats.full), "untold", number(stats.untold));
+}
+
 /* Each part of the daemon that counts something has a row. */
 static const struct {
 	const char *name;
 	json_t *(*status)(const struct answerer *answerer);
 } parts[] = {
-	{"proxy", proxy_status},
-	{"net", net_status},
-	{"lockouts", lockout_status},
-	{"replay", replay_status},
+	{"proxy", proxy_status},	 {"transactions", transaction_status},
+	{"calls", call_status},		 {"net", net_status},
+	{"lockouts", lockout_status},	 {"replay", replay_status},
+	{"registrar", registrar_status},
 };
 
 static json_t *answer_status(const struct answerer *answerer, const json_t *request)

@@ -202,7 +202,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg)
 static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 {
 	struct daemon *d = arg;
-	struct log_field fields[PROXY_COUNTERS + 7];
+	struct log_field fields[PROXY_COUNTERS + 8];
 	struct registrar_stats registrar;
 	struct proxy_stats proxy;
 	struct net_stats net;
@@ -217,6 +217,7 @@ static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 		fields[n++] = LOG_INT(proxy_counter_name((enum proxy_counter)i),
 				      (int64_t)proxy.counters[i]);
 	fields[n++] = LOG_INT("transactions", (int64_t)proxy.transactions);
+	fields[n++] = LOG_INT("calls", (int64_t)proxy.calls);
 	fields[n++] = LOG_INT("truncated", (int64_t)net.truncated);
 	fields[n++] = LOG_INT("send_dropped", (int64_t)net.send_dropped);
 	fields[n++] = LOG_INT("send_errors", (int64_t)net.send_errors);

@@ -194,7 +194,7 @@ void identity_write(struct sip_edit *edit, const struct policy_trunk *trunk,
 		ask_privacy(edit);
 	}
 	/* RFC 3325 §9.1, RFC 5876 §3 */
-	if (method != SIP_ACK && method != SIP_CANCEL && caller->asserted[0] &&
+	if (method != SIP_ACK && method != SIP_REGISTER && caller->asserted[0] &&
 	    !is_withheld(edit->msg, trunk, caller->anonymous))
 		write_asserted(edit, caller);
 }
