@@ -398,6 +398,8 @@ static void uris_are_compared_as_the_rfc_says(void **state)
 		{"sip:a%3Bb@h", "sip:a;b@h", false},
 		{"sip:a%3bb@h", "sip:a%3Bb@h", true},
 		{"sip:u@[2001:db8::1]", "sip:u@[2001:DB8:0::1]", true},
+		{"sip:h;a;b;c;d;e;f;g;h;i;j;k;l", "sip:h;l;k;j;i;h;g;f;e;d;c;b;a", true},
+		{"sip:h;a;b;c;d;e;f;g;h;i;j;k;l;m", "sip:h;m;l;k;j;i;h;g;f;e;d;c;b;a", false},
 		{"tel:+1", "tel:+1", true},
 		{"tel:+1", "tel:+2", false},
 		{"nonsense", "nonsense", true},

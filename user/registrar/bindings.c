@@ -5,7 +5,7 @@
 
 #include "registrar/internal.h"
 
-#define SWEEP_BUCKETS 4096
+#define SWEEP_BUCKETS 1024
 
 int registrar_create(size_t limit, struct registrar **ret_registrar)
 {

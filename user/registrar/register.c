@@ -29,6 +29,7 @@ struct registration {
 	struct contact contacts[REGISTRAR_CONTACTS_MAX];
 	unsigned count;
 	struct binding *bound[REGISTRAR_CONTACTS_MAX]; /* before it, none expired */
+	bool meant[REGISTRAR_CONTACTS_MAX];	       /* the request speaks of it */
 	unsigned bound_count;
 };
 
@@ -314,7 +315,6 @@ static void find_bound(struct registration *r)
 	}
 }
 
-/* Whether the request speaks of the binding. */
 static bool is_meant(const struct registration *r, const struct binding *binding)
 {
 	for (unsigned i = 0; i < r->count; i++)
@@ -338,7 +338,8 @@ static bool check_bound(struct registration *r)
 	unsigned meant = 0, added = 0, left;
 
 	for (unsigned i = 0; i < r->bound_count; i++) {
-		if (!is_meant(r, r->bound[i]))
+		r->meant[i] = is_meant(r, r->bound[i]);
+		if (!r->meant[i])
 			continue;
 		if (is_overtaken(r, r->bound[i]))
 			return refuse(r, 500, "out_of_order");
@@ -422,7 +423,7 @@ static void carry_out(struct registration *r)
 	unsigned replaced = 0;
 
 	for (unsigned i = 0; i < r->bound_count; i++) {
-		if (!is_meant(r, r->bound[i]))
+		if (!r->meant[i])
 			continue;
 		if (is_overwritten(r, r->bound[i])) {
 			binding_replace(r->registrar, r->bound[i]);

@@ -20,8 +20,8 @@ struct sip_uri {
 };
 int sip_uri_parse(struct slice text, struct sip_uri *ret_uri);
 void sip_uri_free(struct sip_uri *uri);
-/* Whether two URIs are the same (RFC 3261 §19.1.4); those of other schemes, of more than 1024
- * bytes, and what can not be read, are if their bytes are. Allocates nothing. */
+/* Whether two URIs are the same (RFC 3261 §19.1.4); those of other schemes, those with
+ * more than 12 parameters, and what can not be read, are if their bytes are. Allocates nothing. */
 bool sip_uri_equal(struct slice a, struct slice b);
 /* A parameter's value in "a=1;lr;b=2": true if it is there; empty value for a flag. Names without
  * regard to case. */

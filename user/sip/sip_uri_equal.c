@@ -3,8 +3,8 @@
 #include "sip/sip_grammar.h"
 #include "sip/sip_scan.h"
 
-/* Parameters are looked for in one another: the work of long ones would go with the square. */
-#define COMPARED_MAX 1024
+/* Parameters and headers are looked for in one another: work that goes with their square. */
+#define PARTS_MAX 12
 
 /* A character of a URI: its value, and whether it stands there escaped where that makes a
  * difference: only reserved ones differ from their escapes. */
@@ -65,31 +65,51 @@ static bool must_be_in_both(struct slice name)
 	return false;
 }
 
-static bool param_of(struct slice params, struct slice name, struct sip_param *ret_param)
+struct params {
+	struct sip_param list[PARTS_MAX];
+	unsigned n;
+};
+
+static void params_read(struct slice text, struct params *ret_params)
 {
 	size_t position = 0;
 
-	while (sip_param_next(params, &position, ret_param))
-		if (text_equal(ret_param->name, name, true))
-			return true;
-	return false;
+	ret_params->n = 0;
+	while (ret_params->n < PARTS_MAX &&
+	       sip_param_next(text, &position, &ret_params->list[ret_params->n]))
+		ret_params->n++;
 }
 
-/* Whether the other's parameters contradict none of these. */
-static bool params_agree(struct slice params, struct slice other)
+static const struct sip_param *param_of(const struct params *params, struct slice name)
 {
-	struct sip_param mine, theirs;
-	size_t position = 0;
+	for (unsigned i = 0; i < params->n; i++)
+		if (text_equal(params->list[i].name, name, true))
+			return &params->list[i];
+	return NULL;
+}
 
-	while (sip_param_next(params, &position, &mine)) {
-		if (!param_of(other, mine.name, &theirs)) {
-			if (must_be_in_both(mine.name))
-				return false;
-		} else if (!text_equal(mine.value, theirs.value, true)) {
+/* Whether the other has the parameters that must be in both. */
+static bool params_contain(const struct params *params, const struct params *other)
+{
+	for (unsigned i = 0; i < params->n; i++)
+		if (must_be_in_both(params->list[i].name) && !param_of(other, params->list[i].name))
 			return false;
-		}
-	}
 	return true;
+}
+
+static bool params_equal(struct slice a, struct slice b)
+{
+	struct params x, y;
+
+	params_read(a, &x);
+	params_read(b, &y);
+	for (unsigned i = 0; i < x.n; i++) {
+		const struct sip_param *same = param_of(&y, x.list[i].name);
+
+		if (same && !text_equal(x.list[i].value, same->value, true))
+			return false;
+	}
+	return params_contain(&x, &y) && params_contain(&y, &x);
 }
 
 /* Whether each header of the one is in the other. */
@@ -107,6 +127,15 @@ static bool headers_contained(struct slice headers, struct slice other)
 	return true;
 }
 
+static bool has_many_parts(struct slice uri)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < uri.n; i++)
+		n += uri.p[i] == ';' || uri.p[i] == '&';
+	return n > PARTS_MAX;
+}
+
 bool sip_uri_equal(struct slice a, struct slice b)
 {
 	struct slice headers_a, headers_b;
@@ -114,12 +143,11 @@ bool sip_uri_equal(struct slice a, struct slice b)
 
 	if (slice_eq(a, b))
 		return true;
-	if (a.n > COMPARED_MAX || b.n > COMPARED_MAX || !sip_uri_is_sip(a) || !sip_uri_is_sip(b) ||
+	if (has_many_parts(a) || has_many_parts(b) || !sip_uri_is_sip(a) || !sip_uri_is_sip(b) ||
 	    sip_uri_scan(a, &x, &headers_a) || sip_uri_scan(b, &y, &headers_b))
 		return false;
 	return slice_eq_nocase(x.scheme, y.scheme) &&
 	       text_equal(userinfo(a, &x), userinfo(b, &y), false) && x.port == y.port &&
-	       host_equal(x.host, y.host) && params_agree(x.params, y.params) &&
-	       params_agree(y.params, x.params) && headers_contained(headers_a, headers_b) &&
-	       headers_contained(headers_b, headers_a);
+	       host_equal(x.host, y.host) && params_equal(x.params, y.params) &&
+	       headers_contained(headers_a, headers_b) && headers_contained(headers_b, headers_a);
 }
