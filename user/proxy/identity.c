@@ -39,7 +39,7 @@ static struct slice long_name(struct slice name)
 	return name;
 }
 
-struct slice identity_prefix(const struct store_settings *settings)
+static struct slice own_prefix(const struct store_settings *settings)
 {
 	return settings->header_prefix[0] ? slice_from(settings->header_prefix)
 					  : SLICE(PREFIX_ALWAYS);
@@ -65,7 +65,7 @@ static bool list_has(struct slice list, struct slice name)
 static bool is_reserved(const struct store_settings *settings, struct slice name)
 {
 	return slice_starts_nocase(name, SLICE(PREFIX_ALWAYS)) ||
-	       slice_starts_nocase(name, identity_prefix(settings)) ||
+	       slice_starts_nocase(name, own_prefix(settings)) ||
 	       list_has(slice_from(settings->reserved_headers), name);
 }
 
@@ -218,7 +218,7 @@ static void insert_named(struct sip_edit *edit, struct slice prefix, const char 
 void identity_tell(struct sip_edit *edit, const struct identity_context *context)
 {
 	const struct admission_result *admitted = context->admitted;
-	struct slice prefix = identity_prefix(context->settings);
+	struct slice prefix = own_prefix(context->settings);
 	char ip[IP_TEXT_SIZE];
 
 	insert_named(edit, prefix, "Auth-Type", slice_from(store_auth_type_name(admitted->auth)));

@@ -35,7 +35,4 @@ struct identity_context {
 };
 void identity_tell(struct sip_edit *edit, const struct identity_context *context);
 
-/* The prefix of the gate's own fields. */
-struct slice identity_prefix(const struct store_settings *settings);
-
 #endif
