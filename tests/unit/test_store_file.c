@@ -353,6 +353,31 @@ static void full_disk_is_told_and_loses_nothing(void **state)
 	assert_int_equal(umount(f->dir), 0);
 }
 
+static void full_disk_undoes_a_whole_group(void **state)
+{
+	struct fixture *f = *state;
+	struct store_acl_entry *entries;
+
+	if (!mount_small_disk(f)) {
+		skip();
+		return;
+	}
+	entries = many_entries(50000);
+	assert_ok(f, reopen(f));
+	assert_ok(f, store_acl_create(f->store, "a", "", &f->err));
+	assert_ok(f, store_change_begin(f->store, &f->err));
+	assert_ok(f, allow(f, "a", "192.0.2.1"));
+	assert_ok(f, store_acl_add(f->store, "a", entries, 50000, NULL, &f->err));
+	assert_refused(f, -ENOSPC, "disk is full", store_change_end(f->store, true, &f->err));
+	assert_int_equal(count_entries(f, "a"), 0);
+	assert_whole(f);
+	assert_ok(f, allow(f, "a", "192.0.2.1"));
+	store_close(f->store);
+	f->store = NULL;
+	free(entries);
+	assert_int_equal(umount(f->dir), 0);
+}
+
 static void read_only_disk_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -394,6 +419,7 @@ int main(void)
 		DIR_TEST(writers_on_a_new_store_all_succeed),
 		DIR_TEST(lock_held_too_long_is_told),
 		DIR_TEST(full_disk_is_told_and_loses_nothing),
+		DIR_TEST(full_disk_undoes_a_whole_group),
 		DIR_TEST(read_only_disk_is_told),
 		DIR_TEST(state_directory_that_is_a_file_is_told),
 	};
