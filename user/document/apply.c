@@ -16,12 +16,8 @@ struct apply {
 	struct store *store;
 	struct error *err;
 	bool dry_run;
-	struct {
-		const char *acl;
-		size_t n;
-		struct store_acl_entry *entries;
-		struct prefix *prefixes;
-	} batch;
+	const char *acl;     /* whose entries are in the batch */
+	struct list entries; /* struct store_acl_entry */
 };
 
 /* ---- what went wrong ---- */
@@ -57,37 +53,57 @@ static int check(struct apply *a, const struct difference *d, int rc)
 
 /* ---- ACL entries, many at once ---- */
 
+static int remove_entries(struct apply *a)
+{
+	const struct store_acl_entry *entries = a->entries.items;
+	struct list prefixes = {0};
+	int rc = 0;
+
+	for (size_t i = 0; i < a->entries.n && rc == 0; i++) {
+		struct prefix *prefix = list_add(&prefixes, sizeof(*prefix));
+
+		if (prefix)
+			*prefix = entries[i].prefix;
+		else
+			rc = -ENOMEM;
+	}
+	if (rc == 0)
+		rc = store_acl_remove(a->store, a->acl, prefixes.items, prefixes.n, a->err);
+	free(prefixes.items);
+	return rc;
+}
+
 static int flush(struct apply *a, bool removing)
 {
-	const struct difference d = {.kind = DIFFERENCE_ENTRY, .object = a->batch.acl};
-	size_t n = a->batch.n;
+	const struct difference d = {.kind = DIFFERENCE_ENTRY, .object = a->acl};
 	int rc;
 
-	if (n == 0)
+	if (a->entries.n == 0)
 		return 0;
-	a->batch.n = 0;
-	for (size_t i = 0; i < n; i++)
-		a->batch.prefixes[i] = a->batch.entries[i].prefix;
-	rc = removing ? store_acl_remove(a->store, d.object, a->batch.prefixes, n, a->err)
-		      : store_acl_add(a->store, d.object, a->batch.entries, n, NULL, a->err);
+	rc = removing ? remove_entries(a)
+		      : store_acl_add(a->store, a->acl, a->entries.items, a->entries.n, NULL,
+				      a->err);
+	a->entries.n = 0;
 	return check(a, &d, rc);
 }
 
 static int batch(struct apply *a, const struct difference *d, bool removing)
 {
-	const struct entry *entry = removing ? d->was : d->is;
-	struct store_acl_entry *room;
+	const struct entry *from = removing ? d->was : d->is;
+	struct store_acl_entry *entry;
 	int rc = 0;
 
-	if (a->batch.n == BATCH || (a->batch.n && strcmp(a->batch.acl, d->object) != 0))
+	if (a->entries.n == BATCH || (a->entries.n && strcmp(a->acl, d->object) != 0))
 		rc = flush(a, removing);
 	if (rc)
 		return rc;
-	a->batch.acl = d->object;
-	room = &a->batch.entries[a->batch.n++];
-	room->prefix = entry->prefix;
-	room->deny = entry->deny;
-	snprintf(room->note, sizeof(room->note), "%s", entry->note ? entry->note : "");
+	a->acl = d->object;
+	entry = list_add(&a->entries, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	entry->prefix = from->prefix;
+	entry->deny = from->deny;
+	snprintf(entry->note, sizeof(entry->note), "%s", from->note ? from->note : "");
 	return 0;
 }
 
@@ -350,18 +366,13 @@ int document_apply(struct store *store, const json_t *document, const struct doc
 	struct state was = {0}, is = {0};
 	int rc = document_read(document, key, &is, a.err);
 
-	a.batch.entries = calloc(BATCH, sizeof(*a.batch.entries));
-	a.batch.prefixes = calloc(BATCH, sizeof(*a.batch.prefixes));
-	if (rc == 0 && (!a.batch.entries || !a.batch.prefixes))
-		rc = -ENOMEM;
 	if (rc == 0)
 		rc = make_equal(&a, &is, &was);
 	if (rc == 0)
 		state_diff(&was, &is, difference_tell, &telling);
 	if (rc == 0 && ret_changes)
 		*ret_changes = telling.count;
-	free(a.batch.entries);
-	free(a.batch.prefixes);
+	free(a.entries.items);
 	state_free(&was);
 	state_free(&is);
 	return rc == -ENOMEM ? error_set(err, rc, "out of memory") : rc;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the store into memory. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "document/state.h"
 
@@ -16,9 +15,7 @@ static int load_entry(const struct store_acl_entry *from, void *entries)
 		return -ENOMEM;
 	entry->prefix = from->prefix;
 	entry->deny = from->deny;
-	if (from->note[0])
-		entry->note = strdup(from->note);
-	return from->note[0] && !entry->note ? -ENOMEM : 0;
+	return entry_note(entry, from->note);
 }
 
 static int load_host(const struct store_acl_host *from, void *hosts)

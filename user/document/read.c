@@ -250,9 +250,7 @@ static int read_entry(struct reader *r, const char *key, json_t *value, void *it
 	if (prefix_parse(slice_from(rule.text), &entry->prefix, &why))
 		return wrong_by(r, &why);
 	entry->deny = rule.deny;
-	if (rule.note[0])
-		entry->note = strdup(rule.note);
-	return rule.note[0] && !entry->note ? -ENOMEM : 0;
+	return entry_note(entry, rule.note);
 }
 
 static int read_entries(struct reader *r, json_t *array, struct list *entries)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "document/state.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 void *list_add(struct list *list, size_t size)
@@ -33,6 +34,14 @@ const void *list_sort(struct list *list, size_t size, list_order *order)
 			return item;
 	}
 	return NULL;
+}
+
+int entry_note(struct entry *entry, const char *note)
+{
+	if (!note[0])
+		return 0;
+	entry->note = strdup(note);
+	return entry->note ? 0 : -ENOMEM;
 }
 
 int name_order(const void *a, const void *b)

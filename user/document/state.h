@@ -59,6 +59,9 @@ void *list_add(struct list *list, size_t size);
 typedef int list_order(const void *a, const void *b);
 const void *list_sort(struct list *list, size_t size, list_order *order);
 
+/* Gives an entry its note; "" is none. 0 or -ENOMEM. */
+int entry_note(struct entry *entry, const char *note);
+
 /* The order of names, and of all items that begin with one. */
 int name_order(const void *a, const void *b);
 int entry_order(const void *a, const void *b);

@@ -112,8 +112,10 @@ int db_finish(struct store *store, sqlite3_stmt *stmt, struct error *err)
 
 void db_rollback(struct store *store)
 {
-	if (!sqlite3_get_autocommit(store->db))
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	if (sqlite3_get_autocommit(store->db))
+		return;
+	sqlite3_step(store->rollback);
+	sqlite3_reset(store->rollback);
 }
 
 int db_query_binds(struct store *store, sqlite3_stmt **ret_stmt, struct error *err, const char *sql,

@@ -18,6 +18,7 @@ struct store {
 		     */
 	char dir[STORE_DIR_SIZE];
 	char who[WHO_SIZE]; /* for the audit */
+	sqlite3_stmt *rollback; /* ready, as memory may be short when it is needed */
 	unsigned read_depth;
 	struct {
 		uint64_t generation; /* that the change under way will have */

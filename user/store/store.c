@@ -83,6 +83,8 @@ int store_open(const char *state_dir, struct store **ret_store, struct error *er
 		rc = open_database(store, err);
 	if (rc == 0)
 		rc = schema_prepare(store, err);
+	if (rc == 0)
+		rc = db_prepare(store, &store->rollback, err, "ROLLBACK");
 	if (rc) {
 		store_close(store);
 		return rc;
@@ -95,6 +97,7 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
+	sqlite3_finalize(store->rollback);
 	sqlite3_close(store->db);
 	if (store->dir_fd >= 0)
 		close(store->dir_fd);
