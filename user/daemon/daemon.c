@@ -159,7 +159,7 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 		use_filter(d, news.filter);
 	if (news.policy) {
 		proxy_set_policy(d->proxy, news.policy);
-		policy_unref(d->policy);
+		watch_retire(d->watch, d->policy);
 		d->policy = news.policy;
 		replay_set_lifetime(d->replay, policy_settings(d->policy)->nonce_lifetime_s);
 		persist_look(d->persist);

@@ -45,6 +45,7 @@ struct watch {
 	struct ratchet ratchets[RATCHETS_MAX];
 	size_t ratchet_count;
 	struct watch_news news;
+	struct policy *retired; /* to be freed by the thread */
 };
 
 static void signal_fd(int fd)
@@ -74,9 +75,11 @@ static void drain_notifications(int fd)
 /* Hands over whatever of the news is set. What the worker has not taken yet is replaced. */
 static void publish(struct watch *watch, const struct watch_news *news)
 {
+	struct policy *unseen = NULL;
+
 	pthread_mutex_lock(&watch->lock);
 	if (news->policy) {
-		policy_unref(watch->news.policy);
+		unseen = watch->news.policy;
 		watch->news.policy = news->policy;
 	}
 	if (news->filter) {
@@ -88,6 +91,7 @@ static void publish(struct watch *watch, const struct watch_news *news)
 	watch->news.reloaded |= news->reloaded;
 	pthread_mutex_unlock(&watch->lock);
 	signal_fd(watch->news_fd);
+	policy_unref(unseen);
 }
 
 /* What fails each second is told once. */
@@ -275,6 +279,7 @@ static bool wait_for_work(struct watch *watch, bool *ret_reload)
 		{.fd = watch->wake_fd, .events = POLLIN},
 		{.fd = watch->notify_fd, .events = POLLIN},
 	};
+	struct policy *retired;
 	bool stop;
 
 	poll(fds, 2, POLL_MS);
@@ -284,7 +289,10 @@ static bool wait_for_work(struct watch *watch, bool *ret_reload)
 	stop = watch->stop;
 	*ret_reload = watch->reload;
 	watch->reload = false;
+	retired = watch->retired;
+	watch->retired = NULL;
 	pthread_mutex_unlock(&watch->lock);
+	policy_unref(retired);
 	return !stop;
 }
 
@@ -367,6 +375,7 @@ void watch_stop(struct watch *watch)
 		signal_fd(watch->wake_fd);
 		pthread_join(watch->thread, NULL);
 	}
+	policy_unref(watch->retired);
 	policy_unref(watch->news.policy);
 	filter_close(watch->news.filter);
 	filter_close(watch->filter);
@@ -393,6 +402,18 @@ void watch_take(struct watch *watch, struct watch_news *ret_news)
 	*ret_news = watch->news;
 	explicit_bzero(&watch->news, sizeof(watch->news));
 	pthread_mutex_unlock(&watch->lock);
+}
+
+void watch_retire(struct watch *watch, struct policy *policy)
+{
+	struct policy *before;
+
+	pthread_mutex_lock(&watch->lock);
+	before = watch->retired;
+	watch->retired = policy;
+	pthread_mutex_unlock(&watch->lock);
+	signal_fd(watch->wake_fd);
+	policy_unref(before);
 }
 
 void watch_ratchet(struct watch *watch, int64_t user_id, unsigned strongest)

@@ -35,6 +35,10 @@ struct watch_news {
 };
 void watch_take(struct watch *watch, struct watch_news *ret_news);
 
+/* Gives back a snapshot that the worker no longer uses: to free a large one takes too long between
+ * two packets. */
+void watch_retire(struct watch *watch, struct policy *policy);
+
 /* Has the store note that a user has answered a stronger algorithm. Never waits for the store: what
  * there is no room for is lost. */
 void watch_ratchet(struct watch *watch, int64_t user_id, unsigned strongest);
