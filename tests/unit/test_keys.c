@@ -188,6 +188,23 @@ static void a_new_master_leaves_the_old_nonces_one_lifetime(void **state)
 	assert_int_equal(verify(&gate, new, NOON + LIFETIME + 2), NONCE_VALID);
 }
 
+/* The timer may be late by the time that the signal comes. */
+static void a_new_master_retires_the_keys_of_the_very_moment(void **state)
+{
+	const struct store_settings shortest = {.nonce_lifetime_s = LIFETIME,
+						.nonce_rotation_s = LIFETIME};
+	struct nonce_master old = master_of(SECRET), new = master_of("a secret of tomorrow");
+	struct keys gate = {0}, other = {0};
+	char nonce[NONCE_TEXT_SIZE];
+
+	(void)state;
+	assert_int_equal(keys_use_master(&gate, &old, &shortest, NOON - 1), 0);
+	assert_int_equal(keys_use_master(&gate, &new, &shortest, NOON + LIFETIME - 2), 0);
+	assert_int_equal(keys_use_master(&other, &old, &shortest, NOON + LIFETIME + 1), 0);
+	issue(&other, NOON + LIFETIME + 1, nonce);
+	assert_int_equal(verify(&gate, nonce, NOON + LIFETIME + 1), NONCE_VALID);
+}
+
 static void the_same_master_again_changes_nothing(void **state)
 {
 	struct nonce_master master = master_of(SECRET);
@@ -371,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_gate_whose_clock_is_behind_takes_the_next_periods_nonces),
 		cmocka_unit_test(a_clock_that_steps_back_over_a_boundary_refuses_nobody),
 		cmocka_unit_test(a_new_master_leaves_the_old_nonces_one_lifetime),
+		cmocka_unit_test(a_new_master_retires_the_keys_of_the_very_moment),
 		cmocka_unit_test(the_same_master_again_changes_nothing),
 		cmocka_unit_test(a_new_period_leaves_the_old_nonces_one_lifetime),
 		cmocka_unit_test(a_period_is_never_shorter_than_a_nonces_life),

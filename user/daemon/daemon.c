@@ -83,11 +83,21 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	keys_follow(&d->keys, policy_settings(d->policy), clock_steady_s());
 	proxy_tick(d->proxy, clock_coarse_ns());
 	net_flush(d->net);
 	persist_hand_over(d->persist);
 	arm_timer(d);
+}
+
+/* Not with on_timer, which packets put off. */
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	if (keys_follow(&d->keys, policy_settings(d->policy), clock_steady_s()))
+		log_error("nonce_key_failed", LOG_STR("error", "the keys can not be rotated"));
 }
 
 static unsigned socket_of(const struct daemon *d, evutil_socket_t fd)
@@ -360,14 +370,16 @@ static int prepare(struct daemon *d, struct error *err)
 	return rc;
 }
 
+/* Without a descriptor it comes once a second. */
 static int add_event(struct daemon *d, int fd, short what, event_callback_fn callback)
 {
+	static const struct timeval second = {1, 0};
 	struct event *event = event_new(d->base, fd, what, callback, d);
 
 	if (!event)
 		return -ENOMEM;
 	d->events[d->event_count++] = event;
-	return event_add(event, NULL) ? -EIO : 0;
+	return event_add(event, fd < 0 ? &second : NULL) ? -EIO : 0;
 }
 
 static int add_events(struct daemon *d)
@@ -389,6 +401,8 @@ static int add_events(struct daemon *d)
 		rc = add_event(d, signals[i].number, EV_SIGNAL | EV_PERSIST, signals[i].callback);
 	for (unsigned i = 0; !rc && i < net_socket_count(d->net); i++)
 		rc = add_event(d, net_socket_fd(d->net, i), EV_READ | EV_PERSIST, on_packets);
+	if (!rc)
+		rc = add_event(d, -1, EV_PERSIST, on_second);
 	if (!rc)
 		rc = add_event(d, watch_fd(d->watch), EV_READ | EV_PERSIST, on_news);
 	if (!rc)

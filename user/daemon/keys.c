@@ -119,8 +119,11 @@ static bool is_same(const struct nonce_master *a, const struct nonce_master *b)
 int keys_use_master(struct keys *keys, const struct nonce_master *master,
 		    const struct store_settings *settings, uint64_t now_s)
 {
-	if (is_same(&keys->master, master))
-		return keys_follow(keys, settings, now_s);
+	/* What is retired must be of now: it is not followed any more. */
+	int rc = keys->period_s ? keys_follow(keys, settings, now_s) : 0;
+
+	if (rc || is_same(&keys->master, master))
+		return rc;
 	retire(keys, settings->nonce_lifetime_s, now_s);
 	keys->master = *master;
 	keys->period_s = period_of(settings);
