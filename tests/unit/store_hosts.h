@@ -35,7 +35,8 @@ static inline bool get_host(struct store *store, const char *acl, const char *na
 }
 
 /* Adds, resolves or removes one of three host names; the addresses are made by the function. */
-static inline int random_host_operation(struct store *store, const char *acl, struct ip (*make)(void))
+static inline int random_host_operation(struct store *store, const char *acl,
+					struct ip (*make)(void))
 {
 	static const char *const names[] = {"h0.example", "h1.example", "_sip._udp.h2.example"};
 	struct store_acl_host host, wanted = {.deny = rand() % 2};
