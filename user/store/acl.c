@@ -64,7 +64,7 @@ int store_acl_note(struct store *store, const char *name, const char *note, stru
 
 static int acl_check_unused(struct store *store, const char *name, int64_t id, struct error *err)
 {
-	char names[200];
+	char names[300];
 	int n = trunk_names(store,
 			    "SELECT name FROM trunk JOIN trunk_acl ON trunk_id = id"
 			    " WHERE acl_id = ? ORDER BY name",

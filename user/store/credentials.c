@@ -53,7 +53,7 @@ int store_credentials_set(struct store *store, const char *name, bool at_realm, 
 
 static int check_unused(struct store *store, const char *name, int64_t id, struct error *err)
 {
-	char names[200];
+	char names[300];
 	int n = trunk_names(store,
 			    "SELECT name FROM trunk JOIN trunk_credentials ON trunk_id = id"
 			    " WHERE list_id = ? ORDER BY name",

@@ -42,21 +42,26 @@ int trunk_id(struct store *store, const char *name, int64_t *ret_id, struct erro
 
 int trunk_names(struct store *store, const char *sql, int64_t id, char *ret_names, size_t size)
 {
+	const size_t last = sizeof(" and 1000000 more"); /* the room for it */
 	char name[STORE_NAME_SIZE];
 	sqlite3_stmt *stmt = NULL;
 	size_t used = 0;
-	int n = 0;
+	int n = 0, named = 0;
 	int rc = db_query(store, &stmt, NULL, sql, INT(id));
 
 	while (rc == 0 && (rc = db_step(store, stmt, NULL)) > 0) {
 		column_text(stmt, 0, name, sizeof(name));
-		if (used < size)
+		if (named == n && used + strlen(QUOTED(name)) + 2 + last < size) {
 			used += (size_t)snprintf(ret_names + used, size - used, "%s%s",
 						 n ? ", " : "", QUOTED(name));
+			named++;
+		}
 		n++;
 		rc = 0;
 	}
 	sqlite3_finalize(stmt);
+	if (rc == 0 && named < n)
+		snprintf(ret_names + used, size - used, " and %d more", n - named);
 	return rc < 0 ? rc : n;
 }
 
