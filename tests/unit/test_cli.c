@@ -361,6 +361,9 @@ static void trunk_show_prints_the_steps_of_each_type(void **state)
 	assert_non_null(strstr(out, "10 refusals within 60 s lock"));
 	expect_success("trunk set t --enabled no", "");
 	expect_success("trunk show t", "1. Nobody can call now: the trunk is disabled");
+	expect_success("status", "0 ip_acl_and_credential, 0 none, 1 disabled");
+	expect_success("trunk set t --enabled yes", "");
+	expect_success("status", "1 ip_acl_and_credential, 0 none, 0 disabled");
 }
 
 static void trunk_set_changes_only_what_is_named(void **state)

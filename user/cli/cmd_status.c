@@ -103,6 +103,44 @@ static int count_prefixes(const struct store_acl *acl, void *arg)
 	return 0;
 }
 
+/* Enabled trunks by type, and those that are disabled. */
+struct trunk_counts {
+	unsigned by_auth[STORE_AUTH_IP_ACL_AND_CREDENTIAL + 1], disabled;
+};
+
+static int count_trunk(const struct store_trunk *trunk, void *arg)
+{
+	struct trunk_counts *counts = arg;
+	if (trunk->enabled)
+		counts->by_auth[trunk->auth]++;
+	else
+		counts->disabled++;
+	return 0;
+}
+
+static int add_trunks(struct status *status)
+{
+	struct trunk_counts counts = {0};
+	json_t *object = json_object();
+	int rc = store_trunk_each(status->cli->store, count_trunk, &counts, &status->cli->err);
+	if (rc < 0) {
+		json_decref(object);
+		return rc;
+	}
+	for (int i = STORE_AUTH_NONE; i <= STORE_AUTH_IP_ACL_AND_CREDENTIAL; i++)
+		json_object_set_new(object, store_auth_type_name(i),
+				    json_integer(counts.by_auth[i]));
+	json_object_set_new(object, "disabled", json_integer(counts.disabled));
+	set(status, "trunks", object);
+	line(status, "trunks",
+	     "%u ip_acl, %u credential, %u ip_acl_and_credential, %u none, "
+	     "%u disabled",
+	     counts.by_auth[STORE_AUTH_IP_ACL], counts.by_auth[STORE_AUTH_CREDENTIAL],
+	     counts.by_auth[STORE_AUTH_IP_ACL_AND_CREDENTIAL], counts.by_auth[STORE_AUTH_NONE],
+	     counts.disabled);
+	return 0;
+}
+
 static int add_store(struct status *status)
 {
 	struct cli *cli = status->cli;
@@ -134,7 +172,7 @@ static int add_store(struct status *status)
 	set(status, "prefixes", json_integer((json_int_t)counts[1]));
 	set(status, "prefixes_used", json_integer((json_int_t)counts[2]));
 	set(status, "store_generation", json_integer((json_int_t)generation));
-	return 0;
+	return add_trunks(status);
 }
 
 static void add_step(struct status *status, uint64_t generation)
