@@ -552,6 +552,50 @@ static void explain_answers_the_usual_troubles(void **state)
 	json_decref(e);
 }
 
+static void a_document_is_exported_and_applied(void **state)
+{
+	(void)state;
+	expect_failure("export", 3, "there is no store");
+	expect_failure("apply /dev/null --dry-run", 2, "/dev/null, line 1, column 0: ");
+	expect_failure("apply /nowhere", 3, "can not open /nowhere: No such file");
+	expect_failure("apply /", 1, "can not read /: Is a directory");
+	expect_success("acl create a --note one", "");
+	expect_success("sipward export | sipward apply -", "nothing to do");
+	expect_success("export >$D/document", "");
+	expect_success("acl delete a", "");
+	expect_success("acl create b", "");
+	expect_success("apply $D/document --dry-run",
+		       "+ acl a # one\n- acl b\ndifferences: 2; dry run, nothing is changed\n");
+	expect_success("apply $D/document", "changes made: 2\n");
+	expect_success("acl list", "a ");
+	expect_failure("export --key-file /nowhere", 3, "key file /nowhere: No such file");
+	expect_failure("sipward export | sed s/note/gnote/ | sipward apply -", 2,
+		       "acls.a.gnote: is no key that is known here");
+	expect_failure("sipward export | sed '1s/{/{ \"acls\": {}, /' | sipward apply -", 2,
+		       "standard input, line 6, column 8: duplicate object key");
+}
+
+static void audit_tells_the_last_changes(void **state)
+{
+	(void)state;
+	expect_failure("audit", 3, "there is no store");
+	expect_success("acl create a", "");
+	expect_success("acl create b", "");
+	expect_success("audit --last 1", "created ACL \"b\"");
+	assert_null(strstr(out, "ACL \"a\""));
+	expect_success("audit", "created ACL \"a\"");
+	assert_true(strstr(out, "ACL \"a\"") < strstr(out, "ACL \"b\""));
+	expect_success("audit --since 1m", "created ACL \"a\"");
+	expect_success("audit --since '2001-01-01 10:00' --last 1", "created ACL \"b\"");
+	expect_success("audit --since 2101-01-01", "nothing was changed");
+	expect_failure("audit --last 0", 2, "--last '0' is no number from 1");
+	expect_failure("audit --since yesterday", 2, "--since 'yesterday' is neither a time");
+	json_t *rows = json_of("audit --last 2");
+	assert_int_equal(json_array_size(rows), 2);
+	assert_true(json_is_integer(json_object_get(json_array_get(rows, 0), "time")));
+	json_decref(rows);
+}
+
 static void a_full_or_closed_output_is_an_error(void **state)
 {
 	(void)state;
@@ -614,6 +658,8 @@ int main(void)
 		TEST(the_version_is_told_by_both_programs),
 		TEST(what_needs_a_filter_says_so),
 		TEST(explain_answers_the_usual_troubles),
+		TEST(a_document_is_exported_and_applied),
+		TEST(audit_tells_the_last_changes),
 		TEST(a_full_or_closed_output_is_an_error),
 		TEST(every_command_stands_in_the_manual_page),
 	};

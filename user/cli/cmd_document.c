@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "cli/output.h"
 
 static int read_key(struct cli *cli, struct document_key *ret_key)
@@ -29,19 +30,22 @@ int cmd_export(struct cli *cli)
 
 static int load(struct cli *cli, const char *path, json_t **ret_document)
 {
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	bool is_stdin = strcmp(path, "-") == 0;
+	FILE *file = is_stdin ? stdin : fopen(path, "re");
+	const char *name = is_stdin ? "standard input" : path;
 	json_error_t why;
 	if (!file)
-		return cli_error(cli, -errno, "can not open %s: %s", path, strerror(errno));
+		return cli_error(cli, -errno, "can not open %s: %s", name, strerror(errno));
 	errno = 0;
 	*ret_document = json_loadf(file, JSON_REJECT_DUPLICATES, &why);
 	int cause = ferror(file) ? errno : 0;
-	if (file != stdin)
+	if (!is_stdin)
 		fclose(file);
 	if (cause)
-		return cli_error(cli, -cause, "can not read %s: %s", path, strerror(cause));
+		return cli_error(cli, -cause, "can not read %s: %s", name, strerror(cause));
+	printable(why.text);
 	if (!*ret_document)
-		return cli_error(cli, -EINVAL, "%s, line %d, column %d: %s", path, why.line,
+		return cli_error(cli, -EINVAL, "%s, line %d, column %d: %s", name, why.line,
 				 why.column, why.text);
 	return 0;
 }
@@ -60,9 +64,8 @@ static void append_difference(char sign, const char *what, void *rows)
 static int tell_done(struct cli *cli, bool dry_run, size_t changes, json_t *rows)
 {
 	if (cli->json)
-		return output_json(cli, json_pack("{s:I, s:b, s:O}", "changes",
-						  (json_int_t)changes, "dry_run", dry_run,
-						  "differences", rows));
+		return output_json(cli, json_pack("{s:I, s:b, s:O}", "changes", (json_int_t)changes,
+						  "dry_run", dry_run, "differences", rows));
 	if (changes == 0)
 		printf("nothing to do: the store is as the document says\n");
 	else if (dry_run)

@@ -169,8 +169,8 @@ void trunk_read(sqlite3_stmt *stmt, struct store_trunk *ret_trunk);
 /* How many rows were written, none if it is the same already; or a negative errno. */
 int trunk_insert(struct store *store, const struct store_trunk *trunk, struct error *err);
 int trunk_update(struct store *store, const struct store_trunk *trunk, struct error *err);
-/* The names of trunks that a query finds: "a", "b" and 3 more, where there is no room. How many they
- * are. */
+/* The names of trunks that a query finds; where there is no room: "a", "b" and 3 more. How many
+ * they are. */
 int trunk_names(struct store *store, const char *sql, int64_t id, char *ret_names, size_t size);
 
 /* ---- ACLs, credential lists ---- */
