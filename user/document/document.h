@@ -13,7 +13,7 @@
 
 #define DOCUMENT_VERSION 1
 
-/* The key file's content, 32 bytes. It must be readable by its owner alone. */
+/* Derived from the key file: 32 random bytes or more, readable by its owner alone. */
 struct document_key {
 	uint8_t bytes[32];
 	bool present;
