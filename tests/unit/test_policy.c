@@ -222,7 +222,7 @@ static void a_disabled_trunk_keeps_its_place_and_vouches_for_nobody(void **state
 		assert_int_equal(there->config.enabled, enabled);
 		assert_int_equal(policy_acl_allows(there, &customer), enabled);
 		assert_int_equal(there->realm_count, enabled);
-		assert_int_equal(policy_trunk_by_id(policy, trunk.id) != NULL, enabled);
+		assert_ptr_equal(policy_trunk_by_id(policy, trunk.id), there);
 		assert_int_equal(policy_is_upstream(policy, &upstream), enabled);
 		assert_int_equal(policy_is_listed(policy, &upstream), enabled);
 		assert_int_equal(policy_is_listed(policy, &customer), enabled);

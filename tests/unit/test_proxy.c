@@ -521,7 +521,7 @@ static void call_survives_a_restart_and_a_new_upstream(void **state)
 	sent_to(w, 0, CUSTOMER, "INFO ");
 }
 
-static void call_of_a_disabled_trunk_is_refused(void **state)
+static void call_of_a_disabled_trunk_can_only_be_ended(void **state)
 {
 	struct world *w = *state;
 	struct store_trunk trunk;
@@ -532,9 +532,12 @@ static void call_of_a_disabled_trunk_is_refused(void **state)
 	trunk.enabled = false;
 	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
 	world_read_store(w);
-	in_dialog(message, "BYE", "sip:pbx@10.0.0.5", routes, true);
+	in_dialog(message, "INFO", "sip:pbx@10.0.0.5", routes, true);
 	hear(w, CUSTOMER, message);
 	assert_memory_equal(w->sent[0].text, "SIP/2.0 403 ", 12);
+	in_dialog(message, "BYE", "sip:pbx@10.0.0.5", routes, true);
+	hear(w, CUSTOMER, message);
+	assert_memory_equal(w->sent[0].text, "BYE ", 4);
 }
 
 /* ---- responses without a transaction ---- */
@@ -660,7 +663,7 @@ int main(void)
 		PROXY_TEST(requests_to_the_caller_never_reach_a_third_party),
 		PROXY_TEST(requests_to_the_caller_follow_a_contact_that_is_listed),
 		PROXY_TEST(call_survives_a_restart_and_a_new_upstream),
-		PROXY_TEST(call_of_a_disabled_trunk_is_refused),
+		PROXY_TEST(call_of_a_disabled_trunk_can_only_be_ended),
 		PROXY_TEST(response_after_a_restart_finds_its_way_by_via),
 		PROXY_TEST(response_with_anything_of_its_vias_changed_is_dropped),
 		PROXY_TEST(locked_out_source_gets_nothing_or_403_or_is_only_counted),

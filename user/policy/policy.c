@@ -148,7 +148,7 @@ const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64
 		const struct policy_place *place = table_entry(node, struct policy_place, by_id);
 
 		if (place->trunk.config.id == id)
-			return place->trunk.config.enabled ? &place->trunk : NULL;
+			return &place->trunk;
 	}
 	return NULL;
 }

@@ -45,7 +45,7 @@ const struct policy_trunk *policy_trunk_find(const struct policy *policy, struct
 					     struct slice host);
 /* Whether some trunk of the host is found by a user too (user@domain). */
 bool policy_has_user_trunk(const struct policy *policy, struct slice host);
-/* By id, for in-dialog tokens; NULL if it is gone or disabled. */
+/* By id, for in-dialog tokens: a disabled one too; NULL if it is gone. */
 const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64_t id);
 /* The trunk whose upstream address this is, or NULL (the first by name). */
 const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy,

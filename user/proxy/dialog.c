@@ -130,7 +130,8 @@ static bool caller_is_good(const struct proxy *proxy, const struct request *requ
 		return false;
 	if (method == SIP_ACK || method == SIP_BYE)
 		return true;
-	return clock_steady_s() < (uint64_t)token->issued_s + TOKEN_AGE_MAX_S &&
+	return trunk->config.enabled &&
+	       clock_steady_s() < (uint64_t)token->issued_s + TOKEN_AGE_MAX_S &&
 	       is_still_admitted(proxy, request, trunk, token);
 }
 
