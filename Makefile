@@ -60,19 +60,19 @@ deps: ## install what building and testing need (Debian 12, as root)
 
 # Targets for a user: each first installs what is missing, then builds with what is there.
 demo: deps ## show the whole job in a lab of network namespaces
-	$(Q)$(MAKE) --no-print-directory programs tools
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) programs tools
 	$(Q)BUILD=$(BUILD) scripts/demo
 
 lab: deps ## leave the demo's lab running to try things by hand
-	$(Q)$(MAKE) --no-print-directory programs tools
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) programs tools
 	$(Q)BUILD=$(BUILD) scripts/lab shell
 
 run: deps ## guard a real interface from the clone: make run IFACE=eth0 UPSTREAM=sip:HOST:PORT
-	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) programs
 	$(Q)BUILD=$(BUILD) scripts/run '$(IFACE)' '$(UPSTREAM)'
 
 test: deps ## run every test
-	$(Q)$(MAKE) --no-print-directory check
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) check
 
 check: programs tests ## the tests without installing anything; LAYER=unit|bpf|net|fuzz for one
 	$(Q)BUILD=$(BUILD) tests/run $(LAYER)
@@ -83,11 +83,11 @@ fuzz: $(FUZZ_BIN) ## fuzz every input surface; SECONDS_EACH=60
 	$(Q)BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS_EACH),60)
 
 kernel-test: deps ## test on Debian 12's own kernel, in virtual machines (some minutes)
-	$(Q)$(MAKE) --no-print-directory programs tests $(BUILD)/tests/kernel/neighbour.bpf.o
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) programs tests $(BUILD)/tests/kernel/neighbour.bpf.o
 	$(Q)BUILD=$(BUILD) tests/kernel/run
 
 bench: deps ## measure, and print a table
-	$(Q)$(MAKE) --no-print-directory programs $(BENCH_BIN) $(TOOL_BIN)
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) programs $(BENCH_BIN) $(TOOL_BIN)
 	$(Q)BUILD=$(BUILD) tests/bench/run
 
 # The filter.
