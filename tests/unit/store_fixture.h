@@ -63,6 +63,23 @@ static inline int fixture_teardown(void **state)
 	return 0;
 }
 
+static inline int keep_last_audit(int64_t time_s, const char *who, const char *what, void *arg)
+{
+	(void)time_s;
+	(void)who;
+	snprintf(arg, 512, "%s", what);
+	return 1;
+}
+
+/* What the last change was, as the audit tells it. */
+static inline void assert_last_audit(struct fixture *f, const char *wanted)
+{
+	char what[512] = "";
+
+	assert_int_equal(store_audit_each(f->store, 1, keep_last_audit, what, &f->err), 1);
+	assert_string_equal(what, wanted);
+}
+
 #define STORE_TEST(function)                                                                       \
 	cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 

@@ -69,22 +69,6 @@ static void assert_entries(struct fixture *f, const char *wanted)
 	assert_int_equal(acl.entries, *wanted ? n + 1 : 0);
 }
 
-static int keep_audit(int64_t time_s, const char *who, const char *what, void *arg)
-{
-	(void)time_s;
-	(void)who;
-	snprintf(arg, 512, "%s", what);
-	return 1;
-}
-
-static void assert_audit(struct fixture *f, const char *wanted)
-{
-	char what[512] = "";
-
-	assert_int_equal(store_audit_each(f->store, 1, keep_audit, what, &f->err), 1);
-	assert_string_equal(what, wanted);
-}
-
 static void host_stands_for_the_addresses_it_resolves_to(void **state)
 {
 	struct fixture *f = *state;
@@ -93,14 +77,14 @@ static void host_stands_for_the_addresses_it_resolves_to(void **state)
 	size_t n = 0;
 
 	assert_ok(f, add_host(f, "a", "SIP.Carrier.Example.", false));
-	assert_audit(f, "ACL \"a\": allows host sip.carrier.example");
+	assert_last_audit(f, "ACL \"a\": allows host sip.carrier.example");
 	host = the_host(f, "sip.carrier.example");
 	assert_int_equal(host.kind, STORE_HOST_ADDRESS);
 	assert_int_equal(host.addresses + (uint64_t)host.resolved_s + (uint64_t)host.due_s, 0);
 	assert_entries(f, "");
 	assert_ok(f, resolve(f, host.host, "2001:db8::7 192.0.2.9 192.0.2.1 192.0.2.9"));
-	assert_audit(f, "ACL \"a\": host sip.carrier.example is now 192.0.2.1, 192.0.2.9, "
-			"2001:db8::7");
+	assert_last_audit(f, "ACL \"a\": host sip.carrier.example is now 192.0.2.1, 192.0.2.9, "
+			     "2001:db8::7");
 	assert_entries(f, "192.0.2.1=sip.carrier.example 192.0.2.9=sip.carrier.example "
 			  "2001:db8::7=sip.carrier.example");
 	assert_ok(f, store_acl_host_addresses(f->store, host.id, addresses, &n, &f->err));
@@ -113,7 +97,7 @@ static void host_stands_for_the_addresses_it_resolves_to(void **state)
 	assert_ok(f, resolve(f, host.host, "192.0.2.9 192.0.2.3"));
 	assert_entries(f, "192.0.2.3=sip.carrier.example 192.0.2.9=sip.carrier.example");
 	assert_ok(f, store_acl_host_remove(f->store, "a", "sip.carrier.EXAMPLE", &f->err));
-	assert_audit(f, "ACL \"a\": removed host sip.carrier.example");
+	assert_last_audit(f, "ACL \"a\": removed host sip.carrier.example");
 	assert_entries(f, "");
 }
 
@@ -220,7 +204,7 @@ static void deny_wins_at_one_prefix_of_one_acl(void **state)
 	assert_ok(f, allow(f, "a", "192.0.2.1"));
 	assert_int_equal(rule_at(f, "192.0.2.1").flags, SIPWARD_ACL_DENY);
 	assert_ok(f, add_host(f, "a", "h.example", false));
-	assert_audit(f, "ACL \"a\": allows host h.example");
+	assert_last_audit(f, "ACL \"a\": allows host h.example");
 	assert_int_equal(rule_at(f, "192.0.2.1").flags, SIPWARD_ACL_ALLOW);
 	assert_ok(f, deny(f, "a", "192.0.2.1"));
 	assert_int_equal(rule_at(f, "192.0.2.1").flags, SIPWARD_ACL_DENY);

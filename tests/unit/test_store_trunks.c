@@ -63,6 +63,25 @@ static void every_field_is_kept(void **state)
 	assert_memory_equal(&got, &trunk, sizeof(got));
 }
 
+static void audit_tells_what_of_a_trunk_was_changed(void **state)
+{
+	struct fixture *f = *state;
+	struct store_trunk trunk = new_trunk("t", "acme.example");
+
+	assert_ok(f, create(f, &trunk));
+	strcpy(trunk.aliases, "eu.acme.example");
+	trunk.algorithms[0] = 1;
+	trunk.algorithms[1] = 0;
+	trunk.algorithm_count = 2;
+	trunk.enabled = false;
+	trunk.e164 = STORE_E164_REQUIRE;
+	trunk.calls_max = 5;
+	assert_ok(f, store_trunk_set(f->store, &trunk, &f->err));
+	assert_last_audit(f, "changed trunk \"t\": aliases from \"\" to \"eu.acme.example\", "
+			     "algorithms from \"md5\" to \"sha-256,md5\", enabled from yes to no, "
+			     "e164 from off to require, calls_max from 0 to 5");
+}
+
 static void aliases_are_kept_as_domains_are(void **state)
 {
 	struct fixture *f = *state;
@@ -272,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(every_field_is_kept),
+		STORE_TEST(audit_tells_what_of_a_trunk_was_changed),
 		STORE_TEST(aliases_are_kept_as_domains_are),
 		STORE_TEST(aliases_that_break_the_rules_are_refused),
 		STORE_TEST(domain_and_user_belong_to_one_trunk),

@@ -122,6 +122,19 @@ int change_prefix(struct store *store, const struct prefix *prefix, struct error
 /* Any prefix's rule may differ after this change. */
 void change_everything(struct store *store);
 
+/* What a change consists of, for its audit row; what does not fit is left out. Values that are the
+ * same are not told. */
+struct summary {
+	char text[480];
+};
+struct summary_values {
+	unsigned from, to;
+};
+/* words: what the numbers from 0 on stand for, "no|yes"; NULL: themselves. */
+void summary_number(struct summary *summary, const char *name, const char *words,
+		    struct summary_values values);
+void summary_text(struct summary *summary, const char *name, const char *from, const char *to);
+
 /* One process at a time between these two. */
 int store_lock(struct store *store, struct error *err);
 void store_unlock(struct store *store);
@@ -169,6 +182,11 @@ void trunk_read(sqlite3_stmt *stmt, struct store_trunk *ret_trunk);
 /* How many rows were written, none if it is the same already; or a negative errno. */
 int trunk_insert(struct store *store, const struct store_trunk *trunk, struct error *err);
 int trunk_update(struct store *store, const struct store_trunk *trunk, struct error *err);
+/* As the CLI calls them. */
+extern const char *const trunk_algorithm_names[STORE_ALGORITHMS];
+/* What differs between the two, "enabled from yes to no, calls_max from 0 to 5". */
+void trunk_difference(const struct store_trunk *old, const struct store_trunk *new,
+		      struct summary *ret_summary);
 /* The names of trunks that a query finds; where there is no room: "a", "b" and 3 more. How many
  * they are. */
 int trunk_names(struct store *store, const char *sql, int64_t id, char *ret_names, size_t size);

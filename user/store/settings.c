@@ -10,8 +10,15 @@ struct number {
 	const char *name;
 	size_t offset, size;
 	unsigned initial, min, max;
+	const char *words; /* what the values are called, for the audit; NULL: nothing */
 };
 
+#define WORDS(field, initial_, max_, words_)                                                       \
+	{                                                                                          \
+		.name = #field, .offset = offsetof(struct store_settings, field),                  \
+		.size = sizeof(((struct store_settings *)0)->field), .initial = (initial_),        \
+		.max = (max_), .words = (words_)                                                   \
+	}
 #define NUMBER(field, initial_, min_, max_)                                                        \
 	{                                                                                          \
 		.name = #field, .offset = offsetof(struct store_settings, field),                  \
@@ -22,9 +29,9 @@ struct number {
 #define DAY 86400
 
 static const struct number numbers[] = {
-	NUMBER(mode, SIPWARD_MONITOR, SIPWARD_MONITOR, SIPWARD_ENFORCE),
-	NUMBER(unlisted, STORE_UNLISTED_AUTO, STORE_UNLISTED_AUTO, STORE_UNLISTED_REJECT),
-	NUMBER(lockout_reject, 0, 0, 1),
+	WORDS(mode, SIPWARD_MONITOR, SIPWARD_ENFORCE, "monitor|enforce"),
+	WORDS(unlisted, STORE_UNLISTED_AUTO, STORE_UNLISTED_REJECT, "auto|drop|limit|reject"),
+	WORDS(lockout_reject, false, true, "no|yes"),
 	NUMBER(lockout_failures, 10, 1, 1000000),
 	NUMBER(lockout_window_s, 60, 1, DAY),
 	NUMBER(lockout_duration_s, 60, 1, 365 * DAY),
@@ -37,7 +44,7 @@ static const struct number numbers[] = {
 	NUMBER(register_max_s, 7200, 1, 30 * DAY),
 	NUMBER(register_default_s, 3600, 1, 30 * DAY),
 	NUMBER(register_contacts, 10, 1, 100),
-	NUMBER(user_names_utf8, 0, 0, 1),
+	WORDS(user_names_utf8, false, true, "off|on"),
 	NUMBER(acl_limit, 0, 0, 1000000),
 	NUMBER(acl_entry_limit, 0, 0, 100000000),
 	NUMBER(user_limit, 0, 0, 100000000),
@@ -272,25 +279,11 @@ static int put_setting(struct store *store, const char *name, struct bind value,
 		      TEXT(name), value);
 }
 
-/* The settings changed, for the audit. */
-struct summary {
-	char text[480];
-};
-
-static void note_change(struct summary *summary, const char *change)
-{
-	size_t used = strlen(summary->text);
-
-	snprintf(summary->text + used, sizeof(summary->text) - used, "%s%s", used ? ", " : "",
-		 change);
-}
-
 /* Each of these writes what differs; how many settings do, or a negative errno. */
 static int write_numbers(struct store *store, const struct store_settings *old,
 			 const struct store_settings *new, struct summary *summary,
 			 struct error *err)
 {
-	char text[128];
 	int changed = 0, rc = 0;
 
 	for (size_t i = 0; i < NUMBERS && rc >= 0; i++) {
@@ -298,8 +291,8 @@ static int write_numbers(struct store *store, const struct store_settings *old,
 
 		if (from == to)
 			continue;
-		snprintf(text, sizeof(text), "%s from %u to %u", numbers[i].name, from, to);
-		note_change(summary, text);
+		summary_number(summary, numbers[i].name, numbers[i].words,
+			       (struct summary_values){from, to});
 		rc = put_setting(store, numbers[i].name, INT(to), err);
 		changed++;
 	}
@@ -313,14 +306,11 @@ struct text_change {
 static int write_text(struct store *store, const struct text_change *change,
 		      struct summary *summary, struct error *err)
 {
-	char text[2 * QUOTED_SIZE + 64];
 	int rc;
 
 	if (strcmp(change->from, change->to) == 0)
 		return 0;
-	snprintf(text, sizeof(text), "%s from %s to %s", change->name, QUOTED(change->from),
-		 QUOTED(change->to));
-	note_change(summary, text);
+	summary_text(summary, change->name, change->from, change->to);
 	rc = put_setting(store, change->name, TEXT(change->to), err);
 	return rc < 0 ? rc : 1;
 }

@@ -242,6 +242,7 @@ static int update_trunk(struct store *store, const struct store_trunk *old,
 int store_trunk_set(struct store *store, const struct store_trunk *trunk, struct error *err)
 {
 	struct store_trunk old, new = *trunk;
+	struct summary summary = {""};
 	struct upstream upstream;
 	int rc = check_trunk(&new, &upstream, err);
 
@@ -262,9 +263,9 @@ int store_trunk_set(struct store *store, const struct store_trunk *trunk, struct
 	rc = store_trunk_get(store, new.name, &old, err);
 	if (rc == 0)
 		rc = update_trunk(store, &old, &new, err);
-	return change_end(store, rc, err, "changed trunk \"%s\": %s, for %s%s%s to %.120s",
-			  new.name, new.enabled ? "enabled" : "disabled", new.user,
-			  new.user[0] ? "@" : "", new.domain, new.upstream);
+	if (rc > 0)
+		trunk_difference(&old, &new, &summary);
+	return change_end(store, rc, err, "changed trunk \"%s\": %s", new.name, summary.text);
 }
 
 int store_trunk_delete(struct store *store, const char *name, struct error *err)

@@ -7,7 +7,7 @@
 
 #define CALLS_MAX 1000000
 
-static const char *const algorithm_names[STORE_ALGORITHMS] = {"md5", "sha-256", "sha-512-256"};
+const char *const trunk_algorithm_names[STORE_ALGORITHMS] = {"md5", "sha-256", "sha-512-256"};
 
 static int check_algorithms(const struct store_trunk *trunk, struct error *err)
 {
@@ -24,7 +24,7 @@ static int check_algorithms(const struct store_trunk *trunk, struct error *err)
 					 algorithm);
 		if (seen & 1U << algorithm)
 			return error_set(err, -EINVAL, "algorithms: %s is named twice",
-					 algorithm_names[algorithm]);
+					 trunk_algorithm_names[algorithm]);
 		seen |= 1U << algorithm;
 	}
 	return 0;

@@ -18,12 +18,17 @@ struct column {
 	const char *name;
 	enum column_kind kind;
 	size_t offset, size;
+	const char *words; /* what the values of a number are called, for the audit */
 };
 
 #define FIELD(field) offsetof(struct store_trunk, field), sizeof(((struct store_trunk *)0)->field)
 #define COLUMN(field, kind_)                                                                       \
 	{                                                                                          \
-#field, (kind_), FIELD(field)                                                      \
+#field, (kind_), FIELD(field), NULL                                                \
+	}
+#define WORDS_COLUMN(field, words)                                                                 \
+	{                                                                                          \
+#field, NUMBER_COLUMN, FIELD(field), (words)                                       \
 	}
 
 /* The name is the first: rows are updated by it. */
@@ -32,23 +37,23 @@ static const struct column columns[] = {
 	COLUMN(domain, TEXT_COLUMN),
 	COLUMN(user, TEXT_COLUMN),
 	COLUMN(upstream, TEXT_COLUMN),
-	{"upstream_host", HOST_COLUMN, FIELD(upstream_addr.ip)},
-	{"upstream_port", PORT_COLUMN, FIELD(upstream_addr.port)},
+	{"upstream_host", HOST_COLUMN, FIELD(upstream_addr.ip), NULL},
+	{"upstream_port", PORT_COLUMN, FIELD(upstream_addr.port), NULL},
 	COLUMN(algorithms, ALGORITHMS_COLUMN),
 	COLUMN(challenge_status, NUMBER_COLUMN),
 	COLUMN(enabled, BOOL_COLUMN),
 	COLUMN(allow_no_qop, BOOL_COLUMN),
 	COLUMN(auth_int, BOOL_COLUMN),
-	COLUMN(digest_uri, NUMBER_COLUMN),
+	WORDS_COLUMN(digest_uri, "any|equivalent|exact"),
 	COLUMN(ratchet, BOOL_COLUMN),
 	COLUMN(userhash, BOOL_COLUMN),
 	COLUMN(sess, BOOL_COLUMN),
 	COLUMN(forward_register, BOOL_COLUMN),
-	COLUMN(e164, NUMBER_COLUMN),
+	WORDS_COLUMN(e164, "off|require|normalize"),
 	COLUMN(country_code, TEXT_COLUMN),
 	COLUMN(international_prefix, TEXT_COLUMN),
 	COLUMN(national_prefix, TEXT_COLUMN),
-	COLUMN(caller, NUMBER_COLUMN),
+	WORDS_COLUMN(caller, "off|refuse|private"),
 	COLUMN(number, TEXT_COLUMN),
 	COLUMN(assert_identity, BOOL_COLUMN),
 	COLUMN(upstream_trusted, BOOL_COLUMN),
@@ -227,4 +232,58 @@ int trunk_update(struct store *store, const struct store_trunk *trunk, struct er
 	add_columns(&sql, NUMBERS);
 	add(&sql, ")");
 	return run(store, &sql, trunk, err);
+}
+
+/* ---- for the audit ---- */
+
+#define ALGORITHMS_TEXT_SIZE 32
+
+static void algorithms_format(const struct store_trunk *trunk, char text[ALGORITHMS_TEXT_SIZE])
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < trunk->algorithm_count; i++)
+		used += (size_t)snprintf(text + used, ALGORITHMS_TEXT_SIZE - used, "%s%s",
+					 i ? "," : "", trunk_algorithm_names[trunk->algorithms[i]]);
+}
+
+static void algorithms_difference(const struct store_trunk *old, const struct store_trunk *new,
+				  struct summary *summary)
+{
+	char from[ALGORITHMS_TEXT_SIZE], to[ALGORITHMS_TEXT_SIZE];
+
+	algorithms_format(old, from);
+	algorithms_format(new, to);
+	summary_text(summary, "algorithms", from, to);
+}
+
+static void column_difference(const struct column *column, const struct store_trunk *old,
+			      const struct store_trunk *new, struct summary *summary)
+{
+	struct values values = {0};
+	struct bind from = column_bind(column, old, &values),
+		    to = column_bind(column, new, &values);
+
+	if (column->kind == TEXT_COLUMN)
+		summary_text(summary, column->name, from.bytes, to.bytes);
+	else
+		summary_number(
+			summary, column->name,
+			column->kind == BOOL_COLUMN ? "no|yes" : column->words,
+			(struct summary_values){(unsigned)from.integer, (unsigned)to.integer});
+}
+
+/* The host and port behind the upstream are told by its name. */
+void trunk_difference(const struct store_trunk *old, const struct store_trunk *new,
+		      struct summary *ret_summary)
+{
+	summary_text(ret_summary, "aliases", old->aliases, new->aliases);
+	algorithms_difference(old, new, ret_summary);
+	for (size_t i = 0; i < COLUMNS; i++) {
+		enum column_kind kind = columns[i].kind;
+
+		if (kind == TEXT_COLUMN || kind == NUMBER_COLUMN || kind == BOOL_COLUMN)
+			column_difference(&columns[i], old, new, ret_summary);
+	}
 }
