@@ -247,6 +247,23 @@ static void log_lines_can_not_be_forged(void **state)
 				     "\"status\":403}\n"));
 }
 
+static void write_names(void)
+{
+	log_info("registered", LOG_SLICE("user", SLICE("j\xc3\xa4s\xc3\xb8n")),
+		 LOG_SLICE("wrong", SLICE("a\xc3 \xc2\x9b\xed\xa0\x80")));
+}
+
+static void log_keeps_utf8_and_escapes_what_is_none(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	log_setup(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	capture(write_names, text, sizeof(text));
+	assert_string_equal(text, "info registered user=\"j\xc3\xa4s\xc3\xb8n\" "
+				  "wrong=\"a\\u00c3 \\u00c2\\u009b\\u00ed\\u00a0\\u0080\"\n");
+}
+
 static void write_long(void)
 {
 	static char bytes[5000];
@@ -280,6 +297,7 @@ int main(void)
 		cmocka_unit_test(the_steady_clock_tells_the_time),
 		cmocka_unit_test(tables_find_what_they_hold),
 		cmocka_unit_test(log_lines_can_not_be_forged),
+		cmocka_unit_test(log_keeps_utf8_and_escapes_what_is_none),
 		cmocka_unit_test(long_log_lines_end_properly),
 	};
 

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 #define LINE_MAX_BYTES 2048
 
 static enum log_format format_in_use = LOG_FORMAT_TEXT;
@@ -28,9 +30,14 @@ struct line {
 };
 
 /* Room for a closing quote, brace and line end is always kept. */
+static size_t room(const struct line *line)
+{
+	return sizeof(line->text) - 4 - line->n;
+}
+
 static void put_char(struct line *line, char c)
 {
-	if (line->n < sizeof(line->text) - 4)
+	if (room(line) > 0)
 		line->text[line->n++] = c;
 }
 
@@ -40,22 +47,21 @@ static void put_text(struct line *line, const char *text)
 		put_char(line, *text++);
 }
 
+/* What is printable stays as it is; no character is cut in two where the line is full. */
 static void put_escaped(struct line *line, struct slice s)
 {
-	char hex[8];
+	char escaped[8];
 
-	for (size_t i = 0; i < s.n; i++) {
-		const unsigned char c = (unsigned char)s.p[i];
-
-		if (c == '"' || c == '\\') {
-			put_char(line, '\\');
-			put_char(line, (char)c);
-		} else if (c < 0x20 || c >= 0x7f) {
-			snprintf(hex, sizeof(hex), "\\u%04x", c);
-			put_text(line, hex);
-		} else {
-			put_char(line, (char)c);
-		}
+	for (size_t n, i = 0; i < s.n; i += n ? n : 1) {
+		n = utf8_printable(s, i);
+		if (n == 0)
+			snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned char)s.p[i]);
+		else
+			snprintf(escaped, sizeof(escaped), "%s%.*s",
+				 s.p[i] == '"' || s.p[i] == '\\' ? "\\" : "", (int)n, s.p + i);
+		if (room(line) < strlen(escaped))
+			return;
+		put_text(line, escaped);
 	}
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "store/internal.h"
 
 #define SIP_PORT 5060
@@ -47,40 +48,15 @@ const char *quoted(const char *value, char buf[QUOTED_SIZE])
 	return buf;
 }
 
-/* The length of the UTF-8 sequence that s begins with; 0 if it is none, or a control character. */
-static size_t printable_utf8(const unsigned char *s)
-{
-	uint32_t code;
-	size_t n;
-
-	if (s[0] < 0x80)
-		return s[0] >= 0x20 && s[0] != 0x7f;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		n = 2;
-	else if ((s[0] & 0xf0) == 0xe0)
-		n = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	code = s[0] & (0xff >> (n + 1));
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
-	}
-	if (code < 0xa0 || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff)
-		return 0;
-	return (n == 3 && code < 0x800) || (n == 4 && code < 0x10000) ? 0 : n;
-}
-
 static int check_text(const char *field, const char *text, size_t max, struct error *err)
 {
-	if (strlen(text) > max)
+	const struct slice whole = slice_from(text);
+
+	if (whole.n > max)
 		return error_set(err, -EINVAL, "%s %s: is longer than %zu bytes", field,
 				 QUOTED(text), max);
-	for (size_t step, i = 0; text[i]; i += step) {
-		step = printable_utf8((const unsigned char *)text + i);
+	for (size_t step, i = 0; i < whole.n; i += step) {
+		step = utf8_printable(whole, i);
 		if (step == 0)
 			return error_set(err, -EINVAL,
 					 "%s %s: holds a control character or is not UTF-8", field,
