@@ -49,3 +49,15 @@ logged() { # REGEX
 quietly() { # COMMAND...: fails where the command succeeds
 	! "$@"
 }
+
+# Of a daemon started under the name `daemon`.
+policies() { grep -c '^info policy' "$tmp/daemon.log"; }
+another_policy() { [ "$(policies)" -gt "$1" ]; }
+
+# Changes the store, and waits until the daemon goes by it.
+change() { # COMMAND...
+	local before
+	before=$(policies)
+	sipward "$@" >/dev/null 2>"$tmp/change.log" && wait_for 5 another_policy "$before" ||
+		{ cat "$tmp/change.log"; exit 1; }
+}

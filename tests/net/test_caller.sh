@@ -51,17 +51,6 @@ lines_of() { # METHOD REGEX
 		grep -iE -- "$2"
 }
 
-policies() { grep -c '^info policy' "$tmp/daemon.log"; }
-another_policy() { [ "$(policies)" -gt "$1" ]; }
-
-# Changes the store, and waits until the daemon goes by it.
-change() { # COMMAND...
-	local before
-	before=$(policies)
-	sipward "$@" >/dev/null 2>"$tmp/change.log" && wait_for 5 another_policy "$before" ||
-		{ cat "$tmp/change.log"; exit 1; }
-}
-
 {
 	sipward trunk create main --domain trunk.example --upstream sip:$pbx:5060
 	sipward acl create office

@@ -29,17 +29,6 @@ told() { # REGEX
 	sed '/^$/q' <(sed -n '/^INVITE/,$p' "$tmp/heard") | grep -iE -- "$1" | tr '\n' '|'
 }
 
-policies() { grep -c '^info policy' "$tmp/daemon.log"; }
-another_policy() { [ "$(policies)" -gt "$1" ]; }
-
-# Changes the store, and waits until the daemon goes by it.
-change() { # COMMAND...
-	local before
-	before=$(policies)
-	sipward "$@" >/dev/null 2>"$tmp/change.log" && wait_for 5 another_policy "$before" ||
-		{ cat "$tmp/change.log"; exit 1; }
-}
-
 {
 	sipward trunk create address --domain address.example --upstream sip:$pbx:5060
 	sipward trunk create digest --domain digest.example --upstream sip:$pbx:5060

@@ -8,18 +8,8 @@
 
 #include <cmocka.h>
 
-/* The module itself, with allocations that fail when told to: -1 never, 0 the next one, 1 … */
-static int allocations_left = -1;
-
-static void *failing_calloc(size_t n, size_t size)
-{
-	if (allocations_left == 0)
-		return NULL;
-	if (allocations_left > 0)
-		allocations_left--;
-	return calloc(n, size);
-}
-#define calloc failing_calloc
+/* The module itself, with allocations that fail when told to. */
+#include "failing_calloc.h"
 #include "../../user/digest/replay.c"
 #undef calloc
 

@@ -4,8 +4,8 @@
 
 #include "base/slice.h"
 
-/* How many bytes the character at index i has; 0 if it is a control character (U+0000–1F, 7F–9F) or
- * no well-formed UTF-8 (RFC 3629 §4). */
+/* How many bytes the character at index i has; 0 if it is a control character (below U+0020, U+007F
+ * to U+009F) or no well-formed UTF-8 (RFC 3629 §4). */
 size_t utf8_printable(struct slice s, size_t i);
 
 #endif
