@@ -111,13 +111,15 @@ static int explain_entry(const struct store_acl_entry *entry, void *arg)
 	if (!prefix_contains(&entry->prefix, &e->ip))
 		return 0;
 	prefix_format(&entry->prefix, prefix);
+	/* The note of a host name's address is the name. */
 	if (entry->deny && e->acl_used)
 		advise(e, "ACL %s denies %s: `sipward acl remove %s %s` ends that", e->acl, prefix,
-		       e->acl, prefix);
+		       e->acl, entry->host_id ? entry->note : prefix);
 	return output_append(e->rules,
-			     json_pack("{s:o, s:s, s:s, s:b}", "acl", output_text(e->acl), "prefix",
-				       prefix, "action", entry->deny ? "deny" : "allow", "used",
-				       e->acl_used));
+			     json_pack("{s:o, s:s, s:s, s:b, s:o}", "acl", output_text(e->acl),
+				       "prefix", prefix, "action", entry->deny ? "deny" : "allow",
+				       "used", e->acl_used, "note",
+				       entry->note[0] ? output_text(entry->note) : json_null()));
 }
 
 static int explain_acl(const struct store_acl *acl, void *arg)
@@ -236,10 +238,9 @@ static void explain_evidence(struct explanation *e)
 }
 
 static const struct column rule_columns[] = {
-	{"ACL", "acl", COLUMN_TEXT},
-	{"PREFIX", "prefix", COLUMN_TEXT},
-	{"ACTION", "action", COLUMN_TEXT},
-	{"USED BY A TRUNK", "used", COLUMN_YES},
+	{"ACL", "acl", COLUMN_TEXT},	   {"PREFIX", "prefix", COLUMN_TEXT},
+	{"ACTION", "action", COLUMN_TEXT}, {"USED BY A TRUNK", "used", COLUMN_YES},
+	{"NOTE", "note", COLUMN_TEXT},
 };
 
 static const struct column trunk_columns[] = {
