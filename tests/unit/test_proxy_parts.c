@@ -296,30 +296,6 @@ static void transaction_is_due_at_the_earlier_of_its_times(void **state)
 
 /* ---- sources ---- */
 
-static void proof_lasts_until_its_time_and_covers_a_prefix(void **state)
-{
-	struct sources *sources = malloc(sizeof(*sources));
-	struct store_settings settings = {.source_v6_bits = 64};
-	struct ip v4 = ip("192.0.2.1"), v6 = ip("2001:db8::1"), same = ip("2001:db8::ffff:1");
-	struct ip near = ip("2001:db8:0:ff::1");
-
-	(void)state;
-	sources_init(sources);
-	source_prove(sources, &settings, &v4, 100);
-	source_prove(sources, &settings, &v6, 100);
-	assert_true(source_is_proven(sources, &settings, &v4, 99));
-	assert_false(source_is_proven(sources, &settings, &v4, 100));
-	assert_true(source_is_proven(sources, &settings, &same, 99));
-	assert_false(source_is_proven(sources, &settings, &near, 99));
-	v4 = ip("192.0.2.2");
-	assert_false(source_is_proven(sources, &settings, &v4, 99));
-	settings.source_v6_bits = 56;
-	assert_false(source_is_proven(sources, &settings, &v6, 99)); /* that was another width */
-	source_prove(sources, &settings, &v6, 100);
-	assert_true(source_is_proven(sources, &settings, &near, 99));
-	free(sources);
-}
-
 static unsigned answers(struct sources *sources, const struct store_settings *settings,
 			const char *text, uint64_t now_ns)
 {
@@ -393,7 +369,6 @@ int main(void)
 		cmocka_unit_test(deadlines_come_in_order_whatever_is_set_moved_and_cleared),
 		cmocka_unit_test(transactions_are_found_until_freed_and_never_exceed_the_limit),
 		cmocka_unit_test(transaction_is_due_at_the_earlier_of_its_times),
-		cmocka_unit_test(proof_lasts_until_its_time_and_covers_a_prefix),
 		cmocka_unit_test(answers_are_a_burst_and_then_a_rate_for_each_and_for_all),
 		cmocka_unit_test(mac_keeps_fields_and_purposes_apart),
 	};

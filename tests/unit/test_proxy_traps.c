@@ -129,6 +129,22 @@ static void proven_source_has_its_options_answered(void **state)
 	sent_to(w, 0, STRANGER, "SIP/2.0 200 ");
 }
 
+/* With no filter to remember it. */
+static void forged_packets_do_not_take_a_proven_source_off_the_air(void **state)
+{
+	struct world *w = *state;
+	char nonce[NONCE_TEXT_SIZE];
+
+	hear(w, STRANGER, digest_invite("ask", 6, ""));
+	nonce_of(w->sent[0].text, nonce);
+	hear(w, STRANGER, digest_invite("abc", 7, credentials(w, "INVITE", nonce, 1)));
+	for (int i = 0; i < 20; i++)
+		hear(w, STRANGER, INVITE_OF("192.0.2.66;branch=z9hG4bKx", ""));
+	sent_to(w, 0, STRANGER, "SIP/2.0 403 ");
+	hear(w, STRANGER, digest_invite("abd", 8, credentials(w, "INVITE", nonce, 2)));
+	sent_to(w, 0, PBX, "INVITE ");
+}
+
 static void register_of_a_trunk_that_forwards_it_leaves_with_all_its_contacts(void **state)
 {
 	const char *head = "REGISTER sip:digest.example SIP/2.0\n"
@@ -506,6 +522,7 @@ int main(void)
 		DIGEST_TEST(no_more_credentials_pass_than_can_be_counted),
 		DIGEST_TEST(sixteen_credentials_authenticate_and_all_are_taken_out),
 		DIGEST_TEST(proven_source_has_its_options_answered),
+		DIGEST_TEST(forged_packets_do_not_take_a_proven_source_off_the_air),
 		DIGEST_TEST(register_of_a_trunk_that_forwards_it_leaves_with_all_its_contacts),
 		PROXY_TEST(token_in_other_hands_proves_nothing),
 		DIGEST_TEST(caller_who_moved_is_challenged_by_the_trunk_of_the_call),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "policy/vouch.h"
 
 static json_t *number(uint64_t value)
 {
@@ -119,16 +120,16 @@ static json_t *answer_status(const struct answerer *answerer, const json_t *requ
 /* ---- evidence ---- */
 
 /* Who vouches for the source, so that soft evidence does not count; null for nobody. */
-static json_t *voucher(const struct admission *admission, const struct ip *ip)
+static json_t *voucher(const struct admission *admission, const struct ip *ip, uint64_t now_ns)
 {
-	struct sipward_source source =
-		filter_source(ip, policy_settings(admission->policy)->source_v6_bits);
-	uint64_t until_ns;
-
-	if (policy_is_listed(admission->policy, ip))
+	switch (vouch_of(admission, ip, now_ns)) {
+	case VOUCHER_LIST:
 		return json_string("listed");
-	if (admission->filter && filter_proven_get(admission->filter, &source, &until_ns) == 0)
+	case VOUCHER_PROOF:
 		return json_string("proven");
+	case VOUCHER_NONE:
+		break;
+	}
 	return json_null();
 }
 
@@ -140,7 +141,7 @@ static json_t *evidence_of(const struct admission *admission, const struct ip *i
 	json_t *answer = json_object();
 
 	lockout_evidence_of(admission->lockouts, settings, ip, now_ns, &record);
-	json_object_set_new(answer, "vouched", voucher(admission, ip));
+	json_object_set_new(answer, "vouched", voucher(admission, ip, now_ns));
 	json_object_set_new(answer, "soft", number(record.soft));
 	json_object_set_new(answer, "hard", number(record.hard));
 	json_object_set_new(answer, "first", wall_time(record.first_ns, now_ns));

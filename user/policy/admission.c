@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include "base/clock.h"
 #include "digest/challenge.h"
 #include "policy/credentials.h"
+#include "policy/vouch.h"
 #include "sip/sip_grammar.h"
 
 #define CONSUMED_MAX (sizeof(((struct admission_result *)0)->consumed) / sizeof(unsigned))
@@ -86,19 +86,6 @@ const char *admission_cause_name(enum admission_cause cause)
 
 /* ---- evidence ---- */
 
-static bool is_vouched(const struct decision *decision)
-{
-	const struct admission *admission = decision->admission;
-	const struct ip *ip = &decision->request->source.ip;
-	struct sipward_source source =
-		filter_source(ip, policy_settings(admission->policy)->source_v6_bits);
-	uint64_t until_ns;
-
-	if (policy_is_listed(admission->policy, ip))
-		return true;
-	return admission->filter && filter_proven_get(admission->filter, &source, &until_ns) == 0;
-}
-
 static void note_failure(struct decision *decision, enum admission_cause cause)
 {
 	const struct admission *admission = decision->admission;
@@ -114,24 +101,11 @@ static void note_failure(struct decision *decision, enum admission_cause cause)
 		return;
 	if (evidence == EVIDENCE_HARD || (evidence == EVIDENCE_TRANSPORT && request->reliable))
 		failure.grade = LOCKOUT_HARD;
-	failure.vouched = is_vouched(decision);
+	failure.vouched =
+		vouch_of(admission, &request->source.ip, request->now_ns) != VOUCHER_NONE;
 	if (lockout_failure(admission->lockouts, policy_settings(admission->policy), &failure,
 			    request->now_ns, &decision->result->lockout))
 		decision->result->locked_out = true;
-}
-
-static void note_success(struct decision *decision)
-{
-	const struct admission *admission = decision->admission;
-	const struct ip *ip = &decision->request->source.ip;
-	const struct store_settings *settings = policy_settings(admission->policy);
-	struct sipward_source source = filter_source(ip, settings->source_v6_bits);
-	uint64_t lasts_ns = settings->proven_s * NS_PER_S;
-
-	if (!admission->filter || lasts_ns == 0 || policy_is_listed(admission->policy, ip))
-		return;
-	/* Without the proof the source stays limited, no worse. */
-	(void)filter_proven_set(admission->filter, &source, decision->request->now_ns + lasts_ns);
 }
 
 /* ---- challenges ---- */
@@ -267,7 +241,7 @@ static enum admission_cause decide_by_digest(struct decision *decision)
 	if (cause != ADMISSION_BY_CREDENTIAL)
 		return cause;
 	decision->result->user = decision->user;
-	note_success(decision);
+	vouch_prove(decision->admission, &decision->request->source.ip, decision->request->now_ns);
 	if (decision->result->trunk->config.auth == STORE_AUTH_IP_ACL_AND_CREDENTIAL)
 		return ADMISSION_BY_ADDRESS_AND_CREDENTIAL;
 	return cause;

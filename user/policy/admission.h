@@ -12,6 +12,8 @@
 #include "registrar/registrar.h"
 #include "sip/sip_msg.h"
 
+struct proofs;
+
 /* What admission works with; all borrowed, one a worker. */
 struct admission {
 	const struct policy *policy;
@@ -19,7 +21,8 @@ struct admission {
 	const struct nonce_keys *nonce_keys;
 	struct replay *replay;
 	struct lockouts *lockouts;
-	struct filter *filter; /* NULL: no proven sources */
+	struct filter *filter; /* NULL: none */
+	struct proofs *proofs; /* NULL: those in the filter's map alone */
 	const struct registrar *registrar; /* NULL: nobody is registered */
 	/* Told once that a user has answered a stronger algorithm; may be NULL. Must not block. */
 	void (*ratchet)(void *arg, int64_t user_id, unsigned strongest);

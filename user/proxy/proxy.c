@@ -58,9 +58,11 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	proxy->admission = options->admission;
 	proxy->registrar = options->registrar;
 	proxy->admission.registrar = options->registrar;
+	proxy->admission.proofs = &proxy->proofs;
 	memcpy(proxy->branch_key, options->branch_key, sizeof(proxy->branch_key));
 	memcpy(proxy->dialog_key, options->dialog_key, sizeof(proxy->dialog_key));
 	sources_init(&proxy->sources);
+	proofs_init(&proxy->proofs);
 	*ret_proxy = proxy;
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "policy/caller.h"
+#include "policy/vouch.h"
 #include "proxy/branch.h"
 #include "proxy/calls.h"
 #include "proxy/mac.h"
@@ -27,6 +28,7 @@ struct proxy {
 	uint8_t dialog_key[16];
 	struct txns txns;
 	struct sources sources;
+	struct proofs proofs;
 	struct calls calls;
 	struct report report;
 	uint64_t counters[PROXY_COUNTERS];

@@ -4,22 +4,7 @@
 
 bool source_is_vouched(struct proxy *proxy, const struct ip *ip)
 {
-	const struct store_settings *settings = policy_settings(proxy->admission.policy);
-	struct filter *filter = proxy->admission.filter;
-	struct sipward_source source;
-	uint64_t until_ns;
-
-	if (policy_is_listed(proxy->admission.policy, ip) ||
-	    source_is_proven(&proxy->sources, settings, ip, proxy->now_ns))
-		return true;
-	if (!filter)
-		return false;
-	/* The filter's map remembers across restarts. */
-	source = filter_source(ip, settings->source_v6_bits);
-	if (filter_proven_get(filter, &source, &until_ns))
-		return false;
-	source_prove(&proxy->sources, settings, ip, until_ns);
-	return true;
+	return vouch_of(&proxy->admission, ip, proxy->now_ns) != VOUCHER_NONE;
 }
 
 struct net_path reply_path(const struct request *request)

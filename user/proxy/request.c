@@ -182,14 +182,6 @@ bool request_makes_dialog(enum sip_method method)
 	return method == SIP_INVITE || method == SIP_SUBSCRIBE || method == SIP_REFER;
 }
 
-static void note_proof(struct proxy *proxy, const struct request *request)
-{
-	const struct store_settings *settings = policy_settings(proxy->admission.policy);
-
-	source_prove(&proxy->sources, settings, &request->path->remote.ip,
-		     proxy->now_ns + settings->proven_s * NS_PER_S);
-}
-
 static void forward_admitted(struct proxy *proxy, const struct request *request,
 			     const struct admission_result *result)
 {
@@ -282,8 +274,6 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 		return;
 	}
 	admission_decide(&proxy->admission, &asked, result);
-	if (result->verdict == ADMISSION_FORWARD && result->user)
-		note_proof(proxy, request);
 	if (register_receive(proxy, request, result))
 		return;
 	if (result->verdict == ADMISSION_FORWARD)

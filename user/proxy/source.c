@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/source.h"
 
-#include "base/clock.h"
 #include "base/random.h"
 #include "proxy/mac.h"
 
@@ -18,23 +17,6 @@ static size_t place_of(const struct sources *sources, const struct sipward_sourc
 	mac_begin(&mac, sources->key, MAC_SOURCE);
 	mac_slice(&mac, (struct slice){(const char *)source, sizeof(*source)});
 	return mac_end(&mac) % SOURCE_PLACES;
-}
-
-void source_prove(struct sources *sources, const struct store_settings *settings,
-		  const struct ip *ip, uint64_t until_ns)
-{
-	struct sipward_source source = filter_source(ip, settings->source_v6_bits);
-
-	sources->proofs[place_of(sources, &source)] = (struct source_proof){source, until_ns};
-}
-
-bool source_is_proven(const struct sources *sources, const struct store_settings *settings,
-		      const struct ip *ip, uint64_t now_ns)
-{
-	struct sipward_source source = filter_source(ip, settings->source_v6_bits);
-	const struct source_proof *proof = &sources->proofs[place_of(sources, &source)];
-
-	return proof->until_ns > now_ns && memcmp(&proof->source, &source, sizeof(source)) == 0;
 }
 
 bool source_take_answer(struct sources *sources, const struct store_settings *settings,

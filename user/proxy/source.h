@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the proxy remembers about sources: who proved itself lately, and how many answers an
- * unlisted one may still have. Both live in tables of fixed size where sources may share a place,
- * so that a flood of forged ones takes no memory.
+ * How many answers an unlisted source may still have. In a table of fixed size where sources may
+ * share a place, so that a flood of forged ones takes no memory.
  */
 #ifndef SIPWARD_PROXY_SOURCE_H
 #define SIPWARD_PROXY_SOURCE_H
@@ -13,24 +12,13 @@
 
 #define SOURCE_PLACES 8192
 
-struct source_proof {
-	struct sipward_source source;
-	uint64_t until_ns;
-};
-
 struct sources {
 	uint8_t key[16];
 	struct bucket all;
 	struct bucket buckets[SOURCE_PLACES];
-	struct source_proof proofs[SOURCE_PLACES];
 };
 
 void sources_init(struct sources *sources);
-/* Notes that the source has authenticated itself. */
-void source_prove(struct sources *sources, const struct store_settings *settings,
-		  const struct ip *ip, uint64_t until_ns);
-bool source_is_proven(const struct sources *sources, const struct store_settings *settings,
-		      const struct ip *ip, uint64_t now_ns);
 /* Takes an answer from the budget of the source and from that of all (the filter's rates, so that a
  * gate without the filter is no better reflector than one with it). times: how often the request's
  * size goes into the answer's, at least 1; that much it costs. */
