@@ -200,6 +200,14 @@ static inline enum admission_cause gate_send(struct gate *gate, const char *sour
 	return gate->result.cause;
 }
 
+/* How many fields of the last request hold credentials for the gate's realms. */
+static inline unsigned gate_credentials(const struct gate *gate)
+{
+	unsigned headers[ADMISSION_CREDENTIALS_MAX + 1];
+
+	return admission_own_credentials(gate->policy, gate->msg, headers);
+}
+
 static inline struct client client_new(const char *target)
 {
 	return (struct client){

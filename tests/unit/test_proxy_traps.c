@@ -77,6 +77,41 @@ static void credentials_in_ack_and_bye_are_taken_out_and_not_looked_at(void **st
 	}
 }
 
+/* A phone sends what it has to whatever trunk it calls. */
+static void credentials_for_another_trunks_realm_do_not_reach_the_upstream(void **state)
+{
+	struct world *w = *state;
+	char nonce[NONCE_TEXT_SIZE], message[4096];
+	const char *text;
+
+	hear(w, CUSTOMER, digest_invite("ask", 6, ""));
+	nonce_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 407 "), nonce);
+	snprintf(message, sizeof(message),
+		 INVITE_OF("198.51.100.7:5062;branch=z9hG4bKabc",
+			   "%sAuthorization: Digest realm=\"pbx\"\n"),
+		 credentials(w, "INVITE", nonce, 1));
+	hear(w, CUSTOMER, message);
+	text = sent_to(w, 0, PBX, "INVITE ");
+	assert_null(strstr(text, "username=\"alice"));
+	assert_non_null(strstr(text, "realm=\"pbx\""));
+}
+
+static void credentials_do_not_reach_the_upstream_of_a_disabled_trunk(void **state)
+{
+	struct world *w = *state;
+	char nonce[NONCE_TEXT_SIZE], routes[1024], extra[2500];
+	struct store_trunk trunk;
+
+	digest_established(w, nonce, routes);
+	assert_ok(w->f, store_trunk_get(w->f->store, "digest", &trunk, &w->f->err));
+	trunk.enabled = false;
+	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
+	world_read_store(w);
+	snprintf(extra, sizeof(extra), "%s%s", routes, credentials(w, "BYE", nonce, 2));
+	caller_says(w, "BYE", extra);
+	assert_null(strstr(sent_to(w, 0, PBX, "BYE "), "username=\"alice"));
+}
+
 static void no_more_credentials_pass_than_can_be_counted(void **state)
 {
 	struct world *w = *state;
@@ -519,6 +554,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DIGEST_TEST(retransmitted_authenticated_invite_is_no_replay),
 		DIGEST_TEST(credentials_in_ack_and_bye_are_taken_out_and_not_looked_at),
+		DIGEST_TEST(credentials_for_another_trunks_realm_do_not_reach_the_upstream),
+		DIGEST_TEST(credentials_do_not_reach_the_upstream_of_a_disabled_trunk),
 		DIGEST_TEST(no_more_credentials_pass_than_can_be_counted),
 		DIGEST_TEST(sixteen_credentials_authenticate_and_all_are_taken_out),
 		DIGEST_TEST(proven_source_has_its_options_answered),

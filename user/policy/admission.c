@@ -8,8 +8,6 @@
 #include "policy/vouch.h"
 #include "sip/sip_grammar.h"
 
-#define CONSUMED_MAX (sizeof(((struct admission_result *)0)->consumed) / sizeof(unsigned))
-
 enum evidence {
 	EVIDENCE_NONE,
 	EVIDENCE_SOFT,	    /* anybody could send it */
@@ -178,20 +176,26 @@ static void write_challenges(struct decision *decision)
 /* ---- the decision ---- */
 
 /* Whichever of the two names the client chose. */
-unsigned admission_own_credentials(const struct policy_trunk *trunk, const struct sip_msg *msg,
-				   unsigned *ret_headers, unsigned max)
+static unsigned find_credentials(const struct policy *policy, const struct policy_trunk *trunk,
+				 const struct sip_msg *msg, unsigned *ret_headers)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < msg->header_count && n < max; i++) {
+	for (unsigned i = 0; i < msg->header_count && n <= ADMISSION_CREDENTIALS_MAX; i++) {
 		const struct sip_header *header = &msg->headers[i];
 
 		if (header->id != SIP_AUTHORIZATION && header->id != SIP_PROXY_AUTHORIZATION)
 			continue;
-		if (credentials_are_ours(trunk, header->value))
+		if (credentials_are_ours(policy, trunk, header->value))
 			ret_headers[n++] = i;
 	}
 	return n;
+}
+
+unsigned admission_own_credentials(const struct policy *policy, const struct sip_msg *msg,
+				   unsigned ret_headers[ADMISSION_CREDENTIALS_MAX + 1])
+{
+	return find_credentials(policy, NULL, msg, ret_headers);
 }
 
 static void note_tried(struct admission_result *result, const struct credentials_outcome *outcome)
@@ -209,15 +213,13 @@ static enum admission_cause check_credentials(struct decision *decision)
 	struct admission_result *result = decision->result;
 	const struct credentials_query query = {decision->admission, request, result->trunk};
 	enum admission_cause best = ADMISSION_NO_CREDENTIALS;
-	unsigned own[CONSUMED_MAX + 1];
-	unsigned n = admission_own_credentials(result->trunk, request->msg, own, CONSUMED_MAX + 1);
+	unsigned own[ADMISSION_CREDENTIALS_MAX + 1];
+	unsigned n = find_credentials(query.admission->policy, query.trunk, request->msg, own);
 
-	if (n > CONSUMED_MAX) {
+	if (n > ADMISSION_CREDENTIALS_MAX) {
 		note_failure(decision, ADMISSION_MALFORMED_CREDENTIALS);
 		return ADMISSION_MALFORMED_CREDENTIALS;
 	}
-	memcpy(result->consumed, own, n * sizeof(own[0]));
-	result->consumed_count = n;
 	for (unsigned i = 0; i < n && best != ADMISSION_BY_CREDENTIAL && !result->locked_out; i++) {
 		struct slice value = request->msg->headers[own[i]].value;
 		struct credentials_outcome outcome;
@@ -335,7 +337,6 @@ void admission_decide(const struct admission *admission, const struct admission_
 	ret_result->tried_unknown = false;
 	ret_result->registered_elsewhere = false;
 	ret_result->challenge = (struct slice){ret_result->challenge_text, 0};
-	ret_result->consumed_count = 0;
 	ret_result->locked_out = false;
 
 	ret_result->cause = decide(&decision);

@@ -74,9 +74,6 @@ struct admission_result {
 	bool registered_elsewhere; /* the From user, but from another address; for the operator */
 	struct slice challenge;	       /* header fields with CRLF; points into the result */
 	char challenge_text[ADMISSION_CHALLENGE_SIZE];
-	/* Credentials headers to remove before forwarding: those of our realms. */
-	unsigned consumed[16];
-	unsigned consumed_count;
 	bool locked_out;	       /* this very failure locked the source out */
 	struct sipward_lockout lockout;
 };
@@ -106,11 +103,13 @@ int admission_registered(const struct admission *admission, const struct sip_msg
 const char *admission_hint(const struct policy *policy, const struct sip_msg *msg,
 			   const struct admission_result *result);
 
-/* Lists the credentials headers of this message that belong to the trunk's realms (ours, to be
- * removed from requests that are forwarded without a decision: ACK, BYE in dialog). Digest
- * credentials that can not be read, or name no realm, count as ours. Returns how many, at most max:
- * if it is max, there may be more. */
-unsigned admission_own_credentials(const struct policy_trunk *trunk, const struct sip_msg *msg,
-				   unsigned *ret_headers, unsigned max);
+/* More credentials for our realms than anybody has reason to send. */
+#define ADMISSION_CREDENTIALS_MAX 16
+
+/* Lists the headers of the message with credentials for any realm of the gate, which no upstream is
+ * to see. Digest credentials that can not be read, or name no realm, are among them. Returns how
+ * many; above ADMISSION_CREDENTIALS_MAX there may be more. */
+unsigned admission_own_credentials(const struct policy *policy, const struct sip_msg *msg,
+				   unsigned ret_headers[ADMISSION_CREDENTIALS_MAX + 1]);
 
 #endif

@@ -34,16 +34,22 @@ static bool is_digest(struct slice value)
 	return value.n == scheme.n || memchr(" \t\r\n", value.p[scheme.n], 4) != NULL;
 }
 
-bool credentials_are_ours(const struct policy_trunk *trunk, struct slice value)
+bool credentials_are_ours(const struct policy *policy, const struct policy_trunk *trunk,
+			  struct slice value)
 {
 	struct sip_credentials credentials = {0};
-	bool ours;
+	bool has_realms = trunk ? trunk->realm_count > 0 : policy_has_realms(policy), ours;
 
-	if (trunk->realm_count == 0 || !is_digest(value))
+	if (!has_realms || !is_digest(value))
 		return false;
 	if (sip_credentials_parse(value, &credentials) != 0)
 		return true;
-	ours = !credentials.realm.p || trunk_has_realm(trunk, credentials.realm);
+	if (!credentials.realm.p)
+		ours = true;
+	else if (trunk)
+		ours = trunk_has_realm(trunk, credentials.realm);
+	else
+		ours = policy_has_realm(policy, credentials.realm);
 	sip_credentials_free(&credentials);
 	return ours;
 }

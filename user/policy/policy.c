@@ -50,6 +50,11 @@ uint64_t policy_hash_user(const struct policy *policy, enum policy_table table,
 	return table_hash(&policy->tables[table], list->by_id.hash, name.p, name.n);
 }
 
+uint64_t policy_hash_realm(const struct policy *policy, struct slice realm)
+{
+	return table_hash(&policy->tables[POLICY_REALMS], 0, realm.p, realm.n);
+}
+
 uint64_t policy_hash_upstream(const struct policy *policy, const struct ip *ip)
 {
 	return table_hash(&policy->tables[POLICY_UPSTREAMS], 0, ip, sizeof(*ip));
@@ -211,6 +216,27 @@ bool policy_is_upstream(const struct policy *policy, const struct ip *ip)
 bool policy_is_listed(const struct policy *policy, const struct ip *ip)
 {
 	return acl_table_match(&policy->listed, ip) == ACL_ALLOW || policy_is_upstream(policy, ip);
+}
+
+/* ---- realms ---- */
+
+bool policy_has_realm(const struct policy *policy, struct slice realm)
+{
+	const struct table *table = &policy->tables[POLICY_REALMS];
+	struct table_node *node = table_first(table, policy_hash_realm(policy, realm));
+
+	for (; node; node = table_next(node)) {
+		const struct policy_realm *known = table_entry(node, struct policy_realm, by_name);
+
+		if (slice_eq(slice_from(known->name), realm))
+			return true;
+	}
+	return false;
+}
+
+bool policy_has_realms(const struct policy *policy)
+{
+	return policy->tables[POLICY_REALMS].count > 0;
 }
 
 /* ---- callers ---- */

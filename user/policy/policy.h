@@ -65,6 +65,11 @@ bool policy_is_upstream(const struct policy *policy, const struct ip *ip);
  * does. */
 bool policy_caller_allows(const struct policy_trunk *trunk, struct slice number);
 
+/* Whether any credential list of the gate, attached or not, is of the realm. */
+bool policy_has_realm(const struct policy *policy, struct slice realm);
+/* Whether there is any. */
+bool policy_has_realms(const struct policy *policy);
+
 /* The user of the trunk's lists in the realm, or NULL. */
 struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct slice name,
 				     struct slice realm);

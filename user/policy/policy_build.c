@@ -150,6 +150,24 @@ static int need_list(struct build *build, int64_t id, const char *name,
 	return rc;
 }
 
+static int add_realm_of_gate(const struct store_credentials *list, void *arg)
+{
+	struct build *build = arg;
+	struct policy *policy = build->policy;
+	struct slice name = slice_from(list->realm);
+	struct policy_realm *realm;
+
+	if (policy_has_realm(policy, name))
+		return 0;
+	realm = calloc(1, sizeof(*realm));
+	if (!realm)
+		return no_memory(build->err);
+	memcpy(realm->name, list->realm, sizeof(realm->name));
+	table_insert(&policy->tables[POLICY_REALMS], &realm->by_name,
+		     policy_hash_realm(policy, name));
+	return 0;
+}
+
 static int add_realm(struct policy_trunk *trunk, struct slice realm)
 {
 	for (size_t i = 0; i < trunk->realm_count; i++) {
@@ -258,6 +276,8 @@ static int read_store(struct build *build)
 		error_set(build->err, rc, "store: the generation can not be read");
 	if (rc == 0)
 		rc = store_settings_get(build->store, &policy->settings, build->err);
+	if (rc == 0)
+		rc = store_credentials_each(build->store, add_realm_of_gate, build, build->err);
 	if (rc == 0)
 		rc = store_trunk_each(build->store, add_trunk, build, build->err);
 	store_read_end(build->store);

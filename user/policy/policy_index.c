@@ -183,6 +183,12 @@ static void domain_free(struct table_node *node, void *arg)
 	free(table_entry(node, struct policy_domain, by_name));
 }
 
+static void realm_free(struct table_node *node, void *arg)
+{
+	(void)arg;
+	free(table_entry(node, struct policy_realm, by_name));
+}
+
 static void app_free(struct table_node *node, void *arg)
 {
 	(void)arg;
@@ -197,6 +203,7 @@ void policy_free(struct policy *policy)
 	table_each(&policy->tables[POLICY_LISTS], list_free, NULL);
 	table_each(&policy->tables[POLICY_DOMAINS], domain_free, NULL);
 	table_each(&policy->tables[POLICY_APPS], app_free, NULL);
+	table_each(&policy->tables[POLICY_REALMS], realm_free, NULL);
 	for (int i = 0; i < POLICY_TABLES; i++)
 		table_free(&policy->tables[i]);
 	acl_table_free(&policy->listed);

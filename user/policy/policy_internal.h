@@ -40,6 +40,12 @@ struct policy_list {
 	struct policy_hashed *hashed[DIGEST_ALGORITHMS];
 };
 
+/* Of a credential list, attached or not. */
+struct policy_realm {
+	struct table_node by_name;
+	char name[STORE_NAME_SIZE];
+};
+
 /* "+4989123" or "+4989*" */
 struct policy_caller {
 	char text[STORE_NUMBER_SIZE + 1];
@@ -83,6 +89,7 @@ enum policy_table {
 	POLICY_USERS,	  /* by list and name */
 	POLICY_USER_IDS,  /* by id */
 	POLICY_USER_HASHES, /* by list and hash */
+	POLICY_REALMS,	    /* by name, each once */
 	POLICY_TABLES
 };
 
@@ -116,6 +123,7 @@ uint64_t policy_hash_app(const struct policy *policy, const struct policy_domain
 /* Of POLICY_USERS and POLICY_USER_HASHES. */
 uint64_t policy_hash_user(const struct policy *policy, enum policy_table table,
 			  const struct policy_list *list, struct slice name);
+uint64_t policy_hash_realm(const struct policy *policy, struct slice realm);
 uint64_t policy_hash_upstream(const struct policy *policy, const struct ip *ip);
 
 struct policy_acl *policy_acl_by_id(const struct policy *policy, int64_t id);

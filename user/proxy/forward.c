@@ -8,12 +8,7 @@
 #include "proxy/proxy_internal.h"
 #include "sip/sip_reply.h"
 
-#define CREDENTIALS_MAX 16
 #define FORWARD_MAX (NET_DATAGRAM_MAX - 28) /* with the headers of IPv4 and UDP before it */
-
-_Static_assert(sizeof(((struct admission_result *)0)->consumed) ==
-		       CREDENTIALS_MAX * sizeof(unsigned),
-	       "consumed");
 
 /* The caller's name is kept from the upstream. */
 static bool is_anonymous(const struct forward *forward)
@@ -85,19 +80,13 @@ static void drop_routes(struct sip_edit *edit, const struct sip_msg *msg)
 		sip_edit_drop(edit, i);
 }
 
-static void drop_credentials(struct sip_edit *edit, const struct forward *forward)
+static void drop_credentials(struct sip_edit *edit, const struct policy *policy)
 {
-	const struct sip_msg *msg = forward->request->msg;
-	unsigned headers[CREDENTIALS_MAX + 1], n;
+	unsigned headers[ADMISSION_CREDENTIALS_MAX + 1];
+	unsigned n = admission_own_credentials(policy, edit->msg, headers);
 
-	if (forward->admitted) {
-		n = forward->admitted->consumed_count;
-		memcpy(headers, forward->admitted->consumed, n * sizeof(headers[0]));
-	} else {
-		n = admission_own_credentials(forward->trunk, msg, headers, CREDENTIALS_MAX + 1);
-	}
 	/* More than were counted must not slip through to the upstream. */
-	if (n > CREDENTIALS_MAX)
+	if (n > ADMISSION_CREDENTIALS_MAX)
 		edit->failed = -ENOSPC;
 	for (unsigned i = 0; i < n; i++)
 		sip_edit_drop(edit, (int)headers[i]);
@@ -141,7 +130,7 @@ int forward_write(struct proxy *proxy, const struct forward *forward, struct sli
 	edit_client_via(proxy, forward->request);
 	edit_identity(proxy, forward);
 	if (forward->from_customer)
-		drop_credentials(edit, forward);
+		drop_credentials(edit, proxy->admission.policy);
 	if (forward->uri.n)
 		sip_edit_replace(edit, msg->uri, "%.*s", (int)forward->uri.n, forward->uri.p);
 	/* A preloaded Route is not followed: the trunk, or the contact, says where requests go. */
