@@ -615,6 +615,21 @@ static void locked_out_source_gets_nothing_or_403_or_is_only_counted(void **stat
 	assert_int_equal(counted(w, PROXY_LOCKED_OUT_SERVED), 1);
 }
 
+static void unreadable_request_of_a_locked_out_source_is_answered_in_monitor_alone(void **state)
+{
+	const char *unreadable = "OPTIONS sip:gate.example SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.66\n"
+				 "From: <sip:a@b>;tag=1\nTo: <sip:c>\nCall-ID: c1\n"
+				 "CSeq: 1 INVITE\n\n";
+	struct world *w = *state;
+
+	set_lockout(w, SIPWARD_ENFORCE, true);
+	hear(w, STRANGER, unreadable);
+	assert_int_equal(w->sent_count, 0);
+	set_lockout(w, SIPWARD_MONITOR, false);
+	hear(w, STRANGER, unreadable);
+	sent_to(w, 0, STRANGER, "SIP/2.0 400 ");
+}
+
 /* ---- IPv6 ---- */
 
 static void ipv6_customer_reaches_an_ipv4_upstream(void **state)
@@ -667,6 +682,7 @@ int main(void)
 		PROXY_TEST(response_after_a_restart_finds_its_way_by_via),
 		PROXY_TEST(response_with_anything_of_its_vias_changed_is_dropped),
 		PROXY_TEST(locked_out_source_gets_nothing_or_403_or_is_only_counted),
+		PROXY_TEST(unreadable_request_of_a_locked_out_source_is_answered_in_monitor_alone),
 		PROXY_TEST(ipv6_customer_reaches_an_ipv4_upstream),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

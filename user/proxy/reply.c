@@ -81,8 +81,9 @@ void reply_unreadable(struct proxy *proxy, const struct net_path *path, unsigned
 
 	proxy_count(proxy, PROXY_BAD_REQUEST);
 	if (!msg->is_request || msg->method == SIP_ACK ||
-	    lockout_active(proxy->admission.lockouts, settings, &path->remote.ip, proxy->now_ns,
-			   NULL))
+	    (settings->mode != SIPWARD_MONITOR &&
+	     lockout_active(proxy->admission.lockouts, settings, &path->remote.ip, proxy->now_ns,
+			    NULL)))
 		return;
 	reply_tag(proxy, 0, tag);
 	reply.to_tag = (struct slice){tag, sizeof(tag) - 1};
