@@ -550,6 +550,11 @@ static void explain_answers_the_usual_troubles(void **state)
 	json_t *trunk = json_array_get(json_object_get(e, "trunks"), 0);
 	assert_true(json_is_true(json_object_get(trunk, "acl_allows")));
 	json_decref(e);
+	expect_success("trunk set t --enabled no", "");
+	expect_success("explain 192.0.2.8", "`sipward trunk set t --enabled yes`");
+	assert_null(strstr(out, "none of its ACLs allows"));
+	expect_success("trunk delete t", "");
+	expect_success("explain 192.0.2.8", "There is no trunk: every call gets 403");
 }
 
 static void a_document_is_exported_and_applied(void **state)

@@ -166,7 +166,12 @@ static void advise_on_trunk(struct explanation *e, const struct policy_explain_r
 		       "Trunk %s is found by sip:%s only: a phone number in the Request-URI finds "
 		       "another trunk or none, and then no authentication happens",
 		       row->name, row->target);
-	if (by_address && !row->acl_allows)
+	if (!trunk->config.enabled)
+		advise(e,
+		       "Trunk %s is disabled: every call to it gets 403; `sipward trunk set %s "
+		       "--enabled yes`",
+		       row->name, row->name);
+	else if (by_address && !row->acl_allows)
 		advise_on_address(e, row);
 	else if (trunk->realm_count)
 		advise(e,
@@ -201,8 +206,8 @@ static int explain_store(struct explanation *e)
 	policy_explain(policy, &e->ip, explain_trunk, e);
 	policy_unref(policy);
 	if (!json_array_size(e->trunks))
-		advise(e, "There is no enabled trunk: every call gets 404; `sipward trunk create` "
-			  "makes one");
+		advise(e, "There is no trunk: every call gets 403; `sipward trunk create` makes "
+			  "one");
 	return 0;
 }
 
@@ -334,7 +339,7 @@ static int print_text(struct explanation *e)
 	putchar('\n');
 	output_table(cli, VIEW(rule_columns, "no ACL holds it"), json_incref(e->rules));
 	putchar('\n');
-	output_table(cli, VIEW(trunk_columns, "no trunk is enabled"), json_incref(e->trunks));
+	output_table(cli, VIEW(trunk_columns, "there is no trunk"), json_incref(e->trunks));
 	if (json_array_size(e->advice))
 		putchar('\n');
 	json_array_foreach(e->advice, i, sentence) printf("- %s.\n", json_string_value(sentence));
