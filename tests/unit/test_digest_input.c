@@ -476,6 +476,25 @@ static void a_clock_that_steps_back_opens_nothing_and_refuses_nobody(void **stat
 	assert_int_equal(client_call(gate, UNLISTED, &later), ADMISSION_BY_CREDENTIAL);
 }
 
+/* The windows are gone then, and what they held may look as if it were issued after the start. */
+static void a_clock_set_back_over_a_restart_opens_nothing(void **state)
+{
+	struct gate *gate = *state;
+	struct client used = client_new(TARGET);
+
+	gate->keys.alone = true;
+	assert_int_equal(client_call(gate, UNLISTED, &used), ADMISSION_BY_CREDENTIAL);
+	gate->now_s -= 60;
+	gate->keys.node++;
+	replay_free(gate->admission.replay);
+	assert_int_equal(replay_create(64, 300, &gate->admission.replay), 0);
+	replay_refuse_until(gate->admission.replay, gate->now_s);
+	gate->now_s += 60;
+	assert_int_equal(client_send(gate, UNLISTED, &used), ADMISSION_EXPIRED_NONCE);
+	assert_true(client_take_nonce(gate, &used));
+	assert_int_equal(client_send(gate, UNLISTED, &used), ADMISSION_BY_CREDENTIAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,6 +507,7 @@ int main(void)
 		GATE_TEST(nonce_counts_are_taken_or_refused),
 		GATE_TEST(a_nonce_that_is_not_for_this_is_foreign),
 		GATE_TEST(a_clock_that_steps_back_opens_nothing_and_refuses_nobody),
+		GATE_TEST(a_clock_set_back_over_a_restart_opens_nothing),
 	};
 
 	return cmocka_run_group_tests_name("digest_input", tests, NULL, NULL);

@@ -203,6 +203,17 @@ static void another_node_with_the_key_takes_it(void **state)
 	assert_int_equal(verify(), NONCE_FOREIGN);
 }
 
+static void another_node_is_of_before_where_nobody_else_has_the_key(void **state)
+{
+	(void)state;
+	keys.alone = true;
+	assert_int_equal(verify(), NONCE_VALID);
+	keys.node = 8;
+	assert_int_equal(verify(), NONCE_EXPIRED);
+	text[7] ^= 1;
+	assert_int_equal(verify(), NONCE_FOREIGN);
+}
+
 static void rotated_keys_verify_while_present(void **state)
 {
 	(void)state;
@@ -338,6 +349,8 @@ int main(void)
 		cmocka_unit_test_setup(other_algorithm_is_foreign, issue_one),
 		cmocka_unit_test_setup(other_realm_is_foreign, issue_one),
 		cmocka_unit_test_setup(another_node_with_the_key_takes_it, issue_one),
+		cmocka_unit_test_setup(another_node_is_of_before_where_nobody_else_has_the_key,
+				       issue_one),
 		cmocka_unit_test_setup(rotated_keys_verify_while_present, issue_one),
 		cmocka_unit_test_setup(changed_key_is_foreign, issue_one),
 		cmocka_unit_test_setup(issue_time_survives_to_2106, issue_one),

@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "daemon/answer.h"
 #include "daemon/control.h"
 #include "daemon/guard.h"
@@ -275,6 +276,8 @@ static int make_keys(struct daemon *d, struct error *err)
 
 	if (rc)
 		return rc;
+	random_bytes(&d->keys.nonce.node, sizeof(d->keys.nonce.node));
+	d->keys.nonce.alone = !d->config->nonce_key_file[0];
 	if (keys_use_master(&d->keys, &master, policy_settings(d->policy), clock_steady_s()))
 		rc = error_set(err, -EIO, "can not derive the nonce keys");
 	explicit_bzero(&master, sizeof(master));

@@ -122,5 +122,8 @@ enum nonce_result nonce_verify(const struct nonce_keys *keys, const struct nonce
 	if (issued_s > now_s && issued_s - now_s > FUTURE_S)
 		return NONCE_FOREIGN;
 	*ret_issued_s = issued_s;
+	/* Its time alone would not tell, if the clock was set back before the start. */
+	if (keys->alone && ntohs(nonce.node_be) != keys->node)
+		return NONCE_EXPIRED;
 	return now_s > issued_s + lifetime_s ? NONCE_EXPIRED : NONCE_VALID;
 }
