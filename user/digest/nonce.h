@@ -29,7 +29,7 @@ struct nonce_keys {
 	bool present[4];
 	unsigned current;
 	uint16_t node; /* which process signs: drawn at its start */
-	bool alone;    /* nobody else has the keys: what bears another node is of before the start */
+	bool alone;    /* nobody else has the keys: another node is of before the start */
 	/* Those of the master before, as long as its nonces may live; NULL: none. */
 	const struct nonce_keys *older;
 };
@@ -37,7 +37,7 @@ struct nonce_keys {
 /* The keys at a time. Each period of period_s seconds has its own, HMAC-SHA-256(master, label and
  * period), so that gates with one master and one clock rotate alike without a word. That of the
  * present period signs; the ones before it, and the next one for a gate whose clock is ahead,
- * verify too. A period must be no shorter than a nonce's life. Leaves the other fields as they are. 0,
+ * verify too. A period must be no shorter than a nonce's life. Leaves the other fields alone. 0,
  * -EINVAL for a master that is too short or a period of 0, -EIO. */
 int nonce_keys_at(const struct nonce_master *master, unsigned period_s, uint64_t now_s,
 		  struct nonce_keys *ret_keys);
