@@ -177,7 +177,6 @@ static inline enum admission_cause gate_send(struct gate *gate, const char *sour
 	    .reliable = gate->transport != NET_UDP,
 	    .now_s = gate->now_s,
 	    .now_ns = gate->now_s * 1000000000ULL,
-	    .wall_s = gate->now_s,
 	};
 
 	snprintf(text, sizeof(text),

@@ -2,8 +2,24 @@
 /* REGISTERs to the gate, and the upstream's calls to who has registered. */
 #include "proxy_digest.h"
 
+#include <time.h>
+
 #define PHONE "198.51.100.7:40000" /* outside of the phone's NAT */
 #define CONTACT "sip:alice@192.168.1.20:5062;ob"
+
+static time_t clock_step_s;
+
+/* Instead of the library's: the wall clock of this program can be set. */
+time_t time(time_t *ret_now)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	now.tv_sec += clock_step_s;
+	if (ret_now)
+		*ret_now = now.tv_sec;
+	return now.tv_sec;
+}
 
 static const char *register_of(const char *aor, const char *branch, unsigned cseq,
 			       const char *fields)
@@ -113,6 +129,29 @@ static void trunk_without_rules_registers_nobody(void **state)
 	hear(w, PHONE, register_of("alice@open.example", "1", 1, "Contact: <sip:x@h>\n"));
 	assert_int_equal(w->sent_count, 1);
 	sent_to(w, 0, PHONE, "SIP/2.0 403 ");
+}
+
+/* Without credentials, through a trunk without rules. */
+static void alice_calls_openly(struct world *w)
+{
+	hear(w, PHONE,
+	     "INVITE sip:1000@open.example SIP/2.0\n"
+	     "Via: SIP/2.0/UDP 192.168.1.20:5062;rport;branch=z9hG4bKc1\n"
+	     "From: <sip:alice@digest.example>;tag=f2\nTo: <sip:1000@open.example>\n"
+	     "Call-ID: c1\nCSeq: 1 INVITE\nMax-Forwards: 70\nContent-Length: 0\n\n");
+}
+
+static void clock_that_is_set_ends_no_registration(void **state)
+{
+	struct world *w = *state;
+
+	assert_ok(w->f, create_trunk(w->f, "open", "open.example", "sip:" PBX));
+	world_read_store(w);
+	alice_registers(w);
+	clock_step_s = 3600;
+	alice_calls_openly(w);
+	clock_step_s = 0;
+	sent_to(w, 0, PBX, "INVITE ");
 }
 
 static void without_room_for_transactions_it_is_answered_all_the_same(void **state)
@@ -307,6 +346,7 @@ int main(void)
 		DIGEST_TEST(address_of_another_domain_is_not_found),
 		DIGEST_TEST(trunk_by_address_registers_whom_to_names),
 		DIGEST_TEST(trunk_without_rules_registers_nobody),
+		DIGEST_TEST(clock_that_is_set_ends_no_registration),
 		DIGEST_TEST(without_room_for_transactions_it_is_answered_all_the_same),
 		DIGEST_TEST(call_reaches_the_received_address),
 		DIGEST_TEST(users_not_registered_are_unavailable_and_unknown_ones_not_found),

@@ -265,7 +265,7 @@ static enum admission_cause decide_by_registration(struct decision *decision)
 	if (request->msg->method == SIP_REGISTER)
 		return ADMISSION_NO_REGISTRAR;
 	rc = admission_registered(decision->admission, request->msg, &request->source.ip,
-				  request->wall_s);
+				  request->now_s);
 	if (rc == -ENOMEM)
 		return ADMISSION_NO_RESOURCES;
 	decision->result->registered_elsewhere = rc == -EADDRNOTAVAIL;

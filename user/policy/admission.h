@@ -86,7 +86,6 @@ struct admission_request {
 	bool reliable;	    /* TCP or TLS: the source can not be forged */
 	uint64_t now_ns;    /* clock_coarse_ns */
 	uint64_t now_s;	    /* clock_steady_s */
-	uint64_t wall_s;    /* clock_wall_s */
 };
 
 /* Decides. Counts failures as evidence, uses up nonce counts, marks sources as proven. An upstream
@@ -97,7 +96,7 @@ void admission_decide(const struct admission *admission, const struct admission_
 /* Whether the From user holds a live registration that came from the source, with the trunk of the
  * From URI's domain. 0, -ENOENT, -EADDRNOTAVAIL (from another address only), or -ENOMEM. */
 int admission_registered(const struct admission *admission, const struct sip_msg *msg,
-			 const struct ip *source, uint64_t wall_s);
+			 const struct ip *source, uint64_t now_s);
 
 /* What the operator may want to know about the refusal or challenge, or NULL. */
 const char *admission_hint(const struct policy *policy, const struct sip_msg *msg,

@@ -24,20 +24,20 @@ static bool note_binding(const struct store_binding *binding, void *arg)
 }
 
 static int is_registered(const struct registrar *registrar, int64_t trunk_id, struct slice user,
-			 const struct ip *source, uint64_t wall_s)
+			 const struct ip *source, uint64_t now_s)
 {
 	bool elsewhere = false;
 
-	if (registrar_knows(registrar, trunk_id, user, source, wall_s))
+	if (registrar_knows(registrar, trunk_id, user, source, now_s))
 		return 0;
-	registrar_each(registrar, trunk_id, user, wall_s, note_binding, &elsewhere);
+	registrar_each(registrar, trunk_id, user, now_s, note_binding, &elsewhere);
 	return elsewhere ? -EADDRNOTAVAIL : -ENOENT;
 }
 
 /* An address of record belongs to the trunk of its domain, whatever application it may be named
  * like. */
 int admission_registered(const struct admission *admission, const struct sip_msg *msg,
-			 const struct ip *source, uint64_t wall_s)
+			 const struct ip *source, uint64_t now_s)
 {
 	const struct policy_trunk *trunk;
 	struct sip_uri uri = {0};
@@ -49,7 +49,7 @@ int admission_registered(const struct admission *admission, const struct sip_msg
 	rc = -ENOENT;
 	if (trunk && trunk->config.enabled && admission->registrar && uri.user.n > 0)
 		rc = is_registered(admission->registrar, trunk->config.id, uri.user, source,
-				   wall_s);
+				   now_s);
 	sip_uri_free(&uri);
 	return rc;
 }

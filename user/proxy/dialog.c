@@ -115,7 +115,7 @@ static bool is_still_admitted(const struct proxy *proxy, const struct request *r
 	case STORE_AUTH_NONE:
 		break;
 	}
-	return admission_registered(&proxy->admission, request->msg, source, clock_wall_s()) == 0;
+	return admission_registered(&proxy->admission, request->msg, source, clock_steady_s()) == 0;
 }
 
 /* Whether the token is good in this caller's hands. Others who came by it prove nothing with it,

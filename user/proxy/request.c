@@ -259,7 +259,6 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 		.transport = request->path->transport,
 		.now_ns = proxy->now_ns,
 		.now_s = clock_steady_s(),
-		.wall_s = clock_wall_s(),
 	};
 	struct admission_result *result = &proxy->decision;
 
