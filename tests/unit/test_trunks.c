@@ -210,6 +210,8 @@ static struct registrar *register_alice(struct gate *gate, const char *source)
 	const char *why;
 
 	add_trunk(gate, "phones", "", "sip.example");
+	assert_ok(gate->f, store_trunk_attach_credentials(gate->f->store, "phones", "users",
+							  &gate->f->err));
 	gate_build(gate);
 	assert_int_equal(ip_parse(slice_from(source), &path.remote.ip), 0);
 	assert_int_equal(sip_msg_parse(slice_from(text), &msg, &why), SIP_PARSE_OK);
@@ -278,6 +280,32 @@ static void a_registration_counts_only_with_the_trunk_of_the_from_domain(void **
 	registrar_free(registrar);
 }
 
+static void a_registration_counts_as_long_as_it_could_be_made(void **state)
+{
+	struct gate *gate = *state;
+	struct fixture *f = gate->f;
+	struct client client = client_new("sip:1@none.example");
+	struct registrar *registrar = register_alice(gate, LISTED);
+
+	assert_ok(f, store_trunk_attach_acl(f->store, "phones", "office", &f->err));
+	gate_build(gate);
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_BY_REGISTRATION);
+	assert_ok(f, store_user_remove(f->store, "users", "alice", &f->err));
+	gate_build(gate);
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NOT_REGISTERED);
+	assert_int_equal(gate->result.status, 486);
+	assert_ok(f, store_trunk_detach_credentials(f->store, "phones", "users", &f->err));
+	gate_build(gate);
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_BY_REGISTRATION);
+	assert_ok(f, deny(f, "office", LISTED));
+	gate_build(gate);
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NOT_REGISTERED);
+	assert_ok(f, store_trunk_detach_acl(f->store, "phones", "office", &f->err));
+	gate_build(gate);
+	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NOT_REGISTERED);
+	registrar_free(registrar);
+}
+
 static void nobody_registers_where_nothing_is_attached(void **state)
 {
 	struct gate *gate = *state;
@@ -340,6 +368,7 @@ int main(void)
 		GATE_TEST(lists_and_trunks_are_many_to_many),
 		GATE_TEST(without_attachments_the_from_user_must_have_registered),
 		GATE_TEST(a_registration_counts_only_with_the_trunk_of_the_from_domain),
+		GATE_TEST(a_registration_counts_as_long_as_it_could_be_made),
 		GATE_TEST(nobody_registers_where_nothing_is_attached),
 		GATE_TEST(the_troubles_of_callers_are_named),
 	};

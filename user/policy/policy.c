@@ -313,6 +313,15 @@ struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct sl
 	return user;
 }
 
+struct policy_user *policy_user_by_name(const struct policy_trunk *trunk, struct slice name)
+{
+	struct policy_user *user = NULL;
+
+	for (size_t i = 0; i < trunk->realm_count && !user; i++)
+		user = policy_user_find(trunk, name, trunk->realms[i]);
+	return user;
+}
+
 static bool is_attached(const struct policy_place *place, const struct policy_list *list)
 {
 	for (size_t i = 0; i < place->list_count; i++) {

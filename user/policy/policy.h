@@ -73,6 +73,8 @@ bool policy_has_realms(const struct policy *policy);
 /* The user of the trunk's lists in the realm, or NULL. */
 struct policy_user *policy_user_find(const struct policy_trunk *trunk, struct slice name,
 				     struct slice realm);
+/* The same whatever the realm; of several the first realm's. */
+struct policy_user *policy_user_by_name(const struct policy_trunk *trunk, struct slice name);
 /* The same by H(name:realm) in lower-case hex. Finds nobody unless the trunk offers userhash. */
 struct policy_user *policy_user_by_hash(const struct policy_trunk *trunk, struct slice hash,
 					enum digest_algorithm algorithm, struct slice realm);

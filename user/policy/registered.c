@@ -23,14 +23,31 @@ static bool note_binding(const struct store_binding *binding, void *arg)
 	return false;
 }
 
-static int is_registered(const struct registrar *registrar, int64_t trunk_id, struct slice user,
-			 const struct ip *source, uint64_t now_s)
+/* What is bound lets nobody in who could not register any more. */
+static bool may_register(const struct policy_trunk *trunk, struct slice user,
+			 const struct ip *source)
+{
+	switch (trunk->config.auth) {
+	case STORE_AUTH_IP_ACL:
+		return policy_acl_allows(trunk, source);
+	case STORE_AUTH_CREDENTIAL:
+		return policy_user_by_name(trunk, user);
+	case STORE_AUTH_IP_ACL_AND_CREDENTIAL:
+		return policy_acl_allows(trunk, source) && policy_user_by_name(trunk, user);
+	case STORE_AUTH_NONE:
+		break;
+	}
+	return false;
+}
+
+static int is_registered(const struct registrar *registrar, const struct policy_trunk *trunk,
+			 struct slice user, const struct ip *source, uint64_t now_s)
 {
 	bool elsewhere = false;
 
-	if (registrar_knows(registrar, trunk_id, user, source, now_s))
-		return 0;
-	registrar_each(registrar, trunk_id, user, now_s, note_binding, &elsewhere);
+	if (registrar_knows(registrar, trunk->config.id, user, source, now_s))
+		return may_register(trunk, user, source) ? 0 : -ENOENT;
+	registrar_each(registrar, trunk->config.id, user, now_s, note_binding, &elsewhere);
 	return elsewhere ? -EADDRNOTAVAIL : -ENOENT;
 }
 
@@ -48,8 +65,7 @@ int admission_registered(const struct admission *admission, const struct sip_msg
 	trunk = policy_trunk_find(admission->policy, SLICE(""), uri.host);
 	rc = -ENOENT;
 	if (trunk && trunk->config.enabled && admission->registrar && uri.user.n > 0)
-		rc = is_registered(admission->registrar, trunk->config.id, uri.user, source,
-				   now_s);
+		rc = is_registered(admission->registrar, trunk, uri.user, source, now_s);
 	sip_uri_free(&uri);
 	return rc;
 }

@@ -22,16 +22,6 @@ static const struct policy_trunk *trunk_of_call(struct proxy *proxy, const struc
 	return policy_trunk_of_upstream(policy, upstream);
 }
 
-static const struct policy_user *user_in_any_realm(const struct policy_trunk *trunk,
-						   struct slice name)
-{
-	const struct policy_user *user = NULL;
-
-	for (size_t i = 0; i < trunk->realm_count && !user; i++)
-		user = policy_user_find(trunk, name, trunk->realms[i]);
-	return user;
-}
-
 static bool take_first(const struct store_binding *binding, void *arg)
 {
 	struct callee *callee = arg;
@@ -50,7 +40,7 @@ static void find_callee(struct proxy *proxy, const struct request *request, stru
 		return;
 	callee->trunk = trunk_of_call(proxy, &request->path->remote.ip, &uri);
 	if (callee->trunk && callee->trunk->config.enabled) {
-		callee->user = user_in_any_realm(callee->trunk, uri.user);
+		callee->user = policy_user_by_name(callee->trunk, uri.user);
 		callee->known = callee->user || !callee->trunk->realm_count;
 	}
 	if (callee->known && proxy->registrar)
