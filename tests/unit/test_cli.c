@@ -341,6 +341,10 @@ static void trunk_show_prints_the_uri_to_call(void **state)
 	expect_call("--user app42", "[\"sip:app42@sip.example\",\"sip:app42@eu.sip.example\"]");
 	expect_call("--domain '*' --aliases ''", "[\"sip:app42@GATE\"]");
 	expect_call("--domain 2001:db8::1 --user '' --e164 off", "[\"sip:NUMBER@[2001:db8::1]\"]");
+	expect_success("ports set tcp/5060 udp/5080 udp/5090", "");
+	expect_call("--calls 1", "[\"sip:NUMBER@[2001:db8::1]:5080\"]");
+	expect_success("ports set udp/5080 udp/5060", "");
+	expect_call("--calls 2", "[\"sip:NUMBER@[2001:db8::1]\"]");
 }
 
 static void trunk_show_prints_the_steps_of_each_type(void **state)

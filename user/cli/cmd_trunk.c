@@ -230,8 +230,8 @@ static json_t *trunk_howto_json(struct cli *cli, const struct store_trunk *trunk
 	json_t *object = trunk_json(trunk, &attached);
 	json_t *steps = trunk_steps_json(cli, trunk, &attached);
 	attached_free(&attached);
-	json_object_set_new(object, "call", trunk_call_json(trunk));
-	if (steps && json_object_set_new(object, "steps", steps) == 0)
+	int rc = json_object_set_new(object, "call", trunk_call_json(cli, trunk));
+	if (json_object_set_new(object, "steps", steps) == 0 && rc == 0)
 		return object;
 	json_decref(object);
 	return NULL;

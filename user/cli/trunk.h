@@ -14,8 +14,8 @@ void trunk_options_json(const struct store_trunk *trunk, json_t *object);
 struct trunk_attached {
 	json_t *acls, *lists;
 };
-/* The URIs to call, an array (trunk_howto.c). */
-json_t *trunk_call_json(const struct store_trunk *trunk);
+/* The URIs to call, an array (trunk_howto.c); NULL with the reason in cli->err. */
+json_t *trunk_call_json(struct cli *cli, const struct store_trunk *trunk);
 /* What a caller has to do, an array of sentences; NULL with the reason in cli->err. */
 json_t *trunk_steps_json(struct cli *cli, const struct store_trunk *trunk,
 			 const struct trunk_attached *attached);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How to call through a trunk: the URI, and what a caller has to do, in words. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -21,7 +22,20 @@ static bool is_default(const struct store_trunk *trunk)
 
 /* ---- the URI ---- */
 
-static json_t *call_uri(const struct store_trunk *trunk, struct slice domain)
+/* As a URI names it: not where the gate hears udp/5060, as by default. */
+static void port_text(const struct store_settings *settings, char text[8])
+{
+	unsigned port = 0;
+	for (unsigned i = settings->port_count; i-- > 0 && port != SIPWARD_PORT_SIP;) {
+		if (settings->ports[i].protocol == IPPROTO_UDP)
+			port = ntohs(settings->ports[i].port_be);
+	}
+	text[0] = '\0';
+	if (port && port != SIPWARD_PORT_SIP)
+		snprintf(text, 8, ":%u", port);
+}
+
+static json_t *call_uri(const struct store_trunk *trunk, struct slice domain, const char *port)
 {
 	const char *user = trunk->user;
 	bool six = domain.n > 0 && memchr(domain.p, ':', domain.n);
@@ -29,17 +43,22 @@ static json_t *call_uri(const struct store_trunk *trunk, struct slice domain)
 		user = trunk->e164 == STORE_E164_REQUIRE ? "+NUMBER" : "NUMBER";
 	if (is_default(trunk))
 		domain = SLICE("GATE");
-	return json_sprintf("sip:%s@%s%.*s%s", user, six ? "[" : "", (int)domain.n, domain.p,
-			    six ? "]" : "");
+	return json_sprintf("sip:%s@%s%.*s%s%s", user, six ? "[" : "", (int)domain.n, domain.p,
+			    six ? "]" : "", port);
 }
 
-json_t *trunk_call_json(const struct store_trunk *trunk)
+json_t *trunk_call_json(struct cli *cli, const struct store_trunk *trunk)
 {
 	struct slice rest = slice_from(trunk->aliases);
+	struct store_settings settings;
+	char port[8];
+	if (cli_settings(cli, &settings) < 0)
+		return NULL;
+	port_text(&settings, port);
 	json_t *uris = json_array();
-	json_array_append_new(uris, call_uri(trunk, slice_from(trunk->domain)));
+	json_array_append_new(uris, call_uri(trunk, slice_from(trunk->domain), port));
 	while (rest.n && !is_default(trunk))
-		json_array_append_new(uris, call_uri(trunk, slice_cut(rest, ' ', &rest)));
+		json_array_append_new(uris, call_uri(trunk, slice_cut(rest, ' ', &rest), port));
 	return uris;
 }
 
