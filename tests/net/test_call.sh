@@ -138,7 +138,7 @@ check "ten wrong passwords lock a source out" quietly guesser call_wrong digest.
 check_match "it asks" "$(cat "$tmp/customer.trace")" '^INVITE'
 check_eq "and hears nothing" "$(grep -c '^SIP/2.0' "$tmp/customer.trace")" 0
 check_match "the log names the user tried" "$(cat "$tmp/daemon.log")" \
-	"^info refused source=$guesser:5066 method=INVITE .*trunk=digest user=alice status=403 cause=bad_credentials$"
+	"^info refused source=$guesser:5066 method=INVITE .*trunk=digest user=alice auth=credential status=403 cause=bad_credentials$"
 check_eq "and holds no empty field" "$(grep -cE '=""|status=0' "$tmp/daemon.log")" 0
 check_match "lockout is logged" "$(cat "$tmp/daemon.log")" "^info locked_out source=$guesser"
 check "others are not touched by it" call pbx call_digest digest.example

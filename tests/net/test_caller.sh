@@ -92,7 +92,7 @@ check_match "refuse: as it was shown" "$(heard '^From: "Alice Example" <sip:\+49
 check "refuse: so does a listed prefix, dialled nationally" call 03012345 08912345
 check "refuse: another is answered 403" refused 403 03012345 +49301112
 check_match "refuse: the log says why" "$(cat "$tmp/daemon.log")" \
-	'^info refused .*trunk=main status=403 cause=caller_not_allowed$'
+	'^info refused .*trunk=main auth=ip_acl status=403 cause=caller_not_allowed$'
 
 change trunk set main --caller-id private
 check "private: a listed number passes" call 03012345 +49301111

@@ -250,7 +250,7 @@ static void a_trunk_tells_all_its_options(void **state)
 	expect_failure("trunk create t --domain sip.example", 2, "--upstream is missing");
 	expect_success(TRUNK " --user app --algorithms sha-512-256,MD5 --challenge 401 "
 			     "--allow-no-qop yes --ratchet no",
-		       "created trunk t");
+		       "created trunk t, which authenticates by: none");
 	expect_failure(TRUNK, 4, "\"t\"");
 	json_t *t = json_of("trunk show t");
 	assert_string_equal(json_string_value(json_object_get(t, "user")), "app");

@@ -544,6 +544,7 @@ static void explain_says_for_each_trunk_what_comes_next(void **state)
 	struct fixture *f = *state;
 	struct explained in = {0}, out = {0};
 	struct ip office = ip("192.0.2.1"), street = ip("203.0.113.1");
+	struct store_trunk both;
 	struct policy *policy;
 
 	assert_ok(f, create_trunk(f, "a-addr", "a.example", "sip:198.51.100.1"));
@@ -553,6 +554,9 @@ static void explain_says_for_each_trunk_what_comes_next(void **state)
 	assert_ok(f, create_trunk(f, "c-both", "c.example", "sip:198.51.100.1"));
 	assert_ok(f, store_trunk_attach_acl(f->store, "c-both", "office", &f->err));
 	assert_ok(f, store_trunk_attach_credentials(f->store, "c-both", "one", &f->err));
+	assert_ok(f, store_trunk_get(f->store, "c-both", &both, &f->err));
+	both.sess = true;
+	assert_ok(f, store_trunk_set(f->store, &both, &f->err));
 	assert_ok(f, create_trunk(f, "d-none", "d.example", "sip:198.51.100.1"));
 	assert_ok(f, create_trunk(f, "e-off", "e.example", "sip:198.51.100.1"));
 	assert_ok(f, store_trunk_attach_acl(f->store, "e-off", "office", &f->err));
@@ -571,7 +575,7 @@ static void explain_says_for_each_trunk_what_comes_next(void **state)
 		"app42@b.example)\n"
 		"c-both|c.example|ip_acl_and_credential|yes|asked for credentials (407; REGISTER "
 		"401), "
-		"realm \"one.example\", with MD5; forwarded when right\n"
+		"realm \"one.example\", with MD5-sess; forwarded when right\n"
 		"d-none|d.example|none|no|486 unless the From user has registered from this "
 		"address: neither ACL nor credentials are attached\n"
 		"e-off|e.example|ip_acl|no|403: the trunk is disabled\n");

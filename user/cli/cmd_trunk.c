@@ -31,7 +31,14 @@ int cmd_trunk_create(struct cli *cli)
 		rc = cli_store_to_change(cli);
 	if (rc == 0)
 		rc = store_trunk_create(cli->store, &trunk, &cli->err);
-	return rc < 0 ? rc : done(cli, "created", "created");
+	if (rc == 0)
+		rc = cli_sync(cli);
+	if (rc < 0)
+		return rc;
+	const char *auth = store_auth_type_name(trunk.auth);
+	return output_done(
+		cli, json_pack("{s:o, s:s}", "created", output_text(trunk.name), "auth", auth),
+		"created trunk %s, which authenticates by: %s", trunk.name, auth);
 }
 
 int cmd_trunk_set(struct cli *cli)

@@ -45,8 +45,8 @@ static void explain_digest(const struct policy_trunk *trunk, struct text *text)
 			 trunk->realms[i].p);
 	text_add(text, ", with ");
 	for (unsigned i = 0; i < config->algorithm_count; i++)
-		text_add(text, "%s%s", i ? " or " : "",
-			 digest_algorithm_name(config->algorithms[i]));
+		text_add(text, "%s%s%s", i ? " or " : "",
+			 digest_algorithm_name(config->algorithms[i]), config->sess ? "-sess" : "");
 	text_add(text, "; forwarded when right");
 }
 

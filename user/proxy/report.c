@@ -13,14 +13,16 @@ static bool says_nothing(const struct log_field *field)
 static void report_write(enum log_level level, const struct report_line *line)
 {
 	const struct sip_msg *msg = line->msg;
+	const struct store_trunk *trunk = line->trunk ? &line->trunk->config : NULL;
 	struct log_field fields[] = {
 		LOG_ENDPOINT("source", line->source),
 		LOG_SLICE("method", msg->method_text),
 		LOG_SLICE("uri", msg->uri),
 		LOG_SLICE("from", sip_msg_value(msg, SIP_FROM)),
 		LOG_SLICE("call_id", sip_msg_value(msg, SIP_CALL_ID)),
-		LOG_STR("trunk", line->trunk ? line->trunk->config.name : ""),
+		LOG_STR("trunk", trunk ? trunk->name : ""),
 		LOG_SLICE("user", line->user),
+		LOG_STR("auth", trunk ? store_auth_type_name(trunk->auth) : ""),
 		LOG_INT("status", line->status),
 		LOG_STR("cause", line->cause),
 		LOG_STR("hint", line->hint),
