@@ -94,7 +94,8 @@ void admission_decide(const struct admission *admission, const struct admission_
 		      struct admission_result *ret_result);
 
 /* Whether the From user holds a live registration that came from the source, with the trunk of the
- * From URI's domain, and could register there now. 0, -ENOENT, -EADDRNOTAVAIL (from another address only), or -ENOMEM. */
+ * From URI's domain, and could register there now. 0, -ENOENT, -EADDRNOTAVAIL (from another address
+ * only), or -ENOMEM. */
 int admission_registered(const struct admission *admission, const struct sip_msg *msg,
 			 const struct ip *source, uint64_t now_s);
 
