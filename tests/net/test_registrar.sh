@@ -175,11 +175,12 @@ if command -v baresip >/dev/null; then
 	cat >"$tmp/baresip/config" <<-CONF
 		sip_listen $customer:5062
 		module_path /usr/lib/baresip/modules
+		module uuid.so
 		module g711.so
 		module_tmp account.so
 		module_app menu.so
 	CONF
-	echo "<sip:alice@phones.example;transport=udp>;outbound=\"sip:$gate:5060\";auth_user=alice;auth_pass=$password;regint=4;answermode=auto" \
+	echo "<sip:alice@phones.example;transport=udp>;outbound=\"sip:$gate:5060\";sipnat=outbound;auth_user=alice;auth_pass=$password;regint=4;answermode=auto" \
 		>"$tmp/baresip/accounts"
 	touch "$tmp/baresip/contacts"
 	start_in customer baresip baresip -4 -f "$tmp/baresip" -t 20
@@ -192,10 +193,20 @@ if command -v baresip >/dev/null; then
 		alice user_agent | grep -q baresip
 	}
 	check "baresip: is listed" wait_for 3 is_baresip
+	check_match "baresip: its instance is kept" "$(alice instance)" '^<urn:uuid:[0-9a-f-]+>$'
+	check_eq "and its flow" "$(alice reg_id)" 1
 	check "baresip: is called by the PBX" upstream_calls $scenarios/call.xml alice
 	check "baresip: registers again" wait_for 8 registered $((before + 3))
 	stop baresip
 	check "baresip: unregisters as it ends" wait_for 3 contacts_are ''
+
+	change settings register-max 600
+	register alice 'Contact: <sip:alice@192.168.1.20>;expires=600' 200 >/dev/null 2>&1
+	sed -i 's/regint=4/regint=0/' "$tmp/baresip/accounts"
+	pbx
+	in_ns customer baresip -4 -f "$tmp/baresip" -e '/dial sip:1000@open.example' -t 2 </dev/null \
+		>"$tmp/baresip.log" 2>&1
+	check "baresip: calls through the trunk without rules" wait "${started[pbx]}"
 else
 	skip "baresip" "is not installed"
 fi
