@@ -210,8 +210,8 @@ static struct registrar *register_alice(struct gate *gate, const char *source)
 	const char *why;
 
 	add_trunk(gate, "phones", "", "sip.example");
-	assert_ok(gate->f, store_trunk_attach_credentials(gate->f->store, "phones", "users",
-							  &gate->f->err));
+	assert_ok(gate->f,
+		  store_trunk_attach_credentials(gate->f->store, "phones", "users", &gate->f->err));
 	gate_build(gate);
 	assert_int_equal(ip_parse(slice_from(source), &path.remote.ip), 0);
 	assert_int_equal(sip_msg_parse(slice_from(text), &msg, &why), SIP_PARSE_OK);
