@@ -420,6 +420,53 @@ static void from_too_long_to_be_given_back_is_refused(void **state)
 	assert_int_equal(transactions(w), 0);
 }
 
+/* ---- a caller whose From changes during the call (RFC 4916) ---- */
+
+/* A call of a number that the trunk has, in which the caller then says the method as another. */
+static void calls_and_says_as_another(struct world *w, const char *method)
+{
+	char routes[1024], text[4096];
+
+	world_start_proxy(w);
+	say(w, &(struct invite){.from = "<sip:+4930555555@b>;tag=f1"});
+	hear(w, PBX, answer(sent_to(w, 0, PBX, "INVITE "), "200 OK", "INVITE"));
+	routes_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 200 "), true, routes);
+	snprintf(text, sizeof(text),
+		 "%s sip:pbx@10.0.0.5 SIP/2.0\nVia: SIP/2.0/UDP " VIA "2\n%sFrom: " ALICE
+		 "\nTo: <sip:100@gate.example>;tag=t1\nCall-ID: c1\nCSeq: 8 %s\n"
+		 "Content-Length: 0\n\n",
+		 method, routes, method);
+	hear(w, CUSTOMER, text);
+}
+
+static void caller_can_not_become_another_during_the_call(void **state)
+{
+	static const struct {
+		void (*rule)(struct store_trunk *trunk);
+		const char *method;
+		bool refused;
+	} rows[] = {
+		{refuses, "INVITE", true}, {refuses, "UPDATE", true}, {refuses, "ACK", false},
+		{refuses, "BYE", false},   {hides, "INVITE", false},  {hides, "UPDATE", false},
+		{hides, "ACK", false},	   {hides, "BYE", false},
+	};
+	struct world *w = *state;
+
+	callers_are(w, "+4930*");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		trunk_is(w, rows[i].rule);
+		calls_and_says_as_another(w, rows[i].method);
+		if (rows[i].refused) {
+			assert_int_equal(w->sent_count, 1);
+			sent_to(w, 0, CUSTOMER, "SIP/2.0 403 ");
+		} else {
+			assert_non_null(strstr(sent_to(w, 0, PBX, rows[i].method),
+					       "From: " NOBODY ";tag=f1\r\n"));
+			assert_null(strstr(w->sent[0].text, "1555"));
+		}
+	}
+}
+
 /* ---- the identity asserted ---- */
 
 static void customers_claims_go_and_the_trunks_number_is_asserted(void **state)
@@ -661,6 +708,7 @@ int main(void)
 		PROXY_TEST(later_requests_of_the_caller_stay_anonymous),
 		PROXY_TEST(answers_of_an_anonymous_caller_tell_nothing_either),
 		PROXY_TEST(from_too_long_to_be_given_back_is_refused),
+		PROXY_TEST(caller_can_not_become_another_during_the_call),
 		PROXY_TEST(customers_claims_go_and_the_trunks_number_is_asserted),
 		PROXY_TEST(nothing_is_asserted_where_the_trunk_says_so),
 		PROXY_TEST(untrusted_upstream_is_not_told_who_asks_for_privacy),

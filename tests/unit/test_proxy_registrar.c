@@ -321,6 +321,22 @@ static void either_side_speaks_in_the_call(void **state)
 	assert_int_equal(counted(w, PROXY_DIALOG_FORWARDED), 4);
 }
 
+/* Its From is the address that was called, which need not be a number. */
+static void rule_on_callers_is_not_for_who_is_called(void **state)
+{
+	struct world *w = *state;
+	struct store_trunk trunk;
+	char routes[1024], alices[1024];
+
+	assert_ok(w->f, store_trunk_get(w->f->store, "digest", &trunk, &w->f->err));
+	trunk.caller = STORE_CALLER_REFUSE;
+	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
+	world_read_store(w);
+	called(w, routes, alices);
+	says(w, PHONE, "INFO", alices);
+	assert_non_null(strstr(sent_to(w, 0, PBX, "INFO "), "From: <sip:alice@digest.example>"));
+}
+
 static void token_of_the_call_is_good_in_either_sides_hands_alone(void **state)
 {
 	struct world *w = *state;
@@ -355,6 +371,7 @@ int main(void)
 		DIGEST_TEST(strangers_do_not_call_registered_users),
 		DIGEST_TEST(the_preferred_contact_is_called_without_its_headers),
 		DIGEST_TEST(either_side_speaks_in_the_call),
+		DIGEST_TEST(rule_on_callers_is_not_for_who_is_called),
 		DIGEST_TEST(token_of_the_call_is_good_in_either_sides_hands_alone),
 	};
 

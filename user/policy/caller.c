@@ -141,20 +141,21 @@ static bool decide_called(const struct policy_trunk *trunk, const struct sip_msg
 
 /* ---- the caller ---- */
 
-static bool may_show(const struct policy_trunk *trunk, const struct sip_msg *msg)
+bool caller_may_show(const struct policy_trunk *trunk, const struct sip_msg *msg)
 {
 	struct slice uri = sip_element_uri(sip_msg_value(msg, SIP_FROM));
 	char number[STORE_NUMBER_SIZE];
 
-	return uri_number(&trunk->config, uri, number) == 0 &&
-	       policy_caller_allows(trunk, slice_from(number));
+	return trunk->config.caller == STORE_CALLER_OFF ||
+	       (uri_number(&trunk->config, uri, number) == 0 &&
+		policy_caller_allows(trunk, slice_from(number)));
 }
 
 /* False: the trunk's rule refuses the caller. */
 static bool decide_caller(const struct policy_trunk *trunk, const struct sip_msg *msg,
 			  struct caller_decision *decision)
 {
-	if (trunk->config.caller == STORE_CALLER_OFF || may_show(trunk, msg))
+	if (caller_may_show(trunk, msg))
 		return true;
 	decision->anonymous = trunk->config.caller == STORE_CALLER_PRIVATE;
 	return decision->anonymous;

@@ -29,6 +29,9 @@ struct caller_decision {
 void caller_decide(const struct policy_trunk *trunk, const struct policy_user *user,
 		   const struct sip_msg *msg, struct caller_decision *ret_decision);
 
+/* Whether the trunk's rule lets the caller show what From says, in any request of a call. */
+bool caller_may_show(const struct policy_trunk *trunk, const struct sip_msg *msg);
+
 /* What is asserted of the caller, for any request of a call; the rest of the decision is empty. */
 void caller_identify(const struct policy_trunk *trunk, const struct policy_user *user,
 		     struct caller_decision *ret_decision);

@@ -118,17 +118,22 @@ static bool is_still_admitted(const struct proxy *proxy, const struct request *r
 	return admission_registered(&proxy->admission, request->msg, source, clock_steady_s()) == 0;
 }
 
+/* What has begun may always be ended. */
+static bool is_always_let(enum sip_method method)
+{
+	return method == SIP_ACK || method == SIP_BYE;
+}
+
 /* Whether the token is good in this caller's hands. Others who came by it prove nothing with it,
- * and it is no way round an entry or a user removed since. What has begun may always be ended. */
+ * and it is no way round an entry or a user removed since. */
 static bool caller_is_good(const struct proxy *proxy, const struct request *request,
 			   const struct policy_trunk *trunk, const struct token *token)
 {
 	const struct ip *source = &request->path->remote.ip;
-	enum sip_method method = request->msg->method;
 
 	if (!ip_eq(source, &token->caller.ip) && !policy_acl_allows(trunk, source))
 		return false;
-	if (method == SIP_ACK || method == SIP_BYE)
+	if (is_always_let(request->msg->method))
 		return true;
 	return trunk->config.enabled &&
 	       clock_steady_s() < (uint64_t)token->issued_s + TOKEN_AGE_MAX_S &&
@@ -159,6 +164,21 @@ static void dialog_forward(struct proxy *proxy, struct forward *forward)
 		proxy_count(proxy, PROXY_DIALOG_FORWARDED);
 		report_decision(&line);
 	}
+}
+
+/* From may change in a dialog (RFC 4916), but not to what the trunk's rule keeps from being shown.
+ * False: it is refused. */
+static bool may_say_from(struct forward *forward)
+{
+	const struct sip_msg *msg = forward->request->msg;
+
+	if ((forward->token.flags & (TOKEN_ANONYMOUS | TOKEN_TO_CUSTOMER)) ||
+	    caller_may_show(forward->trunk, msg))
+		return true;
+	if (forward->trunk->config.caller == STORE_CALLER_REFUSE && !is_always_let(msg->method))
+		return false;
+	forward->token.flags |= TOKEN_ANONYMOUS;
+	return true;
 }
 
 /* The caller is who it was when the call began. */
@@ -196,6 +216,10 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 		return false;
 	}
 	forward.token = token;
+	if (side == DIALOG_FROM_CALLER && !may_say_from(&forward)) {
+		reply_refuse(proxy, request, 403, caller_cause_name(CALLER_NOT_ALLOWED));
+		return true;
+	}
 	if (side == DIALOG_FROM_CALLER) {
 		identify_caller(&forward, &caller);
 		forward.target.remote = token.upstream;
