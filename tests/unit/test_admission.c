@@ -286,6 +286,7 @@ static void address_and_credential_failures_share_the_counter(void **state)
 		assert_int_equal(gate->result.locked_out, i == 4);
 	}
 	assert_int_equal(gate->result.lockout.reason, SIPWARD_LOCKOUT_ADDRESS);
+	assert_int_equal(gate->result.lockout.until_ns, (gate->now_s + 60) * 1000000000ULL);
 }
 
 static void being_challenged_is_no_failure(void **state)

@@ -43,7 +43,7 @@ static void a_nonce_count_is_not_used_up_by_a_wrong_digest(void **state)
 static void a_repeated_nonce_count_is_challenged_with_stale(void **state)
 {
 	struct gate *gate = *state;
-	struct client client = client_new(TARGET);
+	struct client client = client_new(TARGET), stranger = client;
 
 	assert_int_equal(client_call(gate, LISTED, &client), ADMISSION_BY_CREDENTIAL);
 	for (int i = 0; i < 20; i++)
@@ -54,6 +54,9 @@ static void a_repeated_nonce_count_is_challenged_with_stale(void **state)
 	assert_int_equal(failures_counted(gate), 0); /* no evidence against a listed source */
 	assert_true(client_take_nonce(gate, &client));
 	assert_int_equal(client_send(gate, LISTED, &client), ADMISSION_BY_CREDENTIAL);
+	assert_int_equal(client_call(gate, UNLISTED, &stranger), ADMISSION_BY_CREDENTIAL);
+	assert_int_equal(client_send(gate, UNLISTED, &stranger), ADMISSION_REPLAYED);
+	assert_int_equal(failures_counted(gate), 1);
 	client_send(gate, UNLISTED, &client);
 	assert_int_equal(gate->result.cause, ADMISSION_FOREIGN_NONCE);
 }

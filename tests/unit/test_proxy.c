@@ -525,19 +525,19 @@ static void call_of_a_disabled_trunk_can_only_be_ended(void **state)
 {
 	struct world *w = *state;
 	struct store_trunk trunk;
-	char routes[1024], message[4096];
+	char routes[1024];
 
 	established(w, routes);
 	assert_ok(w->f, store_trunk_get(w->f->store, "default", &trunk, &w->f->err));
 	trunk.enabled = false;
 	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
 	world_read_store(w);
-	in_dialog(message, "INFO", "sip:pbx@10.0.0.5", routes, true);
-	hear(w, CUSTOMER, message);
+	caller_says(w, "INFO", routes);
 	assert_memory_equal(w->sent[0].text, "SIP/2.0 403 ", 12);
-	in_dialog(message, "BYE", "sip:pbx@10.0.0.5", routes, true);
-	hear(w, CUSTOMER, message);
-	assert_memory_equal(w->sent[0].text, "BYE ", 4);
+	caller_says(w, "ACK", routes);
+	sent_to(w, 0, PBX, "ACK ");
+	caller_says(w, "BYE", routes);
+	sent_to(w, 0, PBX, "BYE ");
 }
 
 /* ---- responses without a transaction ---- */
