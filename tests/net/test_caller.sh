@@ -56,6 +56,11 @@ lines_of() { # METHOD REGEX
 	sipward acl create office
 	sipward acl add office $customer
 	sipward trunk attach main --acl office
+	sipward credentials create phones --realm sip.example
+	sipward user add phones alice --password-stdin <<<$password
+	sipward user add phones bob --password-stdin <<<$password
+	sipward trunk create phones --domain phones.example --upstream sip:$pbx:5060
+	sipward trunk attach phones --credentials phones
 	sipward mode enforce
 } >/dev/null 2>"$tmp/setup.log" || { cat "$tmp/setup.log"; exit 1; }
 start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" --listen udp:$gate:5060 \
@@ -162,3 +167,34 @@ check_eq "calls-per-second=3: three of six pass" "$(heard '^INVITE' | wc -l)" 3
 check_match "others are answered 503" "$(cat "$tmp/customer.trace")" '^SIP/2.0 503'
 check_eq "the log says why, for three" \
 	"$(grep -c '^info refused .*status=503 cause=calls_per_second$' "$tmp/daemon.log")" 3
+
+# ---- how many calls of one user ----
+
+# By digest, to the end of the scenario; sipp's own options name the user.
+user_calls() { # SCENARIO [OPTION...]
+	local scenario=$1
+	shift
+	in_ns customer sipp -sf "$scenario" -i $customer -p 5072 -m 1 -nostdin -s 1000 \
+		-key domain phones.example -ap $password -timeout 20 "$@" $gate
+}
+held_talks() { [ "$(grep -c 'method=ACK.*cause=in_dialog' "$tmp/daemon.log")" -gt "$acks" ]; }
+
+sed 's/403/503/' $scenarios/call_wrong.xml >"$tmp/busy.xml"
+sed 's/<pause milliseconds="300"/<pause milliseconds="4000"/' $scenarios/call_digest.xml >"$tmp/held.xml"
+change trunk set phones --user-calls 1
+acks=$(grep -c 'method=ACK.*cause=in_dialog' "$tmp/daemon.log")
+start_in customer held sipp -sf "$tmp/held.xml" -i $customer -p 5074 -m 1 -nostdin -s 1000 \
+	-key domain phones.example -au alice -ap $password -timeout 20 $gate
+wait_for 5 held_talks
+check "user-calls=1: a user's second is answered 503" user_calls "$tmp/busy.xml" -au alice
+check_match "the log says whose" "$(cat "$tmp/daemon.log")" \
+	'^info refused .*trunk=phones user=alice status=503 cause=too_many_calls$'
+check "another user's passes" user_calls $scenarios/call_digest.xml -au bob
+check "the first one ends" wait "${started[held]}"
+check "after it the next passes" user_calls $scenarios/call_digest.xml -au alice
+
+change trunk set phones --user-calls 0 --user-calls-per-second 1
+user_calls $scenarios/call_digest.xml -au alice -m 4 -r 100 >/dev/null 2>&1
+check_eq "user-calls-per-second=1: three of four are refused" \
+	"$(grep -c '^info refused .*user=alice status=503 cause=calls_per_second$' "$tmp/daemon.log")" 3
+check "another user's passes all the same" user_calls $scenarios/call_digest.xml -au bob

@@ -198,7 +198,7 @@ while running caller; do
 done
 check "no call of $calls is lost" wait "${started[caller]}"
 check "the PBX saw each of them to its end" wait "${started[pbx]}"
-check "while the configuration changed some tens of times" [ $switches -ge 30 ]
+check "while the configuration changed again and again" [ $switches -ge 10 ]
 echo "# $switches switches"
 
 # ---- another gate, made from the document ----
