@@ -10,7 +10,7 @@ while IFS='|' read -r _ _ _ shown _; do
 	shown=${shown# }
 	shown=${shown% }
 	case $shown in
-	unit/* | net/*) ;;
+	unit/* | net/* | bpf/*) ;;
 	*) continue ;;
 	esac
 	rows=$((rows + 1))
