@@ -188,7 +188,7 @@ start_in customer held sipp -sf "$tmp/held.xml" -i $customer -p 5074 -m 1 -nostd
 wait_for 5 held_talks
 check "user-calls=1: a user's second is answered 503" user_calls "$tmp/busy.xml" -au alice
 check_match "the log says whose" "$(cat "$tmp/daemon.log")" \
-	'^info refused .*trunk=phones user=alice status=503 cause=too_many_calls$'
+	'^info refused .*trunk=phones user=alice auth=credential status=503 cause=too_many_calls$'
 check "another user's passes" user_calls $scenarios/call_digest.xml -au bob
 check "the first one ends" wait "${started[held]}"
 check "after it the next passes" user_calls $scenarios/call_digest.xml -au alice
@@ -196,5 +196,5 @@ check "after it the next passes" user_calls $scenarios/call_digest.xml -au alice
 change trunk set phones --user-calls 0 --user-calls-per-second 1
 user_calls $scenarios/call_digest.xml -au alice -m 4 -r 100 >/dev/null 2>&1
 check_eq "user-calls-per-second=1: three of four are refused" \
-	"$(grep -c '^info refused .*user=alice status=503 cause=calls_per_second$' "$tmp/daemon.log")" 3
+	"$(grep -c '^info refused .*user=alice auth=credential status=503 cause=calls_per_second$' "$tmp/daemon.log")" 3
 check "another user's passes all the same" user_calls $scenarios/call_digest.xml -au bob
