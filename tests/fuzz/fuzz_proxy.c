@@ -89,9 +89,11 @@ static int on_send(void *arg, const struct net_path *path, const struct iovec *i
 	return 0;
 }
 
-static int on_local_for(void *arg, const struct endpoint *remote, struct endpoint *ret_local)
+static int on_local_for(void *arg, enum net_transport transport, const struct endpoint *remote,
+			struct endpoint *ret_local)
 {
 	(void)arg;
+	(void)transport;
 	*ret_local = ours[remote->ip.family == 6];
 	return 0;
 }

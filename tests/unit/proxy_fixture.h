@@ -69,9 +69,10 @@ static inline struct endpoint side_of(const struct endpoint *remote)
 	return endpoint(remote->ip.bytes[0] == 10 ? "10.0.0.1:5060" : "203.0.113.1:5060");
 }
 
-static inline int world_local_for(void *arg, const struct endpoint *remote,
-				  struct endpoint *ret_local)
+static inline int world_local_for(void *arg, enum net_transport transport,
+				  const struct endpoint *remote, struct endpoint *ret_local)
 {
+	(void)transport;
 	(void)arg;
 	*ret_local = side_of(remote);
 	return 0;

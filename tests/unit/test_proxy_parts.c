@@ -62,7 +62,8 @@ static struct branch branch_of(const char *from, const char *to, const char *sou
 	assert_int_equal(sip_msg_parse(slice_from(text), &msg, &why), SIP_PARSE_OK);
 	assert_true(via_element(&msg, 0, &element));
 	assert_int_equal(sip_via_parse(element, &via), 0);
-	branch = (struct branch){branch_id(key, &msg, &via, &source_ip), branch_loop(key, &msg)};
+	branch = (struct branch){branch_id(key, &msg, &via, &source_ip, msg.cseq),
+				 branch_loop(key, &msg), 0, 0};
 	sip_via_free(&via);
 	return branch;
 }
@@ -108,17 +109,19 @@ static void branch_loop_changes_when_the_request_uri_does(void **state)
 
 static void branch_text_is_recognised_and_any_changed_character_is_not(void **state)
 {
-	struct branch branch = {0x0123456789abcdef, 0xfedcba9876543210};
+	struct branch branch = {0x0123456789abcdef, 0xfedcba9876543210, 0x1f, 2}, read;
 	char text[BRANCH_TEXT_SIZE];
-	uint64_t id;
 
 	(void)state;
 	branch_format(&branch, text);
-	assert_string_equal(text, "z9hG4bKefcdab89674523011032547698badcfe");
+	assert_string_equal(text, "z9hG4bKefcdab89674523011032547698badcfe1f02");
 	assert_true(branch_has_id(slice_from(text), branch.id));
-	assert_int_equal(branch_read_id(slice_from(text), &id), 0);
-	assert_int_equal(id, branch.id);
-	assert_int_equal(branch_read_id(SLICE("z9hG4bKab"), &id), -EINVAL);
+	assert_int_equal(branch_read(slice_from(text), &read), 0);
+	assert_int_equal(read.id, branch.id);
+	assert_int_equal(read.loop, branch.loop);
+	assert_int_equal(read.attempt, 0x1f);
+	assert_int_equal(read.cseq_offset, 2);
+	assert_int_equal(branch_read(SLICE("z9hG4bKab"), &read), -EINVAL);
 	assert_true(branch_has_loop(slice_from(text), branch.loop));
 	assert_false(branch_has_loop(slice_from(text), branch.id));
 	for (size_t i = 0; i < 7 + 16; i++) {
@@ -151,8 +154,13 @@ static const struct token_call call = {{"c1", 2}, {"tag-a", 5}};
 
 static struct token token_v4(void)
 {
-	return (struct token){
-		42, 7, 1700000000, endpoint("198.51.100.7", 5062), endpoint("10.0.0.5", 5060), 0};
+	return (struct token){.trunk_id = 42,
+			      .user_id = 7,
+			      .issued_s = 1700000000,
+			      .caller = endpoint("198.51.100.7", 5062),
+			      .upstream = endpoint("10.0.0.5", 5060),
+			      .caller_transport = NET_UDP,
+			      .upstream_transport = NET_UDP};
 }
 
 static void token_round_trip(const struct token *token)
@@ -167,20 +175,31 @@ static void token_round_trip(const struct token *token)
 	assert_int_equal(back.issued_s, token->issued_s);
 	assert_true(endpoint_eq(&back.caller, &token->caller));
 	assert_true(endpoint_eq(&back.upstream, &token->upstream));
+	assert_int_equal(back.caller_transport, token->caller_transport);
+	assert_int_equal(back.upstream_transport, token->upstream_transport);
+	assert_int_equal(back.cseq_offset, token->cseq_offset);
 	assert_int_equal(back.flags, token->flags);
 }
 
 static void token_says_what_was_written(void **state)
 {
 	struct token v4 = token_v4();
-	struct token v6 = {INT64_MAX,
-			   INT64_MAX,
-			   UINT32_MAX,
-			   endpoint("2001:db8::1", 1),
-			   endpoint("2001:db8::2", 65535),
-			   TOKEN_TO_CUSTOMER};
-	struct token mixed = {1, 0, 0, endpoint("2001:db8::1", 5060), endpoint("192.0.2.1", 5060),
-			      3};
+	struct token v6 = {.trunk_id = INT64_MAX,
+			   .user_id = INT64_MAX,
+			   .issued_s = UINT32_MAX,
+			   .caller = endpoint("2001:db8::1", 1),
+			   .upstream = endpoint("2001:db8::2", 65535),
+			   .caller_transport = NET_TLS,
+			   .upstream_transport = NET_TCP,
+			   .cseq_offset = 255,
+			   .flags = TOKEN_TO_CUSTOMER};
+	struct token mixed = {.trunk_id = 1,
+			      .caller = endpoint("2001:db8::1", 5060),
+			      .upstream = endpoint("192.0.2.1", 5060),
+			      .caller_transport = NET_UDP,
+			      .upstream_transport = NET_TLS,
+			      .cseq_offset = 1,
+			      .flags = 3};
 
 	(void)state;
 	token_round_trip(&v4);
@@ -274,7 +293,7 @@ static void transactions_are_found_until_freed_and_never_exceed_the_limit(void *
 	txns_free(&txns);
 }
 
-static void transaction_is_due_at_the_earlier_of_its_times(void **state)
+static void timer_is_due_at_the_earlier_of_its_times(void **state)
 {
 	struct txns txns;
 	struct txn *txn;
@@ -282,15 +301,42 @@ static void transaction_is_due_at_the_earlier_of_its_times(void **state)
 	(void)state;
 	assert_int_equal(txns_init(&txns, 2), 0);
 	assert_int_equal(txn_create(&txns, 1, &txn), 0);
-	assert_null(txn_due(&txns, 1000));
-	txn_schedule(&txns, txn, 10, 20);
-	assert_null(txn_due(&txns, 9));
-	assert_ptr_equal(txn_due(&txns, 10), txn);
-	txn_schedule(&txns, txn, 0, 20);
-	assert_null(txn_due(&txns, 19));
-	assert_ptr_equal(txn_due(&txns, 20), txn);
-	txn_schedule(&txns, txn, 30, 20);
-	assert_ptr_equal(txn_due(&txns, 20), txn);
+	assert_null(timer_due(&txns, 1000));
+	timer_set(&txns, &txn->timer, 10, 20);
+	assert_null(timer_due(&txns, 9));
+	assert_ptr_equal(timer_due(&txns, 10), &txn->timer);
+	timer_set(&txns, &txn->timer, 0, 20);
+	assert_null(timer_due(&txns, 19));
+	assert_ptr_equal(timer_due(&txns, 20), &txn->timer);
+	timer_set(&txns, &txn->timer, 30, 20);
+	assert_ptr_equal(timer_due(&txns, 20), &txn->timer);
+	txns_free(&txns);
+}
+
+static void attempts_are_found_by_number_and_have_timers_of_their_own(void **state)
+{
+	struct attempt *first, *second;
+	struct txns txns;
+	struct txn *txn;
+
+	(void)state;
+	assert_int_equal(txns_init(&txns, 2), 0);
+	assert_int_equal(txn_create(&txns, 1, &txn), 0);
+	assert_false(txn_has_open(txn));
+	assert_int_equal(attempt_create(&txns, txn, SLICE("one"), &first), 0);
+	assert_int_equal(attempt_create(&txns, txn, SLICE("two"), &second), 0);
+	assert_ptr_equal(attempt_find(txn, 0), first);
+	assert_ptr_equal(attempt_find(txn, 1), second);
+	assert_null(attempt_find(txn, 2));
+	timer_set(&txns, &second->timer, 0, 7);
+	timer_set(&txns, &first->timer, 0, 8);
+	assert_ptr_equal(timer_due(&txns, 9)->attempt, second);
+	first->passed_over = true;
+	assert_true(txn_has_open(txn));
+	second->state = ATTEMPT_ENDED;
+	assert_false(txn_has_open(txn));
+	txn_free(&txns, txn);
+	assert_null(timer_due(&txns, 9));
 	txns_free(&txns);
 }
 
@@ -368,7 +414,8 @@ int main(void)
 		cmocka_unit_test(token_with_any_digit_changed_or_any_length_is_refused),
 		cmocka_unit_test(deadlines_come_in_order_whatever_is_set_moved_and_cleared),
 		cmocka_unit_test(transactions_are_found_until_freed_and_never_exceed_the_limit),
-		cmocka_unit_test(transaction_is_due_at_the_earlier_of_its_times),
+		cmocka_unit_test(timer_is_due_at_the_earlier_of_its_times),
+		cmocka_unit_test(attempts_are_found_by_number_and_have_timers_of_their_own),
 		cmocka_unit_test(answers_are_a_burst_and_then_a_rate_for_each_and_for_all),
 		cmocka_unit_test(mac_keeps_fields_and_purposes_apart),
 	};

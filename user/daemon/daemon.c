@@ -58,8 +58,10 @@ static int output_send(void *arg, const struct net_path *path, const struct iove
 	return net_send(arg, path, iov, count);
 }
 
-static int output_local_for(void *arg, const struct endpoint *remote, struct endpoint *ret_local)
+static int output_local_for(void *arg, enum net_transport transport, const struct endpoint *remote,
+			    struct endpoint *ret_local)
 {
+	(void)transport;
 	return net_local_for(arg, remote, ret_local);
 }
 

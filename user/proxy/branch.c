@@ -11,7 +11,7 @@
 #define PART_BYTES (MAC_TEXT_SIZE - 1)
 
 uint64_t branch_id(const uint8_t *key, const struct sip_msg *msg, const struct sip_via *client_via,
-		   const struct ip *source)
+		   const struct ip *source, uint32_t cseq)
 {
 	struct mac mac;
 
@@ -20,7 +20,7 @@ uint64_t branch_id(const uint8_t *key, const struct sip_msg *msg, const struct s
 	mac_slice(&mac, client_via->host);
 	mac_number(&mac, client_via->port);
 	mac_slice(&mac, sip_msg_value(msg, SIP_CALL_ID));
-	mac_number(&mac, msg->cseq);
+	mac_number(&mac, cseq);
 	mac_slice(&mac, sip_tag(sip_msg_value(msg, SIP_FROM)));
 	mac_ip(&mac, source);
 	return mac_end(&mac);
@@ -45,7 +45,8 @@ void branch_format(const struct branch *branch, char text[BRANCH_TEXT_SIZE])
 
 	mac_format(branch->id, id);
 	mac_format(branch->loop, loop);
-	snprintf(text, BRANCH_TEXT_SIZE, COOKIE "%s%s", id, loop);
+	snprintf(text, BRANCH_TEXT_SIZE, COOKIE "%s%s%02x%02x", id, loop, branch->attempt,
+		 branch->cseq_offset);
 }
 
 static bool is_ours(struct slice text)
@@ -53,23 +54,37 @@ static bool is_ours(struct slice text)
 	return text.n == BRANCH_TEXT_SIZE - 1 && memcmp(text.p, COOKIE, COOKIE_BYTES) == 0;
 }
 
-int branch_read_id(struct slice text, uint64_t *ret_id)
+static struct slice part_of(struct slice text, size_t from, size_t n)
 {
-	if (!is_ours(text))
+	return (struct slice){text.p + COOKIE_BYTES + from, n};
+}
+
+static int read_part(struct slice text, size_t from, void *ret_bytes, size_t n)
+{
+	return hex_decode(part_of(text, from, 2 * n), ret_bytes, n);
+}
+
+int branch_read(struct slice text, struct branch *ret_branch)
+{
+	struct branch branch;
+
+	if (!is_ours(text) || read_part(text, 0, &branch.id, 8) ||
+	    read_part(text, PART_BYTES, &branch.loop, 8) ||
+	    read_part(text, 2 * PART_BYTES, &branch.attempt, 1) ||
+	    read_part(text, 2 * PART_BYTES + 2, &branch.cseq_offset, 1))
 		return -EINVAL;
-	return hex_decode((struct slice){text.p + COOKIE_BYTES, PART_BYTES}, ret_id,
-			  sizeof(*ret_id));
+	*ret_branch = branch;
+	return 0;
 }
 
 bool branch_has_id(struct slice text, uint64_t id)
 {
-	return is_ours(text) && mac_matches(id, (struct slice){text.p + COOKIE_BYTES, PART_BYTES});
+	return is_ours(text) && mac_matches(id, part_of(text, 0, PART_BYTES));
 }
 
 bool branch_has_loop(struct slice text, uint64_t loop)
 {
-	return is_ours(text) &&
-	       mac_matches(loop, (struct slice){text.p + COOKIE_BYTES + PART_BYTES, PART_BYTES});
+	return is_ours(text) && mac_matches(loop, part_of(text, PART_BYTES, PART_BYTES));
 }
 
 bool via_element(const struct sip_msg *msg, unsigned place, struct slice *ret_element)

@@ -68,19 +68,22 @@ static int find_path(struct proxy *proxy, const struct store_binding *binding,
 {
 	const struct proxy_output *output = &proxy->output;
 
-	*ret_path = (struct net_path){NET_UDP, binding->received, binding->local};
+	*ret_path = (struct net_path){.transport = (enum net_transport)binding->transport,
+				      .remote = binding->received,
+				      .local = binding->local};
 	if (output->is_local(output->arg, &binding->local))
 		return 0;
-	return output->local_for(output->arg, &ret_path->remote, &ret_path->local);
+	return hop_route(proxy, ret_path);
 }
 
 static void call_contact(struct proxy *proxy, const struct request *request,
 			 const struct callee *callee)
 {
+	struct txn *txn;
 	struct forward forward = {
 		.request = request,
 		.trunk = callee->trunk,
-		.uri = request_uri(&callee->binding),
+		.hop.uri = request_uri(&callee->binding),
 		.record_route = request_makes_dialog(request->msg->method),
 	};
 	struct report_line line = {
@@ -91,7 +94,7 @@ static void call_contact(struct proxy *proxy, const struct request *request,
 		.trunk = callee->trunk,
 	};
 
-	if (find_path(proxy, &callee->binding, &forward.target)) {
+	if (find_path(proxy, &callee->binding, &forward.hop.target)) {
 		reply_refuse(proxy, request, 480, "contact_unreachable");
 		return;
 	}
@@ -100,10 +103,10 @@ static void call_contact(struct proxy *proxy, const struct request *request,
 		.user_id = callee->user ? callee->user->id : 0,
 		.issued_s = (uint32_t)clock_steady_s(),
 		.caller = request->path->remote,
-		.upstream = forward.target.remote,
+		.caller_transport = request->path->transport,
 		.flags = TOKEN_TO_CUSTOMER,
 	};
-	if (forward_send(proxy, &forward)) {
+	if (forward_send(proxy, &forward, &txn)) {
 		proxy_count(proxy, PROXY_FORWARDED);
 		report_decision(&line);
 	}

@@ -3,6 +3,7 @@
 #include "proxy/proxy_internal.h"
 
 #define SIP_PORT 5060
+#define SIPS_PORT 5061
 /* A call that lasts longer is asked again who it is; its other side never is. */
 #define TOKEN_AGE_MAX_S (24 * 60 * 60)
 
@@ -45,20 +46,34 @@ static enum dialog_side dialog_find(struct proxy *proxy, const struct sip_msg *m
 static enum dialog_side turn(enum dialog_side side, struct token *token)
 {
 	struct endpoint upstream = token->caller;
+	unsigned transport = token->caller_transport;
 
 	token->caller = token->upstream;
+	token->caller_transport = token->upstream_transport;
 	token->upstream = upstream;
+	token->upstream_transport = transport;
 	return side == DIALOG_FROM_CALLER ? DIALOG_FROM_CALLEE : DIALOG_FROM_CALLER;
 }
 
-static bool uri_endpoint(const struct sip_uri *uri, struct endpoint *ret_endpoint)
+static bool uri_path(const struct sip_uri *uri, struct net_path *ret_path)
 {
-	ret_endpoint->port = uri->port ? uri->port : SIP_PORT;
-	return ip_parse(uri->host, &ret_endpoint->ip) == 0;
+	bool secure = slice_eq_nocase(uri->scheme, SLICE("sips"));
+	struct slice transport;
+
+	*ret_path = (struct net_path){.transport = secure ? NET_TLS : NET_UDP};
+	if (sip_param_find(uri->params, "transport", &transport)) {
+		if (slice_eq_nocase(transport, SLICE("tcp")))
+			ret_path->transport = secure ? NET_TLS : NET_TCP;
+		else if (slice_eq_nocase(transport, SLICE("tls")))
+			ret_path->transport = NET_TLS;
+	}
+	ret_path->remote.port = uri->port ? uri->port :
+				ret_path->transport == NET_TLS ? SIPS_PORT : SIP_PORT;
+	return ip_parse(uri->host, &ret_path->remote.ip) == 0;
 }
 
 /* Where the message itself says it goes: the first Route that is not ours, else the Request-URI. */
-static bool next_hop(struct proxy *proxy, const struct sip_msg *msg, struct endpoint *ret_endpoint)
+static bool next_hop(struct proxy *proxy, const struct sip_msg *msg, struct net_path *ret_path)
 {
 	struct sip_walk routes = SIP_WALK(msg, SIP_ROUTE);
 	struct sip_uri uri = {0};
@@ -67,27 +82,31 @@ static bool next_hop(struct proxy *proxy, const struct sip_msg *msg, struct endp
 	while (own && route_next(&routes, &uri)) {
 		own = uri_is_local(proxy, &uri);
 		if (!own)
-			found = uri_endpoint(&uri, ret_endpoint);
+			found = uri_path(&uri, ret_path);
 		sip_uri_free(&uri);
 	}
 	if (!own || sip_uri_parse(msg->uri, &uri))
 		return found;
-	found = uri_endpoint(&uri, ret_endpoint);
+	found = uri_path(&uri, ret_path);
 	sip_uri_free(&uri);
 	return found;
 }
 
 /* Towards the caller: what the message says if that is the caller's own address or one its trunk
- * lists, else where the call came from (NAT). Never to a third party that a Contact may name. */
-static struct endpoint caller_target(struct proxy *proxy, const struct sip_msg *msg,
+ * lists, else where the call came from (NAT). Never to a third party that a Contact may name. Over
+ * a connection there is no other way than back. */
+static struct net_path caller_target(struct proxy *proxy, const struct sip_msg *msg,
 				     const struct policy_trunk *trunk, const struct token *token)
 {
-	struct endpoint said;
+	struct net_path came = {.transport = (enum net_transport)token->caller_transport,
+				.remote = token->caller};
+	struct net_path said;
 
-	if (next_hop(proxy, msg, &said) &&
-	    (ip_eq(&said.ip, &token->caller.ip) || policy_acl_allows(trunk, &said.ip)))
+	if (came.transport == NET_UDP && next_hop(proxy, msg, &said) &&
+	    (ip_eq(&said.remote.ip, &token->caller.ip) ||
+	     policy_acl_allows(trunk, &said.remote.ip)))
 		return said;
-	return token->caller;
+	return came;
 }
 
 /* The upstream that the call went to, or the one the trunk has now. */
@@ -143,6 +162,7 @@ static bool caller_is_good(const struct proxy *proxy, const struct request *requ
 static void dialog_forward(struct proxy *proxy, struct forward *forward)
 {
 	const struct sip_msg *msg = forward->request->msg;
+	struct txn *txn;
 	struct report_line line = {
 		.event = "forwarded",
 		.cause = "in_dialog",
@@ -155,12 +175,11 @@ static void dialog_forward(struct proxy *proxy, struct forward *forward)
 		reply_refuse(proxy, forward->request, 483, "too_many_hops");
 		return;
 	}
-	if (proxy->output.local_for(proxy->output.arg, &forward->target.remote,
-				    &forward->target.local)) {
+	if (hop_route(proxy, &forward->hop.target)) {
 		reply_refuse(proxy, forward->request, 503, "next_hop_unreachable");
 		return;
 	}
-	if (forward_send(proxy, forward)) {
+	if (forward_send(proxy, forward, &txn)) {
 		proxy_count(proxy, PROXY_DIALOG_FORWARDED);
 		report_decision(&line);
 	}
@@ -195,8 +214,7 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 		    const struct policy_trunk **ret_trunk)
 {
 	const struct sip_msg *msg = request->msg;
-	struct forward forward = {
-		.request = request, .target.transport = NET_UDP, .in_dialog = true};
+	struct forward forward = {.request = request, .in_dialog = true};
 	struct caller_decision caller;
 	struct token token;
 	enum dialog_side side = dialog_find(proxy, msg, &token);
@@ -222,9 +240,10 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 	}
 	if (side == DIALOG_FROM_CALLER) {
 		identify_caller(&forward, &caller);
-		forward.target.remote = token.upstream;
+		forward.hop.target.transport = (enum net_transport)token.upstream_transport;
+		forward.hop.target.remote = token.upstream;
 	} else if (is_upstream_of(forward.trunk, &token, &request->path->remote.ip)) {
-		forward.target.remote = caller_target(proxy, msg, forward.trunk, &token);
+		forward.hop.target = caller_target(proxy, msg, forward.trunk, &token);
 	} else {
 		reply_refuse(proxy, request, 403, "not_the_upstream");
 		return true;

@@ -8,7 +8,6 @@
 #include "proxy/proxy_internal.h"
 #include "sip/sip_reply.h"
 
-#define FORWARD_MAX (NET_DATAGRAM_MAX - 28) /* with the headers of IPv4 and UDP before it */
 
 /* The caller's name is kept from the upstream. */
 static bool is_anonymous(const struct forward *forward)
@@ -26,42 +25,6 @@ static void edit_client_via(struct proxy *proxy, const struct request *request)
 		proxy->edit.failed = -ENOSPC;
 	else
 		sip_edit_replace(&proxy->edit, request->via_element, "%.*s", (int)n, proxy->made);
-}
-
-static void endpoint_format_uri(const struct endpoint *e, char text[ENDPOINT_TEXT_SIZE + 2])
-{
-	char host[IP_TEXT_SIZE + 2];
-
-	ip_format_uri(&e->ip, host);
-	snprintf(text, ENDPOINT_TEXT_SIZE + 2, "%s:%u", host, e->port);
-}
-
-static void insert_via(struct sip_edit *edit, const struct forward *forward)
-{
-	char branch[BRANCH_TEXT_SIZE], local[ENDPOINT_TEXT_SIZE + 2];
-
-	branch_format(&forward->request->branch, branch);
-	endpoint_format_uri(&forward->target.local, local);
-	sip_edit_insert(edit, 0, "Via: SIP/2.0/UDP %s;branch=%s;rport\r\n", local, branch);
-}
-
-/* One Record-Route, or two where the two sides see different addresses of ours (RFC 5658 §5). */
-static void insert_record_route(struct proxy *proxy, const struct forward *forward)
-{
-	const struct sip_msg *msg = forward->request->msg;
-	const struct endpoint *inside = &forward->target.local;
-	const struct endpoint *outside = &forward->request->path->local;
-	struct token_call call = {sip_msg_value(msg, SIP_CALL_ID),
-				  sip_tag(sip_msg_value(msg, SIP_FROM))};
-	char token[TOKEN_TEXT_SIZE], local[ENDPOINT_TEXT_SIZE + 2];
-
-	token_write(proxy->dialog_key, &forward->token, &call, token);
-	endpoint_format_uri(inside, local);
-	sip_edit_insert(&proxy->edit, 0, "Record-Route: <sip:%s@%s;lr>\r\n", token, local);
-	if (endpoint_eq(inside, outside))
-		return;
-	endpoint_format_uri(outside, local);
-	sip_edit_insert(&proxy->edit, 0, "Record-Route: <sip:%s@%s;lr>\r\n", token, local);
 }
 
 static void edit_max_forwards(struct sip_edit *edit, const struct sip_msg *msg)
@@ -115,26 +78,30 @@ static void edit_identity(struct proxy *proxy, const struct forward *forward)
 		identity_tell(edit, &context);
 }
 
-int forward_write(struct proxy *proxy, const struct forward *forward, struct slice *ret_message)
+int forward_write(struct proxy *proxy, struct forward *forward, struct slice *ret_message)
 {
 	const struct sip_msg *msg = forward->request->msg;
 	struct sip_edit *edit = &proxy->edit;
+	struct hop_fields fields = {
+		.hop = &forward->hop,
+		.branch = forward->request->branch,
+		.token = forward->record_route ? &forward->token : NULL,
+		.outside = forward->request->path,
+	};
 	size_t n;
 	int rc;
 
+	fields.branch.cseq_offset = (uint8_t)forward->hop.cseq_offset;
 	sip_edit_begin(edit, msg);
-	insert_via(edit, forward);
-	if (forward->record_route)
-		insert_record_route(proxy, forward);
+	forward->own_fields = hop_insert_fields(proxy, &fields);
 	edit_max_forwards(edit, msg);
 	edit_client_via(proxy, forward->request);
 	edit_identity(proxy, forward);
 	if (forward->from_customer)
 		drop_credentials(edit, proxy->admission.policy);
-	if (forward->uri.n)
-		sip_edit_replace(edit, msg->uri, "%.*s", (int)forward->uri.n, forward->uri.p);
+	hop_edit(edit, &forward->hop);
 	/* A preloaded Route is not followed: the trunk, or the contact, says where requests go. */
-	if (forward->admitted || forward->uri.n)
+	if (forward->admitted || forward->hop.uri.n)
 		drop_routes(edit, msg);
 	else
 		route_strip_own(proxy, msg);
@@ -154,7 +121,7 @@ static bool is_counted(const struct forward *forward)
 	       (forward->in_dialog || forward->request->msg->method == SIP_INVITE);
 }
 
-/* Starts the transaction with the request as it leaves. 0, -ENOSPC, -ENOMEM. */
+/* Starts the transaction with its first attempt. 0, -ENOSPC, -ENOMEM. */
 static int start_transaction(struct proxy *proxy, const struct forward *forward,
 			     struct slice message, struct txn **ret_txn)
 {
@@ -164,26 +131,27 @@ static int start_transaction(struct proxy *proxy, const struct forward *forward,
 
 	if (rc)
 		return rc;
-	rc = blob_set(&txn->request, message);
-	if (!rc && is_anonymous(forward) && forward->caller)
-		rc = blob_set(&txn->from, sip_msg_value(request->msg, SIP_FROM));
-	if (rc) {
-		txn_free(&proxy->txns, txn);
-		return rc;
-	}
+	txn->loop = request->branch.loop;
 	txn->method = request->msg->method;
 	txn->from_customer = forward->from_customer;
 	txn->in_dialog = forward->in_dialog;
 	txn->anonymous = is_anonymous(forward);
 	txn->counted = is_counted(forward);
+	txn->record_route = forward->record_route;
+	txn->own_fields = forward->own_fields;
 	txn->trunk_id = forward->trunk->config.id;
 	txn->user_id = forward->token.user_id;
+	txn->token = forward->token;
 	txn->requester = reply_path(request);
-	txn->target = forward->target;
-	txn->interval_ns = TIMER_T1_NS;
-	txn_schedule(&proxy->txns, txn, proxy->now_ns + TIMER_T1_NS, proxy->now_ns + TIMER_64T1_NS);
-	*ret_txn = txn;
-	return 0;
+	if (is_anonymous(forward) && forward->caller)
+		rc = blob_set(&txn->from, sip_msg_value(request->msg, SIP_FROM));
+	if (!rc)
+		rc = attempt_send(proxy, txn, &forward->hop, message);
+	if (rc)
+		txn_free(&proxy->txns, txn);
+	else
+		*ret_txn = txn;
+	return rc;
 }
 
 static void say_trying(struct proxy *proxy, const struct request *request, struct txn *txn)
@@ -196,33 +164,33 @@ static void say_trying(struct proxy *proxy, const struct request *request, struc
 	proxy_send(proxy, &txn->requester, reply);
 }
 
-bool forward_send(struct proxy *proxy, const struct forward *forward)
+bool forward_send(struct proxy *proxy, struct forward *forward, struct txn **ret_txn)
 {
 	const struct request *request = forward->request;
+	bool ack = request->msg->method == SIP_ACK;
 	struct slice message;
-	struct txn *txn;
 	int rc;
 
+	*ret_txn = NULL;
 	if (forward_write(proxy, forward, &message)) {
 		/* 400: more fields to take out than anybody has reason to send. */
 		unsigned status = proxy->edit.failed ? 400 : 513;
 
-		if (request->msg->method != SIP_ACK)
+		if (!ack)
 			reply_stateless(proxy, request, status, (struct slice){0});
 		return false;
 	}
-	if (request->msg->method == SIP_ACK) {
-		proxy_send(proxy, &forward->target, message);
+	if (ack) {
+		proxy_send(proxy, &forward->hop.target, message);
 		return true;
 	}
-	rc = start_transaction(proxy, forward, message, &txn);
+	rc = start_transaction(proxy, forward, message, ret_txn);
 	if (rc) {
 		proxy_count(proxy, rc == -ENOSPC ? PROXY_TRANSACTIONS_FULL : PROXY_NO_MEMORY);
 		reply_stateless(proxy, request, 503, SLICE("Retry-After: 5\r\n"));
 		return false;
 	}
-	proxy_send(proxy, &txn->target, message);
-	if (txn->method == SIP_INVITE)
-		say_trying(proxy, request, txn);
+	if (request->msg->method == SIP_INVITE)
+		say_trying(proxy, request, *ret_txn);
 	return true;
 }

@@ -1,10 +1,101 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What is said to the next hop alone: the fields that lead a request, and the ACK and CANCEL of our
+ * own. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "proxy/proxy_internal.h"
+
+/* ---- fields that lead a request ---- */
+
+static void endpoint_format_uri(const struct endpoint *e, char text[ENDPOINT_TEXT_SIZE + 2])
+{
+	char host[IP_TEXT_SIZE + 2];
+
+	ip_format_uri(&e->ip, host);
+	snprintf(text, ENDPOINT_TEXT_SIZE + 2, "%s:%u", host, e->port);
+}
+
+static void insert_via(struct sip_edit *edit, const struct hop_fields *fields)
+{
+	static const char *const names[] = {
+		[NET_UDP] = "UDP", [NET_TCP] = "TCP", [NET_TLS] = "TLS"};
+	const struct net_path *target = &fields->hop->target;
+	char branch[BRANCH_TEXT_SIZE], local[ENDPOINT_TEXT_SIZE + 2];
+
+	branch_format(&fields->branch, branch);
+	endpoint_format_uri(&target->local, local);
+	sip_edit_insert(edit, 0, "Via: SIP/2.0/%s %s;branch=%s;rport\r\n",
+			names[target->transport], local, branch);
+}
+
+static void insert_record_route(struct sip_edit *edit, const struct net_path *path,
+				const char *token)
+{
+	static const char *const parameters[] = {
+		[NET_UDP] = "", [NET_TCP] = ";transport=tcp", [NET_TLS] = ";transport=tls"};
+	char local[ENDPOINT_TEXT_SIZE + 2];
+
+	endpoint_format_uri(&path->local, local);
+	sip_edit_insert(edit, 0, "Record-Route: <sip:%s@%s%s;lr>\r\n", token, local,
+			parameters[path->transport]);
+}
+
+/* One Record-Route, or two where the two sides see different addresses or transports of ours (RFC
+ * 5658 §5). */
+static unsigned insert_record_routes(struct proxy *proxy, const struct hop_fields *fields)
+{
+	struct sip_edit *edit = &proxy->edit;
+	const struct net_path *inside = &fields->hop->target, *outside = fields->outside;
+	struct token_call call = {sip_msg_value(edit->msg, SIP_CALL_ID),
+				  sip_tag(sip_msg_value(edit->msg, SIP_FROM))};
+	struct token token = *fields->token;
+	char text[TOKEN_TEXT_SIZE];
+
+	token.upstream = inside->remote;
+	token.upstream_transport = inside->transport;
+	token.cseq_offset = fields->hop->cseq_offset;
+	token_write(proxy->dialog_key, &token, &call, text);
+	insert_record_route(edit, inside, text);
+	if (inside->transport == outside->transport && endpoint_eq(&inside->local, &outside->local))
+		return 1;
+	insert_record_route(edit, outside, text);
+	return 2;
+}
+
+unsigned hop_insert_fields(struct proxy *proxy, const struct hop_fields *fields)
+{
+	struct slice credentials = fields->hop->credentials;
+	unsigned n = 1;
+
+	insert_via(&proxy->edit, fields);
+	if (fields->token)
+		n += insert_record_routes(proxy, fields);
+	if (!credentials.n)
+		return n;
+	sip_edit_insert(&proxy->edit, 0, "%.*s", (int)credentials.n, credentials.p);
+	return n + 1;
+}
+
+void hop_edit(struct sip_edit *edit, const struct hop *hop)
+{
+	const struct sip_msg *msg = edit->msg;
+
+	if (hop->uri.n)
+		sip_edit_replace(edit, msg->uri, "%.*s", (int)hop->uri.n, hop->uri.p);
+	if (hop->cseq_offset)
+		sip_edit_replace(edit, sip_cseq_number(msg), "%u",
+				 msg->cseq + hop->cseq_offset);
+}
+
+int hop_route(struct proxy *proxy, struct net_path *target)
+{
+	return proxy->output.local_for(proxy->output.arg, target->transport, &target->remote,
+				       &target->local);
+}
+
+/* ---- requests of our own ---- */
 
 struct writer {
 	char *p;

@@ -145,14 +145,14 @@ void proxy_receive(struct proxy *proxy, const struct net_packet *packets, unsign
 
 void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 {
-	struct txn *txn;
+	struct txn_timer *timer;
 
 	proxy->now_ns = now_ns;
 	report_flush(&proxy->report, now_ns);
 	if (proxy->registrar)
 		registrar_tick(proxy->registrar, clock_steady_s());
-	while ((txn = txn_due(&proxy->txns, now_ns)))
-		timer_fire(proxy, txn);
+	while ((timer = timer_due(&proxy->txns, now_ns)))
+		timer_fire(proxy, timer);
 	calls_tick(&proxy->calls, now_ns);
 }
 

@@ -15,7 +15,8 @@
 struct proxy_output {
 	int (*send)(void *arg, const struct net_path *path, const struct iovec *iov,
 		    unsigned count);
-	int (*local_for)(void *arg, const struct endpoint *remote, struct endpoint *ret_local);
+	int (*local_for)(void *arg, enum net_transport transport, const struct endpoint *remote,
+			 struct endpoint *ret_local);
 	bool (*is_local)(void *arg, const struct endpoint *endpoint);
 	void *arg;
 };

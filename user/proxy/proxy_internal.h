@@ -71,26 +71,84 @@ bool register_receive(struct proxy *proxy, const struct request *request,
 /* A request out of dialog from an upstream, to a user who has registered. */
 void deliver_receive(struct proxy *proxy, const struct request *request);
 
+/* ---- hop.c: what is said to the next hop alone ---- */
+
+/* Where a request goes next, and what differs there. */
+struct hop {
+	struct net_path target;	  /* remote and local filled in */
+	struct slice uri;	  /* the Request-URI in place of the old one; empty: it stays */
+	struct slice credentials; /* a header field with CRLF; empty: none */
+	unsigned cseq_offset;	  /* added to the number of CSeq */
+};
+struct hop_fields {
+	const struct hop *hop;
+	struct branch branch;
+	const struct token *token;	/* for Record-Route; NULL: none */
+	const struct net_path *outside; /* the way of the request's sender */
+};
+/* Writes our Via, Record-Routes and credentials in front of the message of proxy->edit. Returns how
+ * many fields these are. */
+unsigned hop_insert_fields(struct proxy *proxy, const struct hop_fields *fields);
+/* The other edits that a hop asks for. */
+void hop_edit(struct sip_edit *edit, const struct hop *hop);
+/* The ACK for a failure, or the CANCEL, of a request as it was forwarded (RFC 3261 §17.1.1.3,
+ * §9.1). to: the To header field of the response, with its line end; empty: the request's own.
+ * 0 or -ENOSPC. */
+int hop_request_write(const struct sip_msg *sent, struct slice method, struct slice to,
+		      struct slice room, size_t *ret_n);
+/* Fills in which address of ours the target is reached from. 0 or a negative errno. */
+int hop_route(struct proxy *proxy, struct net_path *target);
+
 /* ---- forward.c ---- */
+
+#define FORWARD_MAX (NET_DATAGRAM_MAX - 28) /* with the headers of IPv4 and UDP before it */
 
 struct forward {
 	const struct request *request;
 	const struct policy_trunk *trunk;
-	struct net_path target; /* remote and local filled in */
-	struct slice uri;	/* the Request-URI in place of the old one; empty: it stays */
-	bool from_customer;	/* strip what an untrusted side must not say */
+	struct hop hop;
+	bool from_customer; /* strip what an untrusted side must not say */
 	/* The edits that only some requests need; see forward_write. */
 	const struct admission_result *admitted; /* NULL in dialog */
 	const struct caller_decision *caller;	 /* NULL unless it is the customer who calls */
 	struct token token;			 /* the call's; written if record_route */
 	bool record_route;
 	bool in_dialog;
+	unsigned own_fields; /* set by forward_write: how many of ours lead the message */
 };
 
 /* Writes the request as it leaves into proxy->out. 0, or the sticky error of struct sip_edit. */
-int forward_write(struct proxy *proxy, const struct forward *forward, struct slice *ret_message);
-/* Sends it with a transaction (an ACK without) and answers what can not be sent. True if sent. */
-bool forward_send(struct proxy *proxy, const struct forward *forward);
+int forward_write(struct proxy *proxy, struct forward *forward, struct slice *ret_message);
+/* Sends it with a transaction (an ACK without) and answers what can not be sent. True if sent; the
+ * transaction, NULL for an ACK, is for further attempts. */
+bool forward_send(struct proxy *proxy, struct forward *forward, struct txn **ret_txn);
+
+/* ---- attempt.c: requests that we send on, as their client ---- */
+
+/* Sends the message as an attempt of the transaction. 0, -ENOSPC, -ENOMEM. */
+int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, struct slice message);
+/* Sends what the first attempt sent to another hop. The same, and the errors of struct sip_edit. */
+int attempt_again(struct proxy *proxy, struct txn *txn, const struct hop *hop);
+/* Cancels an INVITE as soon as that may be; all that are open. */
+void attempt_cancel(struct proxy *proxy, struct attempt *attempt);
+void attempt_cancel_open(struct proxy *proxy, struct txn *txn);
+void attempt_cancel_answered(struct proxy *proxy, struct attempt *attempt);
+/* Another is made in its place. */
+void attempt_pass_over(struct proxy *proxy, struct attempt *attempt);
+void attempt_provisional(struct proxy *proxy, struct attempt *attempt);
+void attempt_end(struct proxy *proxy, struct attempt *attempt, enum attempt_state state);
+/* Acknowledges the failure of an INVITE to the next hop. */
+void attempt_acknowledge(struct proxy *proxy, struct attempt *attempt,
+			 const struct sip_msg *response);
+/* Does what is due, which may end the transaction. */
+void attempt_due(struct proxy *proxy, struct attempt *attempt);
+
+/* ---- outcome.c: what becomes of a request as its attempts end ---- */
+
+/* A final response was heard. */
+void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg);
+/* None will be. May free the transaction. */
+void outcome_silent(struct proxy *proxy, struct attempt *attempt);
 
 /* ---- rules.c: what a trunk allows its callers ---- */
 
@@ -139,23 +197,20 @@ struct net_path reply_path(const struct request *request);
 /* ---- response.c ---- */
 
 void response_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path);
-/* Answers a forwarded request ourselves, in place of the next hop. */
-void response_make(struct proxy *proxy, struct txn *txn, unsigned status);
+/* Sends it on to the requester. keep: to be sent again when asked. */
+void response_forward(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg,
+		      bool keep);
+/* Makes a response to an attempt as if the next hop had sent it; valid until the next message is
+ * made. */
+bool response_make(struct proxy *proxy, const struct attempt *attempt, unsigned status,
+		   struct sip_msg **ret_msg);
 
 /* ---- timer.c ---- */
 
-/* Does what is due for the transaction, which may end it. */
-void timer_fire(struct proxy *proxy, struct txn *txn);
-/* Sends CANCEL to the next hop and arms its repetition. */
-void timer_cancel(struct proxy *proxy, struct txn *txn);
-
-/* ---- hop.c: requests of our own towards the next hop ---- */
-
-/* The ACK for a failure, or the CANCEL, of a request as it was forwarded (RFC 3261 §17.1.1.3,
- * §9.1). to: the To header field of the response, with its line end; empty: the request's own.
- * 0 or -ENOSPC. */
-int hop_request_write(const struct sip_msg *sent, struct slice method, struct slice to,
-		      struct slice room, size_t *ret_n);
+/* Does what is due, which may end the transaction. */
+void timer_fire(struct proxy *proxy, struct txn_timer *timer);
+/* The transaction has been answered: from now on it only waits. */
+void timer_complete(struct proxy *proxy, struct txn *txn, enum txn_state state);
 
 /* ---- proxy.c ---- */
 

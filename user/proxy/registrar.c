@@ -55,12 +55,11 @@ static void answer(struct proxy *proxy, const struct request *request,
 		return;
 	if (txn_create(&proxy->txns, request->branch.id, &txn) == 0) {
 		txn->method = SIP_REGISTER;
-		txn->state = TXN_COMPLETED;
 		txn->requester = path;
 		if (blob_set(&txn->response, message))
 			txn_free(&proxy->txns, txn);
 		else
-			txn_schedule(&proxy->txns, txn, 0, proxy->now_ns + TIMER_64T1_NS);
+			timer_complete(proxy, txn, TXN_COMPLETED);
 	}
 	proxy_send(proxy, &path, message);
 }

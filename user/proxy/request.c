@@ -51,7 +51,7 @@ static void receive_ack(struct proxy *proxy, const struct request *request, stru
 
 	if (is_failed_invite(txn)) {
 		txn->state = TXN_CONFIRMED;
-		txn_schedule(&proxy->txns, txn, 0, txn->give_up_ns);
+		timer_set(&proxy->txns, &txn->timer, 0, txn->timer.give_up_ns);
 		return;
 	}
 	if (!dialog_receive(proxy, request, &trunk))
@@ -65,13 +65,8 @@ static void receive_cancel(struct proxy *proxy, const struct request *request, s
 		return;
 	}
 	reply_stateless(proxy, request, 200, (struct slice){0});
-	if (txn->cancel != TXN_NOT_CANCELLED)
-		return;
-	txn->give_up_status = 487;
-	if (txn->state == TXN_PROCEEDING)
-		timer_cancel(proxy, txn);
-	else if (txn->state == TXN_CALLING)
-		txn->cancel = TXN_CANCEL_WANTED;
+	txn->cancelled = true;
+	attempt_cancel_open(proxy, txn);
 }
 
 /* The last answer again, or silence while there is none (RFC 3261 §17.2.1, §17.2.2). */
@@ -188,18 +183,19 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 	struct report_line line =
 		line_of(request, "forwarded", admission_cause_name(result->cause));
 	struct caller_decision caller;
+	struct txn *txn;
 	struct forward forward = {
 		.request = request,
 		.caller = &caller,
 		.trunk = result->trunk,
-		.target = {.transport = NET_UDP, .remote = result->trunk->config.upstream_addr},
+		.hop.target = {.transport = NET_UDP,
+			       .remote = result->trunk->config.upstream_addr},
 		.from_customer = true,
 		.admitted = result,
 		.record_route = request_makes_dialog(request->msg->method),
 	};
 
-	if (proxy->output.local_for(proxy->output.arg, &forward.target.remote,
-				    &forward.target.local)) {
+	if (hop_route(proxy, &forward.hop.target)) {
 		reply_refuse(proxy, request, 503, "upstream_unreachable");
 		return;
 	}
@@ -210,13 +206,13 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		.user_id = result->user ? result->user->id : 0,
 		.issued_s = (uint32_t)clock_steady_s(),
 		.caller = request->path->remote,
-		.upstream = forward.target.remote,
+		.caller_transport = request->path->transport,
 		.flags = caller.anonymous ? TOKEN_ANONYMOUS : 0,
 	};
 	line.trunk = result->trunk;
 	if (result->user)
 		line.user = result->user->name;
-	if (forward_send(proxy, &forward)) {
+	if (forward_send(proxy, &forward, &txn)) {
 		proxy_count(proxy, PROXY_FORWARDED);
 		report_decision(&line);
 	} else {
@@ -309,7 +305,8 @@ void request_receive(struct proxy *proxy, const struct sip_msg *msg, const struc
 		proxy_count(proxy, PROXY_UNANSWERABLE);
 		return;
 	}
-	request.branch.id = branch_id(proxy->branch_key, msg, &request.via, &path->remote.ip);
+	request.branch.id = branch_id(proxy->branch_key, msg, &request.via, &path->remote.ip,
+				      msg->cseq);
 	request.branch.loop = branch_loop(proxy->branch_key, msg);
 	dispatch(proxy, &request);
 	sip_via_free(&request.via);

@@ -11,7 +11,8 @@ struct response_way {
 	bool to_customer;
 	bool upstream_trusted;
 	bool anonymous;
-	struct slice from; /* what From says to who gets it; empty: what it says */
+	struct slice from;    /* what From says to who gets it; empty: what it says */
+	unsigned cseq_offset; /* what the request's CSeq was raised by */
 };
 
 /* The response without our Via, in proxy->out. 0, or the error of struct sip_edit. */
@@ -31,16 +32,18 @@ static int response_write(struct proxy *proxy, const struct sip_msg *msg,
 	if (way->from.n)
 		sip_edit_replace(edit, sip_msg_value(msg, SIP_FROM), "%.*s", (int)way->from.n,
 				 way->from.p);
+	if (way->cseq_offset)
+		sip_edit_replace(edit, sip_cseq_number(msg), "%u", msg->cseq - way->cseq_offset);
 	rc = sip_edit_write(edit, proxy->out, sizeof(proxy->out), &n);
 	if (!rc)
 		*ret_message = (struct slice){proxy->out, n};
 	return rc;
 }
 
-/* Sends it on to the requester. keep: to be sent again when asked. */
-static void response_forward(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg,
-			     bool keep)
+void response_forward(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg,
+		      bool keep)
 {
+	struct txn *txn = attempt->timer.txn;
 	const struct policy_trunk *trunk =
 		policy_trunk_by_id(proxy->admission.policy, txn->trunk_id);
 	struct response_way way = {
@@ -48,6 +51,7 @@ static void response_forward(struct proxy *proxy, struct txn *txn, const struct 
 		.upstream_trusted = trunk && trunk->config.upstream_trusted,
 		.anonymous = txn->anonymous,
 		.from = blob_slice(&txn->from),
+		.cseq_offset = attempt->cseq_offset,
 	};
 	struct slice message;
 
@@ -60,106 +64,56 @@ static void response_forward(struct proxy *proxy, struct txn *txn, const struct 
 
 /* ---- by transaction ---- */
 
-/* The failure of an INVITE is acknowledged hop by hop (RFC 3261 §17.1.1.3). The ACK takes the
- * request's place: nothing else of it is needed from here on. */
-static void acknowledge(struct proxy *proxy, struct txn *txn, const struct sip_msg *response)
+static void provisional(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg)
 {
-	struct slice room = {proxy->made, sizeof(proxy->made)};
-	struct slice to = response->headers[response->first[SIP_TO]].line;
-	const char *why;
-	size_t n;
+	bool open = attempt_is_open(attempt);
 
-	if (!txn->ack.p && txn->request.p &&
-	    sip_msg_parse(blob_slice(&txn->request), &proxy->second, &why) == SIP_PARSE_OK &&
-	    hop_request_write(&proxy->second, SLICE("ACK"), to, room, &n) == 0 &&
-	    blob_set(&txn->ack, (struct slice){proxy->made, n}) == 0)
-		blob_clear(&txn->request);
-	if (txn->ack.p)
-		proxy_send(proxy, &txn->target, blob_slice(&txn->ack));
+	if (attempt->state > ATTEMPT_PROCEEDING)
+		return;
+	if (open && msg->status > 100 && attempt->timer.txn->state == TXN_PROCEEDING)
+		response_forward(proxy, attempt, msg, true);
+	attempt_provisional(proxy, attempt);
 }
 
-static void provisional(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg)
+static void response_by_txn(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg)
 {
-	bool invite = txn->method == SIP_INVITE;
-	uint64_t now = proxy->now_ns;
-
-	if (msg->status > 100)
-		response_forward(proxy, txn, msg, true);
-	txn->state = TXN_PROCEEDING;
-	if (txn->cancel == TXN_CANCEL_WANTED)
-		timer_cancel(proxy, txn);
-	else if (txn->cancel == TXN_NOT_CANCELLED && invite)
-		txn_schedule(&proxy->txns, txn, 0, now + TIMER_C_NS);
-	else if (!invite)
-		txn_schedule(&proxy->txns, txn, now + TIMER_T2_NS, txn->give_up_ns);
+	if (msg->status < 200)
+		provisional(proxy, attempt, msg);
+	else
+		outcome_final(proxy, attempt, msg);
 }
 
-static void final(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg)
-{
-	bool success = msg->status < 300, invite = txn->method == SIP_INVITE;
-	uint64_t now = proxy->now_ns;
-
-	rules_answered(proxy, txn, msg);
-	response_forward(proxy, txn, msg, !(invite && success));
-	txn->state = invite && success ? TXN_ACCEPTED : TXN_COMPLETED;
-	if (txn->state == TXN_ACCEPTED)
-		blob_clear(&txn->response);
-	/* The request of a failed INVITE is kept until its ACK is made of it. */
-	if (!invite || success)
-		blob_clear(&txn->request);
-	txn->interval_ns = TIMER_T1_NS;
-	txn_schedule(&proxy->txns, txn, invite && !success ? now + TIMER_T1_NS : 0,
-		     now + TIMER_64T1_NS);
-}
-
-/* Each 2xx belongs to the caller, however late (RFC 3261 §16.7 step 5). */
-static void late_answer(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg)
-{
-	rules_answered(proxy, txn, msg);
-	response_forward(proxy, txn, msg, false);
-}
-
-static void response_by_txn(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg)
-{
-	bool open = txn->state == TXN_CALLING || txn->state == TXN_PROCEEDING;
-	bool success = msg->status >= 200 && msg->status < 300;
-
-	if (open && msg->status < 200)
-		provisional(proxy, txn, msg);
-	else if (open)
-		final(proxy, txn, msg);
-	else if (txn->method == SIP_INVITE && success)
-		late_answer(proxy, txn, msg);
-	if (txn->method == SIP_INVITE && msg->status >= 300 && txn->state != TXN_ACCEPTED)
-		acknowledge(proxy, txn, msg);
-}
-
-void response_make(struct proxy *proxy, struct txn *txn, unsigned status)
+bool response_make(struct proxy *proxy, const struct attempt *attempt, unsigned status,
+		   struct sip_msg **ret_msg)
 {
 	char tag[MAC_TEXT_SIZE];
 	struct sip_reply reply = {
 		.status = status,
 		.to_tag = {tag, sizeof(tag) - 1},
-		.source = txn->target.local,
+		.source = attempt->target.local,
 	};
 	const char *why;
 	size_t n;
 
-	reply_tag(proxy, txn->id, tag);
-	if (sip_msg_parse(blob_slice(&txn->request), &proxy->second, &why) != SIP_PARSE_OK ||
+	reply_tag(proxy, attempt->timer.txn->id, tag);
+	if (sip_msg_parse(blob_slice(&attempt->request), &proxy->second, &why) != SIP_PARSE_OK ||
 	    sip_reply_write(&proxy->second, &reply, proxy->made, sizeof(proxy->made), &n) ||
 	    sip_msg_parse((struct slice){proxy->made, n}, &proxy->second, &why) != SIP_PARSE_OK)
-		return;
-	final(proxy, txn, &proxy->second);
+		return false;
+	*ret_msg = &proxy->second;
+	return true;
 }
 
 /* ---- by Via alone ---- */
 
 /* received and rport of the client's Via; we wrote them ourselves (RFC 3261 §18.2.2). */
-static bool via_destination(const struct sip_via *via, struct endpoint *ret_endpoint)
+static bool via_destination(const struct sip_via *via, struct net_path *ret_path)
 {
-	ret_endpoint->port = via->rport ? via->rport : via->port ? via->port : SIP_PORT;
-	return via_source(via, &ret_endpoint->ip) == 0;
+	ret_path->transport = slice_eq_nocase(via->transport, SLICE("TCP")) ? NET_TCP :
+			      slice_eq_nocase(via->transport, SLICE("TLS")) ? NET_TLS :
+									      NET_UDP;
+	ret_path->remote.port = via->rport ? via->rport : via->port ? via->port : SIP_PORT;
+	return via_source(via, &ret_path->remote.ip) == 0;
 }
 
 /* Without the transaction only the addresses tell the sides; who is not known is not believed. */
@@ -180,13 +134,12 @@ static struct response_way way_by_addresses(const struct proxy *proxy,
 static void response_stateless(struct proxy *proxy, const struct sip_msg *msg,
 			       const struct sip_via *client_via, const struct net_path *received)
 {
-	struct net_path path = {.transport = NET_UDP};
+	struct net_path path = {0};
 	struct response_way way;
 	struct slice message;
 
 	if (msg->status == 100 || msg->method == SIP_CANCEL ||
-	    !via_destination(client_via, &path.remote) ||
-	    proxy->output.local_for(proxy->output.arg, &path.remote, &path.local))
+	    !via_destination(client_via, &path) || hop_route(proxy, &path))
 		return;
 	way = way_by_addresses(proxy, received, &path);
 	if (response_write(proxy, msg, &way, &message))
@@ -197,7 +150,7 @@ static void response_stateless(struct proxy *proxy, const struct sip_msg *msg,
 
 /* Whether the topmost Via is ours, put there for the client whose Via is the next one. */
 static bool response_verify(struct proxy *proxy, const struct sip_msg *msg,
-			    const struct sip_via *client_via, uint64_t *ret_id)
+			    const struct sip_via *client_via, struct branch *ret_branch)
 {
 	struct slice element;
 	struct sip_via own = {0};
@@ -207,8 +160,9 @@ static bool response_verify(struct proxy *proxy, const struct sip_msg *msg,
 	if (via_source(client_via, &source) || !via_element(msg, 0, &element) ||
 	    sip_via_parse(element, &own))
 		return false;
-	*ret_id = branch_id(proxy->branch_key, msg, client_via, &source);
-	good = branch_has_id(own.branch, *ret_id);
+	good = branch_read(own.branch, ret_branch) == 0 &&
+	       branch_has_id(own.branch, branch_id(proxy->branch_key, msg, client_via, &source,
+						   msg->cseq - ret_branch->cseq_offset));
 	sip_via_free(&own);
 	return good;
 }
@@ -216,44 +170,43 @@ static bool response_verify(struct proxy *proxy, const struct sip_msg *msg,
 /* To a CANCEL of ours, which had no other Via than ours. */
 static bool response_to_cancel(struct proxy *proxy, const struct sip_msg *msg)
 {
-	struct txn *txn = NULL;
+	struct attempt *attempt = NULL;
 	struct slice element;
 	struct sip_via own = {0};
-	uint64_t id;
+	struct branch branch;
+	struct txn *txn;
 
 	if (msg->method != SIP_CANCEL || !via_element(msg, 0, &element) ||
 	    sip_via_parse(element, &own))
 		return false;
-	if (branch_read_id(own.branch, &id) == 0)
-		txn = txn_find(&proxy->txns, id);
-	sip_via_free(&own);
-	if (!txn)
-		return false;
-	if (txn->cancel == TXN_CANCEL_SENT && msg->status >= 200) {
-		txn->cancel = TXN_CANCEL_ANSWERED;
-		if (txn->state == TXN_PROCEEDING)
-			txn_schedule(&proxy->txns, txn, 0, txn->give_up_ns);
+	if (branch_read(own.branch, &branch) == 0) {
+		txn = txn_find(&proxy->txns, branch.id);
+		attempt = txn ? attempt_find(txn, branch.attempt) : NULL;
 	}
-	return true;
+	sip_via_free(&own);
+	if (attempt && msg->status >= 200)
+		attempt_cancel_answered(proxy, attempt);
+	return attempt;
 }
 
 static void response_dispatch(struct proxy *proxy, const struct sip_msg *msg,
 			      const struct sip_via *client_via, const struct net_path *path,
-			      uint64_t id)
+			      const struct branch *branch)
 {
-	struct txn *txn = txn_find(&proxy->txns, id);
+	struct txn *txn = txn_find(&proxy->txns, branch->id);
+	struct attempt *attempt = txn ? attempt_find(txn, branch->attempt) : NULL;
 
 	if (!txn)
 		response_stateless(proxy, msg, client_via, path);
-	else if (msg->method == txn->method)
-		response_by_txn(proxy, txn, msg);
+	else if (attempt && msg->method == txn->method)
+		response_by_txn(proxy, attempt, msg);
 }
 
 void response_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path)
 {
 	struct slice element;
 	struct sip_via client_via = {0};
-	uint64_t id;
+	struct branch branch;
 
 	proxy_count(proxy, PROXY_RESPONSES);
 	if (!via_element(msg, 1, &element) || sip_via_parse(element, &client_via)) {
@@ -261,8 +214,8 @@ void response_receive(struct proxy *proxy, const struct sip_msg *msg, const stru
 			proxy_count(proxy, PROXY_RESPONSE_UNVERIFIED);
 		return;
 	}
-	if (response_verify(proxy, msg, &client_via, &id))
-		response_dispatch(proxy, msg, &client_via, path, id);
+	if (response_verify(proxy, msg, &client_via, &branch))
+		response_dispatch(proxy, msg, &client_via, path, &branch);
 	else
 		proxy_count(proxy, PROXY_RESPONSE_UNVERIFIED);
 	sip_via_free(&client_via);

@@ -148,8 +148,9 @@ void rules_unanswered(struct proxy *proxy, const struct txn *txn)
 	struct counted counted;
 	const char *why;
 
-	if (!txn->counted ||
-	    sip_msg_parse(blob_slice(&txn->request), &proxy->second, &why) != SIP_PARSE_OK)
+	if (!txn->counted || !txn->attempts ||
+	    sip_msg_parse(blob_slice(&txn->attempts->request), &proxy->second, &why) !=
+		    SIP_PARSE_OK)
 		return;
 	counted = counted_by(proxy, txn, &proxy->second);
 	if (txn->method == SIP_BYE)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lower-case hex of {version, trunk id, user id, issue time, flags, caller, upstream, tag}; an
- * endpoint is {family, port, address}. Numbers are in network order. */
+/* Lower-case hex of {version, trunk id, user id, issue time, flags, CSeq offset, transports,
+ * caller, upstream, tag}; an endpoint is {family, port, address}. Numbers are in network order. */
 #include "proxy/token.h"
 
 #include <errno.h>
 
 #include "proxy/mac.h"
 
-#define TOKEN_VERSION 3
-#define TOKEN_FIXED (1 + 8 + 8 + 4 + 1)
+#define TOKEN_VERSION 4
+#define TOKEN_FIXED (1 + 8 + 8 + 4 + 1 + 1 + 1)
 #define TOKEN_BODY_MAX (TOKEN_FIXED + 2 * (1 + 2 + 16))
 #define TOKEN_TAG_BYTES (sizeof(uint64_t))
 
@@ -81,6 +81,8 @@ void token_write(const uint8_t *key, const struct token *token, const struct tok
 	n += put_number(body + n, (uint64_t)token->user_id, 8);
 	n += put_number(body + n, token->issued_s, 4);
 	n += put_number(body + n, token->flags, 1);
+	n += put_number(body + n, token->cseq_offset, 1);
+	n += put_number(body + n, token->caller_transport << 4 | token->upstream_transport, 1);
 	n += put_endpoint(body + n, &token->caller);
 	n += put_endpoint(body + n, &token->upstream);
 	hex_encode(body, n, ret_text);
@@ -97,7 +99,10 @@ static int token_decode(const uint8_t *body, size_t n, struct token *ret_token)
 	token.trunk_id = (int64_t)get_number(body + 1, 8);
 	token.user_id = (int64_t)get_number(body + 9, 8);
 	token.issued_s = (uint32_t)get_number(body + 17, 4);
-	token.flags = (unsigned)get_number(body + 21, 1);
+	token.flags = body[21];
+	token.cseq_offset = body[22];
+	token.caller_transport = body[23] >> 4;
+	token.upstream_transport = body[23] & 15;
 	used = get_endpoint(body + at, n - at, &token.caller);
 	if (!used)
 		return -EINVAL;

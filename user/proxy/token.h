@@ -23,7 +23,10 @@ struct token {
 	uint32_t issued_s;	  /* seconds since 1970 */
 	struct endpoint caller;	  /* where the first request came from */
 	struct endpoint upstream; /* where it went */
-	unsigned flags;		  /* enum token_flag */
+	/* enum net_transport: how these two are reached */
+	unsigned caller_transport, upstream_transport;
+	unsigned cseq_offset; /* what the caller's CSeq numbers were raised by, 0–255 */
+	unsigned flags;	      /* enum token_flag */
 };
 
 /* What it is good for: the call, named by its Call-ID and the tag of the party that began it. */

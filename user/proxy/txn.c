@@ -34,12 +34,97 @@ int txns_init(struct txns *txns, size_t limit)
 	return table_init(&txns->table);
 }
 
+/* ---- timers ---- */
+
+static int timer_start(struct txns *txns, struct txn_timer *timer)
+{
+	return deadline_set(&txns->deadlines, &timer->deadline, UINT64_MAX);
+}
+
+void timer_set(struct txns *txns, struct txn_timer *timer, uint64_t resend_ns, uint64_t give_up_ns)
+{
+	uint64_t first = resend_ns && resend_ns < give_up_ns ? resend_ns : give_up_ns;
+
+	timer->resend_ns = resend_ns;
+	timer->give_up_ns = give_up_ns;
+	/* Can not fail: a timer is in the heap from its start on. */
+	(void)deadline_set(&txns->deadlines, &timer->deadline, first);
+}
+
+struct txn_timer *timer_due(const struct txns *txns, uint64_t now_ns)
+{
+	struct deadline *first = deadline_first(&txns->deadlines);
+
+	if (!first || first->at_ns > now_ns)
+		return NULL;
+	return (struct txn_timer *)((char *)first - offsetof(struct txn_timer, deadline));
+}
+
+/* ---- attempts ---- */
+
+static void attempt_destroy(struct attempt *attempt)
+{
+	blob_clear(&attempt->request);
+	blob_clear(&attempt->ack);
+	free(attempt);
+}
+
+int attempt_create(struct txns *txns, struct txn *txn, struct slice request,
+		   struct attempt **ret_attempt)
+{
+	struct attempt *attempt;
+
+	if (txn->attempt_count == TXN_ATTEMPTS_MAX)
+		return -ENOSPC;
+	attempt = calloc(1, sizeof(*attempt));
+	if (!attempt)
+		return -ENOMEM;
+	attempt->timer.txn = txn;
+	attempt->timer.attempt = attempt;
+	if (blob_set(&attempt->request, request) || timer_start(txns, &attempt->timer)) {
+		attempt_destroy(attempt);
+		return -ENOMEM;
+	}
+	attempt->number = txn->attempt_count++;
+	attempt->next = txn->attempts;
+	txn->attempts = attempt;
+	*ret_attempt = attempt;
+	return 0;
+}
+
+struct attempt *attempt_find(const struct txn *txn, unsigned number)
+{
+	struct attempt *attempt = txn->attempts;
+
+	while (attempt && attempt->number != number)
+		attempt = attempt->next;
+	return attempt;
+}
+
+bool attempt_is_open(const struct attempt *attempt)
+{
+	return attempt->state <= ATTEMPT_PROCEEDING && !attempt->passed_over;
+}
+
+bool txn_has_open(const struct txn *txn)
+{
+	for (const struct attempt *a = txn->attempts; a; a = a->next)
+		if (attempt_is_open(a))
+			return true;
+	return false;
+}
+
+/* ---- transactions ---- */
+
 static void txn_destroy(struct txn *txn)
 {
-	blob_clear(&txn->request);
+	for (struct attempt *next, *a = txn->attempts; a; a = next) {
+		next = a->next;
+		attempt_destroy(a);
+	}
 	blob_clear(&txn->response);
+	blob_clear(&txn->best);
 	blob_clear(&txn->from);
-	blob_clear(&txn->ack);
 	free(txn);
 }
 
@@ -85,7 +170,8 @@ int txn_create(struct txns *txns, uint64_t id, struct txn **ret_txn)
 	if (!txn)
 		return -ENOMEM;
 	txn->id = id;
-	if (deadline_set(&txns->deadlines, &txn->deadline, UINT64_MAX)) {
+	txn->timer.txn = txn;
+	if (timer_start(txns, &txn->timer)) {
 		free(txn);
 		return -ENOMEM;
 	}
@@ -97,25 +183,8 @@ int txn_create(struct txns *txns, uint64_t id, struct txn **ret_txn)
 void txn_free(struct txns *txns, struct txn *txn)
 {
 	table_remove(&txns->table, &txn->node);
-	deadline_clear(&txns->deadlines, &txn->deadline);
+	deadline_clear(&txns->deadlines, &txn->timer.deadline);
+	for (struct attempt *a = txn->attempts; a; a = a->next)
+		deadline_clear(&txns->deadlines, &a->timer.deadline);
 	txn_destroy(txn);
-}
-
-void txn_schedule(struct txns *txns, struct txn *txn, uint64_t resend_ns, uint64_t give_up_ns)
-{
-	uint64_t first = resend_ns && resend_ns < give_up_ns ? resend_ns : give_up_ns;
-
-	txn->resend_ns = resend_ns;
-	txn->give_up_ns = give_up_ns;
-	/* Can not fail: a transaction is in the heap from its creation on. */
-	(void)deadline_set(&txns->deadlines, &txn->deadline, first);
-}
-
-struct txn *txn_due(const struct txns *txns, uint64_t now_ns)
-{
-	struct deadline *first = deadline_first(&txns->deadlines);
-
-	if (!first || first->at_ns > now_ns)
-		return NULL;
-	return (struct txn *)((char *)first - offsetof(struct txn, deadline));
 }

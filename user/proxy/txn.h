@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Transactions: the client's (RFC 3261 §17.2, we are the server) and the one towards the next hop
- * (§17.1, we are the client) in one, as a request goes to one place only. Found by the branch id,
- * which both sides can be asked for.
+ * Transactions. The client's (RFC 3261 §17.2, we are the server) is a txn; each request that we
+ * send on for it (§17.1, we are the client) is an attempt of it: the first, one to another hop
+ * where the first was silent, one with credentials, one for each contact of a called user. A txn
+ * is found by the branch id, which both sides can be asked for; an attempt by its number in it.
  */
 #ifndef SIPWARD_PROXY_TXN_H
 #define SIPWARD_PROXY_TXN_H
@@ -10,21 +11,19 @@
 #include "base/table.h"
 #include "net/net.h"
 #include "proxy/deadline.h"
+#include "proxy/token.h"
 #include "sip/sip_msg.h"
 
-enum txn_state {
-	TXN_CALLING,	/* sent, nothing heard */
-	TXN_PROCEEDING, /* a provisional response was heard */
-	TXN_ACCEPTED,	/* INVITE: 2xx; later ones pass (RFC 6026) */
-	TXN_COMPLETED,	/* final response sent; INVITE: waiting for the ACK */
-	TXN_CONFIRMED,	/* INVITE: ACK heard */
-};
+#define TXN_ATTEMPTS_MAX 128
 
-enum txn_cancel {
-	TXN_NOT_CANCELLED,
-	TXN_CANCEL_WANTED, /* to be sent when a provisional response allows it (§9.1) */
-	TXN_CANCEL_SENT,
-	TXN_CANCEL_ANSWERED,
+/* The earlier of resend_ns and give_up_ns. */
+struct txn_timer {
+	struct deadline deadline;
+	struct txn *txn;
+	struct attempt *attempt; /* whose it is; NULL: the transaction's own */
+	uint64_t resend_ns;	 /* 0 = nothing to repeat */
+	uint64_t interval_ns;	 /* the last distance between repetitions */
+	uint64_t give_up_ns;
 };
 
 /* Bytes of its own, or none. */
@@ -37,28 +36,64 @@ int blob_set(struct blob *blob, struct slice bytes);
 void blob_clear(struct blob *blob);
 struct slice blob_slice(const struct blob *blob);
 
+enum attempt_state {
+	ATTEMPT_CALLING,    /* sent, nothing heard */
+	ATTEMPT_PROCEEDING, /* a provisional response was heard */
+	ATTEMPT_ACCEPTED,   /* INVITE: 2xx; later ones pass (RFC 6026) */
+	ATTEMPT_ENDED,	    /* another final response was heard, or none will be */
+};
+
+enum attempt_cancel {
+	ATTEMPT_NOT_CANCELLED,
+	ATTEMPT_CANCEL_WANTED, /* to be sent when a provisional response allows it (§9.1) */
+	ATTEMPT_CANCEL_SENT,
+	ATTEMPT_CANCEL_ANSWERED,
+};
+
+struct attempt {
+	struct attempt *next; /* of the transaction */
+	struct txn_timer timer;
+	unsigned number; /* in the branch, from 0 on */
+	enum attempt_state state;
+	enum attempt_cancel cancel;
+	bool passed_over;	/* another was made in its place: only a 2xx still counts */
+	unsigned cseq_offset;	/* what CSeq was raised by */
+	uint64_t expires_ns;	/* timers B and F */
+	struct net_path target; /* where the request went */
+	struct blob request;	/* as sent; gone when it is not needed any more */
+	struct blob ack;	/* INVITE: what acknowledges its failure */
+};
+
+enum txn_state {
+	TXN_PROCEEDING, /* no final response was sent */
+	TXN_ACCEPTED,	/* INVITE: 2xx sent (RFC 6026) */
+	TXN_COMPLETED,	/* final response sent; INVITE: waiting for the ACK */
+	TXN_CONFIRMED,	/* INVITE: ACK heard */
+};
+
 struct txn {
 	struct table_node node;
-	struct deadline deadline; /* the earlier of resend_ns and give_up_ns */
-	uint64_t id;		  /* branch id */
+	struct txn_timer timer; /* runs once a final response was sent */
+	uint64_t id;		/* branch id */
+	uint64_t loop;		/* the loop part of its branches */
 	enum sip_method method;
 	enum txn_state state;
-	enum txn_cancel cancel;
-	unsigned give_up_status;   /* what to answer if a cancelled INVITE stays silent */
+	bool cancelled;		   /* the requester has changed its mind */
 	bool from_customer;	   /* the request; responses then come from the upstream */
 	bool in_dialog;
 	bool anonymous;		   /* the caller's name is kept from the upstream */
 	bool counted;		   /* the trunk limits how many calls there are */
+	bool record_route;	   /* token is written into what is sent */
+	unsigned own_fields;	   /* that lead the requests sent: our Via and Record-Routes */
 	int64_t trunk_id, user_id; /* who placed the call; user 0 = nobody in particular */
 	struct net_path requester; /* where responses go */
-	struct net_path target;	   /* where the request went */
-	uint64_t resend_ns;	   /* 0 = nothing to repeat */
-	uint64_t interval_ns;	   /* the last distance between repetitions */
-	uint64_t give_up_ns;
-	struct blob request;  /* as forwarded; gone when it is not needed any more */
+	struct token token;
+	struct attempt *attempts; /* the latest first; none: we answer ourselves */
+	unsigned attempt_count;
 	struct blob response; /* the last one sent to the requester */
+	struct blob best;     /* the best failure so far, as received */
+	unsigned best_status; /* 0 = none */
 	struct blob from;     /* the requester's own From, where the next hop got another */
-	struct blob ack;      /* INVITE: what acknowledges its failure to the next hop */
 };
 
 struct txns {
@@ -72,13 +107,22 @@ int txns_init(struct txns *txns, size_t limit);
 void txns_free(struct txns *txns);
 
 struct txn *txn_find(const struct txns *txns, uint64_t id);
-/* Adds an empty transaction. 0, -ENOSPC at the limit, -ENOMEM. */
+/* Adds an empty transaction without attempts. 0, -ENOSPC at the limit, -ENOMEM. */
 int txn_create(struct txns *txns, uint64_t id, struct txn **ret_txn);
+/* With its attempts. */
 void txn_free(struct txns *txns, struct txn *txn);
 
+/* Adds an attempt to send the request. 0, -ENOSPC (TXN_ATTEMPTS_MAX), -ENOMEM. */
+int attempt_create(struct txns *txns, struct txn *txn, struct slice request,
+		   struct attempt **ret_attempt);
+struct attempt *attempt_find(const struct txn *txn, unsigned number);
+/* Whether a final response of it can still be the transaction's. */
+bool attempt_is_open(const struct attempt *attempt);
+bool txn_has_open(const struct txn *txn);
+
 /* When the next thing is due: resend_ns (0 = never) or give_up_ns. */
-void txn_schedule(struct txns *txns, struct txn *txn, uint64_t resend_ns, uint64_t give_up_ns);
-/* The first transaction that is due at now, or NULL. */
-struct txn *txn_due(const struct txns *txns, uint64_t now_ns);
+void timer_set(struct txns *txns, struct txn_timer *timer, uint64_t resend_ns, uint64_t give_up_ns);
+/* The first that is due at now, or NULL. */
+struct txn_timer *timer_due(const struct txns *txns, uint64_t now_ns);
 
 #endif

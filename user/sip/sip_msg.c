@@ -423,6 +423,16 @@ struct slice sip_msg_value(const struct sip_msg *msg, enum sip_header_id id)
 	return index < 0 ? (struct slice){NULL, 0} : msg->headers[index].value;
 }
 
+struct slice sip_cseq_number(const struct sip_msg *msg)
+{
+	struct slice value = sip_msg_value(msg, SIP_CSEQ);
+	size_t n = 0;
+
+	while (n < value.n && value.p[n] >= '0' && value.p[n] <= '9')
+		n++;
+	return (struct slice){value.p, n};
+}
+
 bool sip_walk_next(struct sip_walk *walk, struct slice *ret_element)
 {
 	while (walk->header >= 0) {

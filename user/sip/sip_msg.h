@@ -80,6 +80,9 @@ int sip_msg_next(const struct sip_msg *msg, enum sip_header_id id, int index);
 /* The value of the first header with the id; empty if there is none. */
 struct slice sip_msg_value(const struct sip_msg *msg, enum sip_header_id id);
 
+/* The number in the CSeq as it stands there. */
+struct slice sip_cseq_number(const struct sip_msg *msg);
+
 /* Walks the comma-separated elements of a header value (commas inside quotes and <> do not count):
  * true and the next trimmed element, or false. Start with *position = 0. An element may be
  * empty: "a,,b" has three, "a," two. */

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What becomes of a request as its attempts end (RFC 3261 §16.7, §16.9). */
+#include "proxy/proxy_internal.h"
+
+/* ---- the final response ---- */
+
+/* What is not needed any more to make another attempt. */
+static void drop_requests(struct txn *txn)
+{
+	for (struct attempt *a = txn->attempts; a; a = a->next)
+		if (a->state == ATTEMPT_ACCEPTED || txn->method != SIP_INVITE || a->ack.p)
+			blob_clear(&a->request);
+}
+
+static void answer(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg)
+{
+	struct txn *txn = attempt->timer.txn;
+	bool accepted = txn->method == SIP_INVITE && msg->status < 300;
+
+	rules_answered(proxy, txn, msg);
+	response_forward(proxy, attempt, msg, !accepted);
+	if (accepted)
+		blob_clear(&txn->response);
+	blob_clear(&txn->best);
+	timer_complete(proxy, txn, accepted ? TXN_ACCEPTED : TXN_COMPLETED);
+	drop_requests(txn);
+}
+
+/* A response of our own in place of one that the next hop owes. */
+static bool answer_ourselves(struct proxy *proxy, const struct attempt *attempt, unsigned status)
+{
+	struct sip_msg *msg;
+
+	if (!response_make(proxy, attempt, status, &msg))
+		return false;
+	answer(proxy, attempt, msg);
+	return true;
+}
+
+/* ---- the best of several failures (RFC 3261 §16.7 step 6) ---- */
+
+/* The lower the better. */
+static unsigned rank(unsigned status)
+{
+	bool tells_how = status == 401 || status == 407 || status == 415 || status == 420 ||
+			 status == 484;
+
+	if (status >= 600)
+		return 0;
+	return 10 * (status / 100) + (tells_how ? 0 : 1);
+}
+
+static bool is_better(const struct txn *txn, unsigned status)
+{
+	return !txn->best_status || rank(status) < rank(txn->best_status);
+}
+
+static void keep_best(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg)
+{
+	if (!is_better(txn, msg->status))
+		return;
+	if (blob_set(&txn->best, msg->raw))
+		proxy_count(proxy, PROXY_NO_MEMORY);
+	else
+		txn->best_status = msg->status;
+}
+
+static bool answer_best(struct proxy *proxy, const struct attempt *attempt)
+{
+	struct txn *txn = attempt->timer.txn;
+	const char *why;
+
+	if (!txn->best_status ||
+	    sip_msg_parse(blob_slice(&txn->best), &proxy->second, &why) != SIP_PARSE_OK)
+		return false;
+	answer(proxy, attempt, &proxy->second);
+	return true;
+}
+
+/* ---- attempts that end ---- */
+
+/* Each 2xx belongs to the caller, however late (RFC 3261 §16.7 step 5). */
+static void late_answer(struct proxy *proxy, const struct attempt *attempt,
+			const struct sip_msg *msg)
+{
+	rules_answered(proxy, attempt->timer.txn, msg);
+	response_forward(proxy, attempt, msg, false);
+}
+
+static void failed(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg)
+{
+	struct txn *txn = attempt->timer.txn;
+
+	if (msg->status >= 600)
+		attempt_cancel_open(proxy, txn);
+	if (txn_has_open(txn))
+		keep_best(proxy, txn, msg);
+	else if (is_better(txn, msg->status) || !answer_best(proxy, attempt))
+		answer(proxy, attempt, msg);
+}
+
+void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg)
+{
+	struct txn *txn = attempt->timer.txn;
+	bool counts = txn->state == TXN_PROCEEDING && attempt_is_open(attempt);
+	bool success = msg->status < 300;
+
+	if (attempt->state <= ATTEMPT_PROCEEDING)
+		attempt_end(proxy, attempt,
+			    txn->method == SIP_INVITE && success ? ATTEMPT_ACCEPTED :
+								   ATTEMPT_ENDED);
+	if (success && txn->state == TXN_PROCEEDING) {
+		answer(proxy, attempt, msg);
+		attempt_cancel_open(proxy, txn);
+	} else if (success && txn->method == SIP_INVITE) {
+		late_answer(proxy, attempt, msg);
+	} else if (counts && !success) {
+		failed(proxy, attempt, msg);
+	}
+	if (txn->method == SIP_INVITE && !success && attempt->state == ATTEMPT_ENDED)
+		attempt_acknowledge(proxy, attempt, msg);
+}
+
+void outcome_silent(struct proxy *proxy, struct attempt *attempt)
+{
+	struct txn *txn = attempt->timer.txn;
+
+	proxy_count(proxy, PROXY_TIMEOUTS);
+	attempt_end(proxy, attempt, ATTEMPT_ENDED);
+	if (txn->state != TXN_PROCEEDING || txn_has_open(txn) || answer_best(proxy, attempt))
+		return;
+	/* To a request other than INVITE that is said by silence (RFC 4320 §4.2): the client has
+	 * timed out itself. */
+	if (txn->method == SIP_INVITE &&
+	    answer_ourselves(proxy, attempt, txn->cancelled ? 487 : 408))
+		return;
+	rules_unanswered(proxy, txn);
+	txn_free(&proxy->txns, txn);
+}
