@@ -57,7 +57,6 @@ static void fill(struct store *store, struct error *err)
 	store_trunk_defaults(&trunk);
 	snprintf(trunk.name, sizeof(trunk.name), "t");
 	snprintf(trunk.domain, sizeof(trunk.domain), "sip.example");
-	snprintf(trunk.upstream, sizeof(trunk.upstream), "sip:198.51.100.1");
 	trunk.algorithm_count = STORE_ALGORITHMS;
 	for (unsigned i = 0; i < STORE_ALGORITHMS; i++)
 		trunk.algorithms[i] = STORE_ALGORITHMS - 1 - i;
@@ -65,7 +64,7 @@ static void fill(struct store *store, struct error *err)
 	must(store_credentials_create(store, "users", REALM, err), err);
 	must(store_credentials_set(store, "users", true, err), err);
 	add_users(store, err);
-	must(store_trunk_create(store, &trunk, err), err);
+	must(store_trunk_create(store, &trunk, "sip:198.51.100.1", err), err);
 	must(store_trunk_attach_credentials(store, "t", "users", err), err);
 	must(policy_build(store, &policy, err), err);
 }

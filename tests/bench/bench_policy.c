@@ -83,8 +83,7 @@ static int fill_trunk(struct store *store, unsigned i)
 	store_trunk_defaults(&trunk);
 	snprintf(trunk.name, sizeof(trunk.name), "t%u", i);
 	snprintf(trunk.domain, sizeof(trunk.domain), "t%u.example", i);
-	snprintf(trunk.upstream, sizeof(trunk.upstream), "sip:192.0.2.1");
-	rc = store_trunk_create(store, &trunk, &err);
+	rc = store_trunk_create(store, &trunk, "sip:192.0.2.1", &err);
 	if (rc == 0)
 		rc = fill_acl(store, trunk.name, i);
 	if (rc == 0)

@@ -59,10 +59,9 @@ static int open_store(void)
 	store_trunk_defaults(&trunk);
 	snprintf(trunk.name, sizeof(trunk.name), "t");
 	snprintf(trunk.domain, sizeof(trunk.domain), "*");
-	snprintf(trunk.upstream, sizeof(trunk.upstream), "sip:192.0.2.1");
 	rc = store_open(dir, &store, &err);
 	if (rc == 0)
-		rc = store_trunk_create(store, &trunk, &err);
+		rc = store_trunk_create(store, &trunk, "sip:192.0.2.1", &err);
 	if (rc == 0)
 		rc = store_acl_create(store, "a", "", &err);
 	return rc ? rc : store_trunk_attach_acl(store, "t", "a", &err);

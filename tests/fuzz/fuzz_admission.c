@@ -40,12 +40,11 @@ static void add_trunk(struct store *store, const char *name, const char *acl, co
 	store_trunk_defaults(&trunk);
 	snprintf(trunk.name, sizeof(trunk.name), "%s", name);
 	snprintf(trunk.domain, sizeof(trunk.domain), "%s", name);
-	snprintf(trunk.upstream, sizeof(trunk.upstream), "sip:198.51.100.1");
 	trunk.algorithm_count = STORE_ALGORITHMS;
 	for (unsigned i = 0; i < STORE_ALGORITHMS; i++)
 		trunk.algorithms[i] = STORE_ALGORITHMS - 1 - i;
 	trunk.allow_no_qop = trunk.auth_int = lenient;
-	must(store_trunk_create(store, &trunk, &err), &err);
+	must(store_trunk_create(store, &trunk, "sip:198.51.100.1", &err), &err);
 	if (acl)
 		must(store_trunk_attach_acl(store, name, acl, &err), &err);
 	if (list)

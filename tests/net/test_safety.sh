@@ -117,8 +117,8 @@ check_exit "one wrong value is named" 2 'trunks.digest.e164: must be one of off\
 edit "$tmp/closed.json" "$tmp/wrong.json" "d['acls']['a\x1b[31m'] = {}"
 check_exit "a name can not speak to the terminal" 2 'acls.a\?\[31m: ' apply "$tmp/wrong.json"
 edit "$tmp/closed.json" "$tmp/wrong.json" \
-	"d['trunks']['address']['upstream'] = 'sip:no-such-host.invalid'"
-check_exit "an upstream that does not resolve is named" 2 'trunks.address: upstream' \
+	"d['trunks']['address']['upstreams'] = ['sip:no such host']"
+check_exit "an upstream that is none is named" 2 'trunks.address.upstreams.0.: upstream' \
 	apply "$tmp/wrong.json"
 head -c 300 "$tmp/closed.json" >"$tmp/wrong.json"
 check_exit "half a document is none" 2 'line 1, column' apply "$tmp/wrong.json"

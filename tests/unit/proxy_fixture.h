@@ -134,6 +134,7 @@ static inline int world_setup(void **state)
 	assert_ok(w->f, store_trunk_attach_acl(w->f->store, "default", "office", &w->f->err));
 	assert_ok(w->f, store_settings_get(w->f->store, &settings, &w->f->err));
 	settings.mode = SIPWARD_ENFORCE;
+	settings.health_interval_s = 0; /* nothing is sent unasked */
 	assert_ok(w->f, store_settings_set(w->f->store, &settings, &w->f->err));
 	assert_int_equal(digest_context_create(&w->digest), 0);
 	assert_int_equal(replay_create(1000, 300, &w->replay), 0);

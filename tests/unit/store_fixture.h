@@ -35,7 +35,7 @@ static inline struct fixture *fixture_new(void)
 static inline void fixture_remove_dir(const struct fixture *f)
 {
 	static const char *const files[] = {"sipward.db", "sipward.db-wal", "sipward.db-shm",
-					    "notify"};
+					    "notify", "outbound.key"};
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -152,8 +152,58 @@ static inline int create_trunk(struct fixture *f, const char *name, const char *
 	store_trunk_defaults(&trunk);
 	snprintf(trunk.name, sizeof(trunk.name), "%s", name);
 	snprintf(trunk.domain, sizeof(trunk.domain), "%s", domain);
-	snprintf(trunk.upstream, sizeof(trunk.upstream), "%s", upstream);
-	return store_trunk_create(f->store, &trunk, &f->err);
+	return store_trunk_create(f->store, &trunk, upstream, &f->err);
 }
+
+struct peer_search {
+	const char *uri; /* NULL: the first */
+	struct store_peer *ret_peer;
+};
+
+static inline int match_peer(const struct store_peer *peer, void *arg)
+{
+	const struct peer_search *search = arg;
+
+	if (search->uri && strcmp(peer->uri, search->uri) != 0)
+		return 0;
+	*search->ret_peer = *peer;
+	return 1;
+}
+
+/* A peer of the trunk: of this URI, or the first where it is NULL. */
+static inline struct store_peer get_peer(struct fixture *f, const char *trunk, const char *uri)
+{
+	struct store_peer peer = {0};
+	struct peer_search search = {uri, &peer};
+	struct store_trunk got;
+
+	assert_ok(f, store_trunk_get(f->store, trunk, &got, &f->err));
+	assert_int_equal(store_peer_each(f->store, got.id, match_peer, &search, &f->err), 1);
+	return peer;
+}
+
+/* What the peer stands for, "udp/192.0.2.1:5060 tcp/[2001:db8::1]:5062". */
+static inline const char *peer_places(struct fixture *f, int64_t peer_id, char text[1024])
+{
+	static const char *const transports[] = {"none", "udp", "tcp", "tls"};
+	struct store_peer_address addresses[STORE_PEER_ADDRESSES_MAX];
+	char endpoint[ENDPOINT_TEXT_SIZE];
+	size_t n = 0, used = 0;
+
+	text[0] = '\0';
+	assert_ok(f, store_peer_addresses(f->store, peer_id, addresses, &n, &f->err));
+	for (size_t i = 0; i < n; i++) {
+		endpoint_format(&addresses[i].endpoint, endpoint);
+		used += (size_t)snprintf(text + used, 1024 - used, "%s%s/%s", i ? " " : "",
+					 transports[addresses[i].transport], endpoint);
+	}
+	return text;
+}
+
+#define assert_places(f, peer_id, wanted)                                                          \
+	do {                                                                                       \
+		char places_[1024];                                                                \
+		assert_string_equal(peer_places(f, peer_id, places_), wanted);                     \
+	} while (0)
 
 #endif

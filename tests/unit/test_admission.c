@@ -438,8 +438,8 @@ static void the_operator_is_told_why_no_trunk_was_found(void **state)
 	strcpy(trunk.name, "app");
 	strcpy(trunk.domain, "app.example");
 	strcpy(trunk.user, "app1");
-	strcpy(trunk.upstream, "sip:198.51.100.1");
-	assert_ok(gate->f, store_trunk_create(gate->f->store, &trunk, &gate->f->err));
+	assert_ok(gate->f,
+		  store_trunk_create(gate->f->store, &trunk, "sip:198.51.100.1", &gate->f->err));
 	gate_build(gate);
 	assert_int_equal(gate_send(gate, LISTED, &client, ""), ADMISSION_NO_TRUNK);
 	assert_told(gate, "", "number in the Request-URI where a trunk's user belongs");

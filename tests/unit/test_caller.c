@@ -318,11 +318,14 @@ static void trunks_number_or_else_the_user_is_asserted(void **state)
 		{"acme.example", "", "j\xc3\xbcrg", "x", "sip:j%C3%BCrg@acme.example", ""},
 		{"acme.example", "", "", "", "", ""},
 	};
+	struct policy_hop hop = {.transport = NET_UDP};
 	struct call call;
 
 	(void)state;
 	call_setup(&call, STORE_E164_OFF, STORE_CALLER_OFF);
-	assert_int_equal(ip_parse(SLICE("10.0.0.5"), &call.trunk.config.upstream_addr.ip), 0);
+	assert_int_equal(ip_parse(SLICE("10.0.0.5"), &hop.endpoint.ip), 0);
+	call.trunk.upstreams = &hop;
+	call.trunk.upstream_count = 1;
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		struct policy_user user = {.name = slice_from(rows[i].user),
 					   .realm = slice_from(rows[i].realm)};

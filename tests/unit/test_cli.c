@@ -247,15 +247,15 @@ static void users_are_changed_and_removed(void **state)
 static void a_trunk_tells_all_its_options(void **state)
 {
 	(void)state;
-	expect_failure("trunk create t --domain sip.example", 2, "--upstream is missing");
+	expect_failure("trunk create t --upstream sip:192.0.2.1", 2, "--domain is missing");
 	expect_success(TRUNK " --user app --algorithms sha-512-256,MD5 --challenge 401 "
 			     "--allow-no-qop yes --ratchet no",
 		       "created trunk t, which authenticates by: none");
 	expect_failure(TRUNK, 4, "\"t\"");
 	json_t *t = json_of("trunk show t");
 	assert_string_equal(json_string_value(json_object_get(t, "user")), "app");
-	assert_string_equal(json_string_value(json_object_get(t, "upstream_address")),
-			    "192.0.2.10:5080");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(t, "upstreams"), 0)),
+			    "sip:192.0.2.10:5080");
 	assert_int_equal(json_integer_value(json_object_get(t, "challenge")), 401);
 	assert_true(json_is_true(json_object_get(t, "allow_no_qop")));
 	assert_true(json_is_false(json_object_get(t, "ratchet")));
@@ -294,6 +294,8 @@ static void every_field_of_a_trunk_has_an_option(void **state)
 		{"--number", "+4989123456", "number", "\"+4989123456\""},
 		{"--assert-identity", "no", "assert_identity", "false"},
 		{"--upstream-trusted", "no", "upstream_trusted", "false"},
+		{"--client-certificate", "yes", "client_certificate", "true"},
+		{"--outbound-user", "yes", "outbound_user", "true"},
 		{"--calls-per-second", "5", "calls_per_second", "5"},
 		{"--calls", "30", "calls", "30"},
 		{"--user-calls-per-second", "1", "user_calls_per_second", "1"},
@@ -465,7 +467,7 @@ static void settings_are_listed_set_and_restored(void **state)
 		       "reserved-headers PH-* Plivo* FS-* SipAuth* ZT-* Twilio* ClientRegion\n");
 	expect_success("settings reserved-headers default", "reserved-headers (none)");
 	json_t *all = json_of("settings");
-	assert_int_equal(json_array_size(all), 23);
+	assert_int_equal(json_array_size(all), 28);
 	json_decref(all);
 }
 

@@ -148,8 +148,11 @@ static void default_trunk_is_made_once_and_then_left_alone(void **state)
 	strcpy(config.upstream, "sip:192.0.2.6");
 	assert_ok(f, guard_default_trunk(&config, f->store, &f->err));
 	assert_ok(f, store_trunk_get(f->store, "default", &trunk, &f->err));
-	assert_string_equal(trunk.upstream, "sip:192.0.2.5:5070");
+	assert_string_equal(get_peer(f, "default", NULL).uri, "sip:192.0.2.5:5070");
 	assert_string_equal(trunk.domain, "*");
+	strcpy(config.upstream, "sip:u@192.0.2.6");
+	assert_refused(f, -EINVAL, "takes no user",
+		       guard_default_trunk(&config, f->store, &f->err));
 }
 
 /* ---- following it ---- */

@@ -40,8 +40,7 @@ static void names_have_120_bytes_at_most(void **state)
 	store_trunk_defaults(&trunk);
 	strcpy(trunk.name, text(120));
 	strcpy(trunk.domain, "*");
-	strcpy(trunk.upstream, "sip:192.0.2.1");
-	assert_ok(f, store_trunk_create(f->store, &trunk, &f->err));
+	assert_ok(f, store_trunk_create(f->store, &trunk, "sip:192.0.2.1", &f->err));
 }
 
 static void user_names_have_3_to_64_letters_digits_dots_underscores_and_hyphens(void **state)

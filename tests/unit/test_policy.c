@@ -44,6 +44,7 @@ static void watching_free(void *p)
 #include "../../user/policy/acl_table.c"
 #include "../../user/policy/policy_build.c"
 #include "../../user/policy/policy_index.c"
+#include "../../user/policy/policy_peers.c"
 #undef calloc
 #undef realloc
 #undef free
@@ -77,8 +78,7 @@ static void create_app_trunk(struct fixture *f, const char *name, const char *us
 	snprintf(trunk.name, sizeof(trunk.name), "%s", name);
 	snprintf(trunk.user, sizeof(trunk.user), "%s", user);
 	snprintf(trunk.domain, sizeof(trunk.domain), "%s", domain);
-	snprintf(trunk.upstream, sizeof(trunk.upstream), "sip:198.51.100.9");
-	assert_ok(f, store_trunk_create(f->store, &trunk, &f->err));
+	assert_ok(f, store_trunk_create(f->store, &trunk, "sip:198.51.100.9", &f->err));
 }
 
 static void set_enabled(struct fixture *f, const char *name, bool enabled)
@@ -113,6 +113,25 @@ static void attach_list_with(struct fixture *f, const char *trunk, const char *l
 	assert_ok(f, store_credentials_create(f->store, list, realm, &f->err));
 	assert_ok(f, store_user_add(f->store, list, user, &ha1s, &f->err));
 	assert_ok(f, store_trunk_attach_credentials(f->store, trunk, list, &f->err));
+}
+
+static void add_peer(struct fixture *f, const char *trunk, enum store_peer_role role,
+		     const char *uri, unsigned priority)
+{
+	struct store_peer peer = {.role = role, .priority = priority, .weight = 7};
+
+	snprintf(peer.uri, sizeof(peer.uri), "%s", uri);
+	assert_ok(f, store_peer_add(f->store, trunk, &peer, &f->err));
+}
+
+static void add_outbound_user(struct fixture *f, const char *trunk, const char *uri,
+			      const char *user)
+{
+	const struct store_outbound_key key = {trunk, uri, user};
+	const struct store_outbound outbound = {
+		.realm = "carrier.example", .registers = true, .expires_s = 600, .ha1 = ha1s};
+
+	assert_ok(f, store_outbound_add(f->store, &key, &outbound, NULL, &f->err));
 }
 
 static const char *found(const struct policy *policy, const char *user, const char *host)
@@ -244,6 +263,121 @@ static void an_upstream_belongs_to_the_first_trunk_by_name(void **state)
 	assert_string_equal(policy_trunk_of_upstream(policy, &six)->config.name, "six");
 	assert_null(policy_trunk_of_upstream(policy, &none));
 	policy_unref(policy);
+}
+
+/* "sip:a=udp/192.0.2.1:5060 …", in order. */
+static const char *hops_text(const struct policy_hop *hops, size_t n, char text[1024])
+{
+	char endpoint[ENDPOINT_TEXT_SIZE];
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		endpoint_format(&hops[i].endpoint, endpoint);
+		used += (size_t)snprintf(text + used, 1024 - used, "%s%s=%d/%s", i ? " " : "",
+					 hops[i].uri, (int)hops[i].transport, endpoint);
+	}
+	return text;
+}
+
+static void calls_go_to_every_address_of_every_peer_in_order(void **state)
+{
+	static const struct store_peer_address addresses[] = {
+		{{{4, {192, 0, 2, 8}}, 5061}, NET_TLS, 20, 1},
+		{{{4, {192, 0, 2, 9}}, 5060}, NET_TCP, 10, 3},
+	};
+	struct fixture *f = *state;
+	const struct policy_trunk *trunk;
+	struct policy *policy;
+	char text[1024];
+
+	assert_ok(f, create_trunk(f, "t", "t.example", "sip:198.51.100.1"));
+	add_peer(f, "t", STORE_UPSTREAM, "sip:Carrier.example", 5);
+	add_peer(f, "t", STORE_UPSTREAM, "sip:never-resolved.example", 1);
+	add_peer(f, "t", STORE_DESTINATION, "sips:198.51.100.2", 30);
+	add_peer(f, "t", STORE_DESTINATION, "sip:198.51.100.3:5070", 20);
+	assert_ok(f, store_peer_resolved(f->store, get_peer(f, "t", "sip:carrier.example").id,
+					 addresses, 2, 0, &f->err));
+	assert_ok(f, store_trunk_header_add(f->store, "t", "X-B: 1", &f->err));
+	assert_ok(f, store_trunk_header_add(f->store, "t", "X-A: 2", &f->err));
+	policy = build(f);
+	trunk = policy_trunk_find(policy, SLICE(""), SLICE("t.example"));
+	assert_string_equal(hops_text(trunk->upstreams, trunk->upstream_count, text),
+			    "sip:carrier.example=2/192.0.2.9:5060 "
+			    "sip:carrier.example=3/192.0.2.8:5061 "
+			    "sip:198.51.100.1=1/198.51.100.1:5060");
+	assert_string_equal(trunk->upstreams[1].host, "carrier.example");
+	assert_int_equal(trunk->upstreams[0].priority, 5);
+	assert_int_equal(trunk->upstreams[0].weight, 7);
+	assert_int_equal(trunk->upstreams[0].srv_priority, 10);
+	assert_int_equal(trunk->upstreams[0].srv_weight, 3);
+	assert_string_equal(hops_text(trunk->destinations, trunk->destination_count, text),
+			    "sip:198.51.100.3:5070=1/198.51.100.3:5070 "
+			    "sips:198.51.100.2=3/198.51.100.2:5061");
+	assert_int_equal(trunk->header_count, 2);
+	assert_string_equal(trunk->headers[0].name, "X-B");
+	assert_string_equal(trunk->headers[1].value, "2");
+	policy_unref(policy);
+}
+
+static void every_address_of_a_peer_is_known_by_its_role(void **state)
+{
+	static const struct store_peer_address addresses[] = {
+		{{{4, {192, 0, 2, 8}}, 5060}, NET_UDP, 0, 0},
+		{{{4, {192, 0, 2, 9}}, 5070}, NET_UDP, 0, 0},
+	};
+	struct ip upstream = ip("192.0.2.9"), destination = ip("198.51.100.2");
+	struct fixture *f = *state;
+	const struct policy_trunk *trunk;
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "t", "t.example", "sip:carrier.example"));
+	add_peer(f, "t", STORE_DESTINATION, "sip:198.51.100.2", 10);
+	assert_ok(f, store_peer_resolved(f->store, get_peer(f, "t", "sip:carrier.example").id,
+					 addresses, 2, 0, &f->err));
+	policy = build(f);
+	trunk = policy_trunk_find(policy, SLICE(""), SLICE("t.example"));
+	assert_ptr_equal(policy_trunk_of_upstream(policy, &upstream), trunk);
+	assert_true(policy_is_upstream(policy, &upstream));
+	assert_true(policy_is_listed(policy, &upstream));
+	assert_false(policy_is_upstream(policy, &destination));
+	assert_true(policy_is_listed(policy, &destination));
+	assert_ptr_equal(policy_upstream_at(trunk, &(struct endpoint){upstream, 5070}),
+			 &trunk->upstreams[1]);
+	assert_ptr_equal(policy_upstream_at(trunk, &(struct endpoint){upstream, 0}),
+			 &trunk->upstreams[1]);
+	assert_null(policy_upstream_at(trunk, &(struct endpoint){upstream, 5060}));
+	assert_null(policy_upstream_at(trunk, &(struct endpoint){destination, 5060}));
+	policy_unref(policy);
+}
+
+static void outbound_credentials_come_with_the_hop_and_are_wiped(void **state)
+{
+	const struct store_outbound_key sealed = {"t", "sip:198.51.100.1", "second"};
+	const struct store_outbound unknown = {.expires_s = 60};
+	struct fixture *f = *state;
+	const struct policy_hop *hop;
+	struct policy *policy;
+
+	assert_ok(f, create_trunk(f, "t", "t.example", "sip:198.51.100.1"));
+	add_outbound_user(f, "t", "sip:198.51.100.1", "zoe");
+	assert_ok(f, store_outbound_add(f->store, &sealed, &unknown, "secret", &f->err));
+	policy = build(f);
+	hop = policy_trunk_find(policy, SLICE(""), SLICE("t.example"))->upstreams;
+	assert_int_equal(hop->outbound_count, 2);
+	assert_string_equal(hop->outbound[0].user, "zoe");
+	assert_string_equal(hop->outbound[0].realm, "carrier.example");
+	assert_memory_equal(&hop->outbound[0].ha1, &ha1s, sizeof(ha1s));
+	assert_true(hop->outbound[0].registers && !hop->outbound[0].sealed);
+	assert_int_equal(hop->outbound[0].expires_s, 600);
+	assert_string_equal(hop->outbound[1].realm, "");
+	assert_true(hop->outbound[1].sealed);
+	watched = hop->outbound;
+	watched_size = hop->outbound_count * sizeof(*hop->outbound);
+	watched_was_wiped = false;
+	policy_unref(policy);
+	watched = NULL;
+	assert_true(watched_was_wiped);
 }
 
 static void the_longest_match_decides_within_an_acl_and_any_acl_may_allow(void **state)
@@ -508,6 +642,10 @@ static void a_build_survives_each_failing_allocation(void **state)
 	attach_acl_with(f, "t", "two", "10.0.0.0/8");
 	attach_list_with(f, "t", "one", "one.example", "alice");
 	attach_list_with(f, "u", "two", "two.example", "alice");
+	add_peer(f, "u", STORE_DESTINATION, "sip:198.51.100.2", 10);
+	add_outbound_user(f, "u", "sip:198.51.100.1", "one");
+	add_outbound_user(f, "u", "sip:198.51.100.1", "two");
+	assert_ok(f, store_trunk_header_add(f->store, "u", "X-A: b", &f->err));
 	do {
 		allocations_left = n++;
 		rc = policy_build(f->store, &policy, &f->err);
@@ -591,6 +729,9 @@ int main(void)
 		STORE_TEST(an_alias_is_as_good_as_the_domain),
 		STORE_TEST(a_disabled_trunk_keeps_its_place_and_vouches_for_nobody),
 		STORE_TEST(an_upstream_belongs_to_the_first_trunk_by_name),
+		STORE_TEST(calls_go_to_every_address_of_every_peer_in_order),
+		STORE_TEST(every_address_of_a_peer_is_known_by_its_role),
+		STORE_TEST(outbound_credentials_come_with_the_hop_and_are_wiped),
 		STORE_TEST(the_longest_match_decides_within_an_acl_and_any_acl_may_allow),
 		STORE_TEST(another_trunks_acl_lists_a_source_but_does_not_allow_it_here),
 		cmocka_unit_test(longest_match_agrees_with_a_naive_search),

@@ -503,14 +503,11 @@ static void requests_to_the_caller_follow_a_contact_that_is_listed(void **state)
 static void call_survives_a_restart_and_a_new_upstream(void **state)
 {
 	struct world *w = *state;
-	struct store_trunk trunk;
 	char routes[1024], message[4096];
 
 	established(w, routes);
 	world_start_proxy(w);
-	assert_ok(w->f, store_trunk_get(w->f->store, "default", &trunk, &w->f->err));
-	strcpy(trunk.upstream, "sip:10.0.0.9");
-	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
+	assert_ok(w->f, store_upstream_replace(w->f->store, "default", "sip:10.0.0.9", &w->f->err));
 	world_read_store(w);
 	in_dialog(message, "BYE", "sip:pbx@10.0.0.5", routes, true);
 	hear(w, CUSTOMER, message);

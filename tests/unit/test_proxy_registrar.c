@@ -250,15 +250,93 @@ static void strangers_do_not_call_registered_users(void **state)
 	assert_memory_equal(w->sent[0].text, "SIP/2.0 403 ", 12);
 }
 
-static void the_preferred_contact_is_called_without_its_headers(void **state)
-{
-	struct world *w = *state;
+/* ---- several contacts ---- */
 
+static void fork_to_two(struct world *w, char *ret_invites[2])
+{
 	registers(w, "alice@digest.example", 1,
 		  "Contact: <sip:low@h>;q=0.1, <sip:hi@h;x=y?Subject=a@b>;q=0.9\n");
 	sent_to(w, 0, PHONE, "SIP/2.0 200 ");
 	hear(w, PBX, call_to("sip:alice@digest.example", ""));
-	sent_to(w, 0, PHONE, "INVITE sip:hi@h;x=y SIP/2.0\r\n");
+	assert_int_equal(w->sent_count, 3);
+	ret_invites[0] = strdup(sent_to(w, 0, PHONE, "INVITE sip:hi@h;x=y SIP/2.0\r\n"));
+	sent_to(w, 1, PBX, "SIP/2.0 100 ");
+	ret_invites[1] = strdup(sent_to(w, 2, PHONE, "INVITE sip:low@h SIP/2.0\r\n"));
+}
+
+/* A contact's response to the INVITE it got. */
+static void responds(struct world *w, const char *invite, const char *status)
+{
+	char text[4096], vias[1024], records[1024];
+
+	lines_of(invite, "Via:", vias, sizeof(vias));
+	lines_of(invite, "Record-Route:", records, sizeof(records));
+	snprintf(text, sizeof(text),
+		 "SIP/2.0 %s\n%s%sFrom: <sip:pbx@b>;tag=p1\n"
+		 "To: <sip:alice@digest.example>;tag=a1\nCall-ID: d1\nCSeq: 7 INVITE\n"
+		 "Contact: <" CONTACT ">\nContent-Length: 0\n\n",
+		 status, vias, records);
+	hear(w, PHONE, text);
+}
+
+static void free_two(char *invites[2])
+{
+	free(invites[0]);
+	free(invites[1]);
+}
+
+static void all_contacts_are_called_and_the_first_to_answer_gets_the_call(void **state)
+{
+	struct world *w = *state;
+	char *invites[2];
+
+	fork_to_two(w, invites);
+	responds(w, invites[0], "180 Ringing");
+	sent_to(w, 0, PBX, "SIP/2.0 180 ");
+	responds(w, invites[1], "183 Session Progress");
+	sent_to(w, 0, PBX, "SIP/2.0 183 ");
+	responds(w, invites[1], "200 OK");
+	assert_int_equal(w->sent_count, 2);
+	sent_to(w, 0, PBX, "SIP/2.0 200 ");
+	sent_to(w, 1, PHONE, "CANCEL sip:hi@h;x=y SIP/2.0\r\n");
+	responds(w, invites[0], "487 Request Terminated");
+	assert_int_equal(w->sent_count, 1);
+	sent_to(w, 0, PHONE, "ACK sip:hi@h;x=y SIP/2.0\r\n");
+	/* Both have answered at once: both are the caller's to end. */
+	responds(w, invites[0], "200 OK");
+	free_two(invites);
+}
+
+static void best_failure_of_all_contacts_is_told_when_the_last_has_failed(void **state)
+{
+	struct world *w = *state;
+	char *invites[2];
+
+	fork_to_two(w, invites);
+	responds(w, invites[0], "486 Busy Here");
+	assert_int_equal(w->sent_count, 1);
+	sent_to(w, 0, PHONE, "ACK ");
+	responds(w, invites[1], "500 Server Internal Error");
+	assert_int_equal(w->sent_count, 2);
+	sent_to(w, 0, PBX, "SIP/2.0 486 ");
+	sent_to(w, 1, PHONE, "ACK sip:low@h ");
+	free_two(invites);
+}
+
+static void refusal_everywhere_ends_the_other_contacts_ringing(void **state)
+{
+	struct world *w = *state;
+	char *invites[2];
+
+	fork_to_two(w, invites);
+	responds(w, invites[0], "180 Ringing");
+	responds(w, invites[1], "603 Decline");
+	assert_int_equal(w->sent_count, 2);
+	sent_to(w, 0, PHONE, "CANCEL sip:hi@h;x=y ");
+	sent_to(w, 1, PHONE, "ACK sip:low@h ");
+	responds(w, invites[0], "487 Request Terminated");
+	sent_to(w, 0, PBX, "SIP/2.0 603 ");
+	free_two(invites);
 }
 
 /* The upstream's call, answered by alice. Routes as the upstream and as alice have them. */
@@ -369,7 +447,9 @@ int main(void)
 		DIGEST_TEST(user_removed_from_the_list_is_called_no_more),
 		DIGEST_TEST(nobody_is_called_on_a_disabled_trunk),
 		DIGEST_TEST(strangers_do_not_call_registered_users),
-		DIGEST_TEST(the_preferred_contact_is_called_without_its_headers),
+		DIGEST_TEST(all_contacts_are_called_and_the_first_to_answer_gets_the_call),
+		DIGEST_TEST(best_failure_of_all_contacts_is_told_when_the_last_has_failed),
+		DIGEST_TEST(refusal_everywhere_ends_the_other_contacts_ringing),
 		DIGEST_TEST(either_side_speaks_in_the_call),
 		DIGEST_TEST(rule_on_callers_is_not_for_who_is_called),
 		DIGEST_TEST(token_of_the_call_is_good_in_either_sides_hands_alone),

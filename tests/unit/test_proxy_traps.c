@@ -376,8 +376,7 @@ static void escapes_in_the_request_uri_are_read_but_not_changed(void **state)
 	strcpy(trunk.name, "app");
 	strcpy(trunk.domain, "app.example");
 	strcpy(trunk.user, "app1");
-	strcpy(trunk.upstream, "sip:10.0.0.7");
-	assert_ok(w->f, store_trunk_create(w->f->store, &trunk, &w->f->err));
+	assert_ok(w->f, store_trunk_create(w->f->store, &trunk, "sip:10.0.0.7", &w->f->err));
 	assert_ok(w->f, store_trunk_attach_acl(w->f->store, "app", "office", &w->f->err));
 	world_read_store(w);
 	hear(w, CUSTOMER,

@@ -303,16 +303,45 @@ static struct ip random_address(void)
 	return random_prefix().ip;
 }
 
-static void random_trunk_change(struct fixture *f, const char *name)
+static void random_enabling(struct fixture *f, const char *name)
 {
 	struct store_trunk trunk;
 
 	assert_ok(f, store_trunk_get(f->store, name, &trunk, &f->err));
-	if (rand() % 4 == 0)
-		trunk.enabled = !trunk.enabled;
-	else
-		sprintf(trunk.upstream, "sip:10.0.0.%d", rand() % 8);
+	trunk.enabled = !trunk.enabled;
 	assert_ok(f, store_trunk_set(f->store, &trunk, &f->err));
+}
+
+/* Peers come and go, and their names move. */
+static int random_peer_change(struct fixture *f, const char *trunk)
+{
+	struct store_peer peer = {.role = (enum store_peer_role)(rand() % 2)}, found;
+	struct store_peer_address addresses[3];
+	size_t n = 1 + (size_t)rand() % 3;
+	bool name = rand() % 2;
+	int rc;
+
+	snprintf(peer.uri, sizeof(peer.uri), name ? "sip:h%d.example" : "sip:10.0.0.%d",
+		 rand() % 4);
+	if (rand() % 3 == 0)
+		return store_peer_remove(f->store, trunk, &peer, NULL);
+	rc = store_peer_add(f->store, trunk, &peer, NULL);
+	if (!name || (rc && rc != -EEXIST))
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		addresses[i] = (struct store_peer_address){.endpoint = {random_address(), 5060},
+							   .transport = 1};
+	assert_ok(f, store_peer_get(f->store, trunk, &peer, &found, &f->err));
+	return store_peer_resolved(f->store, found.id, addresses, n, 0, NULL);
+}
+
+static int random_trunk_change(struct fixture *f, const char *name)
+{
+	if (rand() % 4 == 0)
+		random_enabling(f, name);
+	else
+		return random_peer_change(f, name);
+	return 0;
 }
 
 static void random_operation(struct fixture *f)
@@ -321,20 +350,20 @@ static void random_operation(struct fixture *f)
 	struct store_acl_entry entry = {.prefix = random_prefix(), .deny = rand() % 2};
 	int rc = 0;
 
-	switch (rand() % 32) {
+	switch (rand() % 35) {
 	case 0:
 		rc = store_trunk_attach_acl(f->store, trunk, acl, NULL);
 		break;
 	case 1:
 		rc = store_trunk_detach_acl(f->store, trunk, acl, NULL);
 		break;
-	case 2:
-		random_trunk_change(f, trunk);
+	case 2 ... 5:
+		rc = random_trunk_change(f, trunk);
 		break;
-	case 24 ... 31:
+	case 27 ... 34:
 		rc = random_host_operation(f->store, acl, random_address);
 		break;
-	case 3 ... 9:
+	case 6 ... 12:
 		rc = store_acl_remove(f->store, acl, &entry.prefix, 1, NULL);
 		break;
 	default:

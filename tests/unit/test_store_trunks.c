@@ -12,13 +12,12 @@ static struct store_trunk new_trunk(const char *name, const char *domain)
 	store_trunk_defaults(&trunk);
 	strcpy(trunk.name, name);
 	strcpy(trunk.domain, domain);
-	strcpy(trunk.upstream, "sip:192.0.2.1");
 	return trunk;
 }
 
 static int create(struct fixture *f, const struct store_trunk *trunk)
 {
-	return store_trunk_create(f->store, trunk, &f->err);
+	return store_trunk_create(f->store, trunk, "sip:192.0.2.1", &f->err);
 }
 
 static void every_field_is_kept(void **state)
@@ -42,6 +41,7 @@ static void every_field_is_kept(void **state)
 	trunk.caller = STORE_CALLER_PRIVATE;
 	strcpy(trunk.number, "+353123456789012");
 	trunk.assert_identity = trunk.upstream_trusted = false;
+	trunk.client_certificate = trunk.outbound_user = true;
 	trunk.calls_per_s = 1;
 	trunk.calls_max = 2;
 	trunk.user_calls_per_s = 3;
@@ -49,17 +49,14 @@ static void every_field_is_kept(void **state)
 	assert_ok(f, create(f, &trunk));
 	assert_ok(f, store_trunk_get(f->store, "t", &got, &f->err));
 	trunk.id = got.id;
-	trunk.upstream_addr = got.upstream_addr;
 	assert_memory_equal(&got, &trunk, sizeof(got));
 	strcpy(trunk.name, "u");
 	store_trunk_defaults(&got);
 	strcpy(got.name, "t");
 	strcpy(got.domain, "acme.example");
-	strcpy(got.upstream, "sip:192.0.2.1");
 	assert_ok(f, store_trunk_set(f->store, &got, &f->err));
 	assert_ok(f, store_trunk_get(f->store, "t", &trunk, &f->err));
 	got.id = trunk.id;
-	got.upstream_addr = trunk.upstream_addr;
 	assert_memory_equal(&got, &trunk, sizeof(got));
 }
 

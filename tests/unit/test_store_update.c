@@ -42,7 +42,7 @@ static void trunks_get_the_defaults_of_what_is_new(void **state)
 	assert_int_equal(trunk.digest_uri, STORE_URI_EXACT);
 	assert_int_equal(trunk.algorithm_count, 3);
 	assert_int_equal(trunk.algorithms[2], 1);
-	assert_int_equal(trunk.upstream_addr.ip.bytes[3], 1);
+	assert_false(trunk.client_certificate || trunk.outbound_user);
 	assert_int_equal(trunk.auth, STORE_AUTH_IP_ACL_AND_CREDENTIAL);
 	assert_true(trunk.enabled && trunk.auth_int && trunk.ratchet && !trunk.allow_no_qop);
 	assert_int_equal(trunk.assert_identity, defaults.assert_identity);
@@ -57,6 +57,28 @@ static void trunks_get_the_defaults_of_what_is_new(void **state)
 	assert_true(!trunk.enabled && trunk.allow_no_qop);
 	assert_int_equal(trunk.challenge_status, 401);
 	assert_string_equal(trunk.user, "app-1");
+}
+
+static void upstream_becomes_the_first_peer_with_its_address(void **state)
+{
+	struct fixture *f = *state;
+	struct store_peer peer;
+
+	open_old(f);
+	peer = get_peer(f, "acme", NULL);
+	assert_int_equal(peer.role, STORE_UPSTREAM);
+	assert_string_equal(peer.uri, "sip:192.0.2.1");
+	assert_int_equal(peer.priority, STORE_PEER_PRIORITY);
+	assert_int_equal(peer.weight, STORE_PEER_WEIGHT);
+	assert_true(peer.due_s == STORE_NEVER);
+	assert_places(f, peer.id, "udp/192.0.2.1:5060");
+	/* A name keeps what it was resolved to until it is resolved again, at once. */
+	peer = get_peer(f, "app", NULL);
+	assert_string_equal(peer.uri, "sip:pbx.example:5061");
+	assert_int_equal(peer.due_s, 0);
+	assert_places(f, peer.id, "udp/192.0.2.2:5061");
+	strcpy(peer.uri, "sip:PBX.example:5061");
+	assert_ok(f, store_peer_remove(f->store, "app", &peer, &f->err));
 }
 
 static int keep_user(const struct store_user *user, void *arg)
@@ -161,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OLD_TEST(trunks_get_the_defaults_of_what_is_new),
+		OLD_TEST(upstream_becomes_the_first_peer_with_its_address),
 		OLD_TEST(users_keep_their_passwords),
 		OLD_TEST(entries_keep_their_ids_and_the_rules_stay),
 		OLD_TEST(settings_keep_their_values),

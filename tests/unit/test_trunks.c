@@ -21,8 +21,8 @@ static void add_trunk(struct gate *gate, const char *name, const char *user, con
 	snprintf(trunk.name, sizeof(trunk.name), "%s", name);
 	snprintf(trunk.user, sizeof(trunk.user), "%s", user);
 	snprintf(trunk.domain, sizeof(trunk.domain), "%s", domain);
-	snprintf(trunk.upstream, sizeof(trunk.upstream), "sip:198.51.100.1");
-	assert_ok(gate->f, store_trunk_create(gate->f->store, &trunk, &gate->f->err));
+	assert_ok(gate->f,
+		  store_trunk_create(gate->f->store, &trunk, "sip:198.51.100.1", &gate->f->err));
 }
 
 static void the_request_uri_is_read_as_its_grammar_says(void **state)

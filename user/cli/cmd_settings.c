@@ -15,6 +15,9 @@ enum setting_unit {
 	UNIT_ACLS,
 	UNIT_ENTRIES,
 	UNIT_USERS,
+	UNIT_MS,
+	UNIT_ANSWERS,
+	UNIT_MESSAGES,
 	UNIT_ACTION, /* drop or reject */
 	UNIT_SWITCH, /* off or on */
 	UNIT_TEXT,
@@ -24,6 +27,7 @@ static const char *const unit_names[] = {
 	[UNIT_TIME] = "s",	    [UNIT_FAILURES] = "failures", [UNIT_RATE] = "packets/s",
 	[UNIT_PACKETS] = "packets", [UNIT_BITS] = "bits",	  [UNIT_CONTACTS] = "contacts",
 	[UNIT_ACLS] = "ACLs",	    [UNIT_ENTRIES] = "entries",	  [UNIT_USERS] = "users",
+	[UNIT_MS] = "ms",	    [UNIT_ANSWERS] = "answers",	  [UNIT_MESSAGES] = "messages",
 	[UNIT_TEXT] = NULL,
 };
 
@@ -82,6 +86,16 @@ static const struct setting settings_table[] = {
 		"how the names of the header fields begin that tell the upstream"),
 	SETTING("reserved-headers", reserved_headers, UNIT_TEXT,
 		"names, or beginnings with '*', that are removed from callers; @hosted: a set"),
+	SETTING("failover-timeout", failover_timeout_ms, UNIT_MS,
+		"a peer that is silent so long is passed over for the next"),
+	SETTING("health-interval", health_interval_s, UNIT_TIME,
+		"how often each peer is asked whether it is there; 0: never"),
+	SETTING("health-failures", health_failures, UNIT_ANSWERS,
+		"in a row, after which a peer is left out"),
+	SETTING("health-successes", health_successes, UNIT_ANSWERS,
+		"in a row, after which it is back"),
+	SETTING("overload-backlog", overload_backlog, UNIT_MESSAGES,
+		"waiting to be read, from which on new calls get 503; 0: never"),
 	SETTING("source-rate", source_rate_pps, UNIT_RATE,
 		"what an unlisted source may send (policy limit); 0: no limit"),
 	SETTING("source-burst", source_burst, UNIT_PACKETS, "what it may send at once"),

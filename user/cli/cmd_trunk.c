@@ -18,8 +18,6 @@ int cmd_trunk_create(struct cli *cli)
 	struct store_trunk trunk;
 	const char *value;
 	int rc = args_required(cli, "--domain", &value);
-	if (rc == 0)
-		rc = args_required(cli, "--upstream", &value);
 	if (rc < 0)
 		return rc;
 	store_trunk_defaults(&trunk);
@@ -30,7 +28,8 @@ int cmd_trunk_create(struct cli *cli)
 	if (rc == 0)
 		rc = cli_store_to_change(cli);
 	if (rc == 0)
-		rc = store_trunk_create(cli->store, &trunk, &cli->err);
+		rc = store_trunk_create(cli->store, &trunk, args_option(cli, "--upstream"),
+					&cli->err);
 	if (rc == 0)
 		rc = cli_sync(cli);
 	if (rc < 0)
@@ -39,6 +38,20 @@ int cmd_trunk_create(struct cli *cli)
 	return output_done(
 		cli, json_pack("{s:o, s:s}", "created", output_text(trunk.name), "auth", auth),
 		"created trunk %s, which authenticates by: %s", trunk.name, auth);
+}
+
+/* All or nothing of what is given. */
+static int write_trunk(struct cli *cli, const struct store_trunk *trunk)
+{
+	const char *upstream = args_option(cli, "--upstream");
+	int rc = store_change_begin(cli->store, &cli->err);
+	if (rc < 0)
+		return rc;
+	rc = store_trunk_set(cli->store, trunk, &cli->err);
+	if (rc == 0 && upstream)
+		rc = store_upstream_replace(cli->store, trunk->name, upstream, &cli->err);
+	int ended = store_change_end(cli->store, rc == 0, rc == 0 ? &cli->err : NULL);
+	return rc < 0 ? rc : ended;
 }
 
 int cmd_trunk_set(struct cli *cli)
@@ -52,7 +65,7 @@ int cmd_trunk_set(struct cli *cli)
 	if (rc == 0)
 		rc = trunk_set_options(cli, &trunk);
 	if (rc == 0)
-		rc = store_trunk_set(cli->store, &trunk, &cli->err);
+		rc = write_trunk(cli, &trunk);
 	return rc < 0 ? rc : done(cli, "changed", "changed");
 }
 
@@ -115,7 +128,7 @@ static const struct column trunk_columns[] = {
 	{"TRUNK", "name", COLUMN_TEXT},
 	{"DOMAIN", "domain", COLUMN_TEXT},
 	{"USER", "user", COLUMN_TEXT},
-	{"UPSTREAM", "upstream", COLUMN_TEXT},
+	{"UPSTREAMS", "upstreams", COLUMN_LIST},
 	{"AUTH", "auth", COLUMN_TEXT},
 	{"ACLS", "acls", COLUMN_LIST},
 	{"CREDENTIALS", "credentials", COLUMN_LIST},
@@ -129,9 +142,11 @@ static const struct column trunk_fields[] = {
 	{"aliases", "aliases", COLUMN_LIST},
 	{"user", "user", COLUMN_TEXT},
 	{"enabled", "enabled", COLUMN_YES},
-	{"upstream", "upstream", COLUMN_TEXT},
-	{"upstream address", "upstream_address", COLUMN_TEXT},
+	{"upstreams", "upstreams", COLUMN_LIST},
 	{"upstream trusted", "upstream_trusted", COLUMN_YES},
+	{"outbound user", "outbound_user", COLUMN_YES},
+	{"destinations", "destinations", COLUMN_LIST},
+	{"client certificate", "client_certificate", COLUMN_YES},
 	{"authentication", "auth", COLUMN_TEXT},
 	{"ACLs", "acls", COLUMN_LIST},
 	{"credential lists", "credentials", COLUMN_LIST},
@@ -163,17 +178,30 @@ static int add_name(int64_t id, const char *name, void *names)
 	return output_append(names, output_text(name));
 }
 
+static int add_peer(const struct store_peer *peer, void *arg)
+{
+	struct trunk_attached *attached = arg;
+	return output_append(peer->role == STORE_UPSTREAM ? attached->upstreams
+							  : attached->destinations,
+			     output_text(peer->uri));
+}
+
 static void attached_free(struct trunk_attached *attached)
 {
 	json_decref(attached->acls);
 	json_decref(attached->lists);
+	json_decref(attached->upstreams);
+	json_decref(attached->destinations);
 }
 
 static int attached_read(struct cli *cli, const struct store_trunk *trunk,
 			 struct trunk_attached *ret_attached)
 {
-	struct trunk_attached attached = {json_array(), json_array()};
-	int rc = store_trunk_acl_each(cli->store, trunk->id, add_name, attached.acls, &cli->err);
+	struct trunk_attached attached = {json_array(), json_array(), json_array(), json_array()};
+	int rc = store_peer_each(cli->store, trunk->id, add_peer, &attached, &cli->err);
+	if (rc == 0)
+		rc = store_trunk_acl_each(cli->store, trunk->id, add_name, attached.acls,
+					  &cli->err);
 	if (rc == 0)
 		rc = store_trunk_credentials_each(cli->store, trunk->id, add_name, attached.lists,
 						  &cli->err);
@@ -187,14 +215,11 @@ static int attached_read(struct cli *cli, const struct store_trunk *trunk,
 /* All about the trunk but how to call it. */
 static json_t *trunk_json(const struct store_trunk *trunk, const struct trunk_attached *attached)
 {
-	char address[ENDPOINT_TEXT_SIZE] = "";
-	json_t *object = json_pack("{s:o, s:s, s:O, s:O}", "name", output_text(trunk->name), "auth",
-				   store_auth_type_name(trunk->auth), "acls", attached->acls,
-				   "credentials", attached->lists);
-	if (trunk->upstream_addr.ip.family)
-		endpoint_format(&trunk->upstream_addr, address);
-	json_object_set_new(object, "upstream_address",
-			    address[0] ? json_string(address) : json_null());
+	json_t *object =
+		json_pack("{s:o, s:s, s:O, s:O, s:O, s:O}", "name", output_text(trunk->name),
+			  "auth", store_auth_type_name(trunk->auth), "acls", attached->acls,
+			  "credentials", attached->lists, "upstreams", attached->upstreams,
+			  "destinations", attached->destinations);
 	trunk_options_json(trunk, object);
 	return object;
 }

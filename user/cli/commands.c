@@ -14,8 +14,8 @@
 	"[--e164 off|require|normalize] [--country-code DIGITS] "                                  \
 	"[--international-prefix DIGITS] [--national-prefix DIGITS] "                              \
 	"[--caller-id off|refuse|private] [--number NUMBER] [--assert-identity yes|no] "           \
-	"[--upstream-trusted yes|no] [--calls-per-second N] [--calls N] "                          \
-	"[--user-calls-per-second N] [--user-calls N]"
+	"[--upstream-trusted yes|no] [--client-certificate yes|no] [--outbound-user yes|no] "      \
+	"[--calls-per-second N] [--calls N] [--user-calls-per-second N] [--user-calls N]"
 
 /* The order of choices such as monitor|enforce is that of the enum they stand for. */
 const struct command commands[] = {
@@ -61,10 +61,9 @@ const struct command commands[] = {
 	 2},
 	{"user remove", cmd_user_remove, "LIST USER", "remove a user from a credential list", 2, 2},
 	{"trunk create", cmd_trunk_create,
-	 "NAME --domain DOMAIN --upstream sip:HOST:PORT " TRUNK_OPTIONS, "make a trunk", 1, 1},
+	 "NAME --domain DOMAIN [--upstream URI] " TRUNK_OPTIONS, "make a trunk", 1, 1},
 	{"trunk set", cmd_trunk_set,
-	 "NAME [--domain DOMAIN] [--upstream sip:HOST:PORT] " TRUNK_OPTIONS, "change a trunk", 1,
-	 1},
+	 "NAME [--domain DOMAIN] [--upstream URI] " TRUNK_OPTIONS, "change a trunk", 1, 1},
 	{"trunk delete", cmd_trunk_delete, "NAME", "delete a trunk", 1, 1},
 	{"trunk list", cmd_trunk_list, "", "list the trunks", 0, 0},
 	{"trunk show", cmd_trunk_show, "NAME", "tell all about a trunk, and how to call it", 1, 1},

@@ -54,35 +54,58 @@ static int find_default(const struct store_trunk *trunk, void *arg)
 	return 1;
 }
 
-/* Who changes the file and sees no change is told why. */
-static void compare_upstream(const struct config *config, const struct store_trunk *trunk)
+struct comparison {
+	const char *wanted;
+	bool found;
+	char has[STORE_URI_SIZE];
+};
+
+static int compare_peer(const struct store_peer *peer, void *arg)
 {
-	if (strcmp(trunk->upstream, config->upstream) != 0)
-		log_warning("upstream_ignored", LOG_STR("upstream", config->upstream),
-			    LOG_STR("trunk", trunk->name), LOG_STR("has", trunk->upstream),
+	struct comparison *comparison = arg;
+
+	if (peer->role != STORE_UPSTREAM)
+		return 0;
+	comparison->found |= strcmp(peer->uri, comparison->wanted) == 0;
+	strcpy(comparison->has, peer->uri);
+	return 0;
+}
+
+/* Who changes the file and sees no change is told why. */
+static int compare_upstream(struct store *store, const struct store_trunk *trunk,
+			    const struct store_peer_uri *wanted, struct error *err)
+{
+	struct comparison comparison = {.wanted = wanted->text};
+	int rc = store_peer_each(store, trunk->id, compare_peer, &comparison, err);
+
+	if (rc == 0 && !comparison.found)
+		log_warning("upstream_ignored", LOG_STR("upstream", wanted->text),
+			    LOG_STR("trunk", trunk->name), LOG_STR("has", comparison.has),
 			    LOG_STR("mend", "sipward trunk set TRUNK --upstream URI"));
+	return rc;
 }
 
 int guard_default_trunk(const struct config *config, struct store *store, struct error *err)
 {
+	struct store_peer_uri upstream;
 	struct store_trunk trunk;
 	int rc;
 
 	if (!config->upstream[0])
 		return 0;
-	rc = store_trunk_each(store, find_default, &trunk, err);
-	if (rc > 0)
-		compare_upstream(config, &trunk);
+	rc = store_peer_uri_parse(config->upstream, STORE_UPSTREAM, &upstream, err);
 	if (rc)
-		return rc < 0 ? rc : 0;
+		return rc;
+	rc = store_trunk_each(store, find_default, &trunk, err);
+	if (rc)
+		return rc < 0 ? rc : compare_upstream(store, &trunk, &upstream, err);
 	store_trunk_defaults(&trunk);
-	snprintf(trunk.name, sizeof(trunk.name), "default");
-	snprintf(trunk.domain, sizeof(trunk.domain), "*");
-	snprintf(trunk.upstream, sizeof(trunk.upstream), "%s", config->upstream);
-	rc = store_trunk_create(store, &trunk, err);
+	strcpy(trunk.name, "default");
+	strcpy(trunk.domain, "*");
+	rc = store_trunk_create(store, &trunk, upstream.text, err);
 	if (!rc)
 		log_info("trunk_created", LOG_STR("trunk", trunk.name),
-			 LOG_STR("upstream", trunk.upstream));
+			 LOG_STR("upstream", upstream.text));
 	return rc;
 }
 

@@ -175,15 +175,12 @@ static void follow_filter(struct watch *watch, struct watch_news *news)
 
 /* ---- the store ---- */
 
-static void resolve_upstreams(struct watch *watch)
+static void resolve_peers(struct watch *watch)
 {
 	struct error err;
-	size_t changed = 0;
 
-	if (store_trunk_resolve(watch->store, &changed, &err))
+	if (store_peer_due_now(watch->store, &err))
 		log_warning("resolve_failed", LOG_STR("error", err.text));
-	else if (changed)
-		log_info("upstreams_changed", LOG_INT("trunks", (int64_t)changed));
 }
 
 static void read_keys(struct watch *watch, struct watch_news *news)
@@ -307,7 +304,7 @@ static void *watch_main(void *arg)
 		/* Before a snapshot is read that should know of them. */
 		write_ratchets(watch);
 		if (reload) {
-			resolve_upstreams(watch);
+			resolve_peers(watch);
 			read_keys(watch, &news);
 		}
 		follow_filter(watch, &news);

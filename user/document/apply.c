@@ -107,6 +107,36 @@ static int batch(struct apply *a, const struct difference *d, bool removing)
 	return 0;
 }
 
+/* ---- peers ---- */
+
+static struct store_peer peer_of(const struct difference *d)
+{
+	const struct peer *from = d->is ? d->is : d->was;
+	struct store_peer peer = {
+		.role = d->kind == DIFFERENCE_UPSTREAM ? STORE_UPSTREAM : STORE_DESTINATION,
+		.priority = from->priority,
+		.weight = from->weight,
+	};
+
+	strcpy(peer.uri, from->uri);
+	return peer;
+}
+
+static int put_peer(struct apply *a, const struct difference *d)
+{
+	const struct store_peer peer = peer_of(d);
+
+	return d->was ? store_peer_set(a->store, d->object, &peer, a->err)
+		      : store_peer_add(a->store, d->object, &peer, a->err);
+}
+
+static int remove_peer(struct apply *a, const struct difference *d)
+{
+	const struct store_peer peer = peer_of(d);
+
+	return store_peer_remove(a->store, d->object, &peer, a->err);
+}
+
 /* ---- the passes, in their order ---- */
 
 /* Settings first, as they say what else may be; then whatever ties things together. */
@@ -122,6 +152,9 @@ static int loosen(const struct difference *d, void *arg)
 	switch (d->kind) {
 	case DIFFERENCE_TRUNK:
 		return check(a, d, store_trunk_delete(a->store, d->object, a->err));
+	case DIFFERENCE_UPSTREAM:
+	case DIFFERENCE_DESTINATION:
+		return check(a, d, remove_peer(a, d));
 	case DIFFERENCE_TRUNK_ACL:
 		return check(a, d, store_trunk_detach_acl(a->store, d->object, name, a->err));
 	case DIFFERENCE_TRUNK_LIST:
@@ -267,34 +300,22 @@ static int park(const struct difference *d, void *arg)
 	return check(a, d, store_trunk_set(a->store, &fields, a->err));
 }
 
-/* In a dry run no name is resolved: an address that nothing keeps stands in for it. */
-static void prepare_upstream(const struct apply *a, const struct difference *d,
-			     struct store_trunk *fields)
-{
-	const struct trunk *was = d->was;
-
-	if (a->dry_run && (!was || strcmp(was->fields.upstream, fields->upstream) != 0))
-		strcpy(fields->upstream, "sip:192.0.2.1");
-}
-
 static int set_trunk(const struct difference *d, void *arg)
 {
 	struct apply *a = arg;
-	struct store_trunk fields;
+	const struct trunk *is = d->is;
 
-	if (d->kind != DIFFERENCE_TRUNK || !d->was || !d->is)
+	if (d->kind != DIFFERENCE_TRUNK || !d->was || !is)
 		return 0;
-	fields = ((const struct trunk *)d->is)->fields;
-	prepare_upstream(a, d, &fields);
-	return check(a, d, store_trunk_set(a->store, &fields, a->err));
+	return check(a, d, store_trunk_set(a->store, &is->fields, a->err));
 }
 
+/* Its upstreams follow as differences of their own. */
 static int create_trunk(struct apply *a, const struct difference *d)
 {
-	struct store_trunk fields = ((const struct trunk *)d->is)->fields;
+	const struct trunk *is = d->is;
 
-	prepare_upstream(a, d, &fields);
-	return store_trunk_create(a->store, &fields, a->err);
+	return store_trunk_create(a->store, &is->fields, NULL, a->err);
 }
 
 static int tie(const struct difference *d, void *arg)
@@ -302,6 +323,8 @@ static int tie(const struct difference *d, void *arg)
 	struct apply *a = arg;
 	const char *name = d->is;
 
+	if (d->is && (d->kind == DIFFERENCE_UPSTREAM || d->kind == DIFFERENCE_DESTINATION))
+		return check(a, d, put_peer(a, d));
 	if (d->was)
 		return 0;
 	switch (d->kind) {

@@ -123,6 +123,23 @@ static int pair_list(const struct walk *walk, const char *object, const void *wa
 
 /* ---- trunks ---- */
 
+static bool same_peer(const struct peer *a, const struct peer *b)
+{
+	return a && b && a->priority == b->priority && a->weight == b->weight;
+}
+
+static int pair_upstream(const struct walk *walk, const char *trunk, const void *was,
+			 const void *is)
+{
+	return same_peer(was, is) ? 0 : tell(walk, DIFFERENCE_UPSTREAM, trunk, was, is);
+}
+
+static int pair_destination(const struct walk *walk, const char *trunk, const void *was,
+			    const void *is)
+{
+	return same_peer(was, is) ? 0 : tell(walk, DIFFERENCE_DESTINATION, trunk, was, is);
+}
+
 static int pair_trunk_acl(const struct walk *walk, const char *trunk, const void *was,
 			  const void *is)
 {
@@ -156,12 +173,37 @@ static int pair_trunk_list(const struct walk *walk, const char *trunk, const voi
 	return rc ? rc : tell(walk, DIFFERENCE_TRUNK_LIST, trunk, NULL, is);
 }
 
+/* What stands in the trunk. */
+static int pair_parts(const struct walk *walk, const struct trunk *was, const struct trunk *is)
+{
+	static const struct trunk none;
+	static const struct {
+		size_t offset; /* of the list */
+		struct pairs pairs;
+	} parts[] = {
+		{offsetof(struct trunk, upstreams),
+		 {sizeof(struct peer), name_order, pair_upstream}},
+		{offsetof(struct trunk, destinations),
+		 {sizeof(struct peer), name_order, pair_destination}},
+		{offsetof(struct trunk, acls), {sizeof(struct name), name_order, pair_trunk_acl}},
+		{offsetof(struct trunk, credentials),
+		 {sizeof(struct name), name_order, pair_trunk_list}},
+		{offsetof(struct trunk, callers), {sizeof(struct name), name_order, pair_caller}},
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && rc == 0; i++) {
+		const void *a = (const char *)(was ? was : &none) + parts[i].offset;
+		const void *b = (const char *)is + parts[i].offset;
+
+		rc = walk_lists(walk, is->name, a, b, &parts[i].pairs);
+	}
+	return rc;
+}
+
 static int pair_trunk(const struct walk *walk, const char *object, const void *was_,
 		      const void *is_)
 {
-	static const struct pairs acls = {sizeof(struct name), name_order, pair_trunk_acl};
-	static const struct pairs lists = {sizeof(struct name), name_order, pair_trunk_list};
-	static const struct pairs callers = {sizeof(struct name), name_order, pair_caller};
 	const struct trunk *was = was_, *is = is_;
 	int rc = 0;
 
@@ -170,13 +212,7 @@ static int pair_trunk(const struct walk *walk, const char *object, const void *w
 		return tell(walk, DIFFERENCE_TRUNK, was->name, was, NULL);
 	if (!was || !fields_equal(&trunk_fields, &was->fields, &is->fields))
 		rc = tell(walk, DIFFERENCE_TRUNK, is->name, was, is);
-	if (rc == 0)
-		rc = walk_lists(walk, is->name, was ? &was->acls : NULL, &is->acls, &acls);
-	if (rc == 0)
-		rc = walk_lists(walk, is->name, was ? &was->credentials : NULL, &is->credentials,
-				&lists);
-	return rc ? rc
-		  : walk_lists(walk, is->name, was ? &was->callers : NULL, &is->callers, &callers);
+	return rc ? rc : pair_parts(walk, was, is);
 }
 
 int state_diff(const struct state *was, const struct state *is, difference_visit *visit, void *arg)

@@ -13,6 +13,8 @@ enum difference_kind {
 	DIFFERENCE_LIST,	/* struct credentials: changed means user-at-realm */
 	DIFFERENCE_USER,	/* struct user: changed means the HA1s */
 	DIFFERENCE_TRUNK,	/* struct trunk: changed means its fields */
+	DIFFERENCE_UPSTREAM,	/* struct peer: changed means priority or weight */
+	DIFFERENCE_DESTINATION, /* the same */
 	DIFFERENCE_TRUNK_ACL,	/* struct name, as below */
 	DIFFERENCE_TRUNK_LIST,
 	DIFFERENCE_TRUNK_CALLER,

@@ -8,7 +8,7 @@
 /* One mistake, at the end: an object that could not be made whole is remembered, not passed up
  * through every line. */
 struct writer {
-	struct seal seal;
+	struct sealed_key seal;
 	bool sealing, failed;
 };
 
@@ -166,6 +166,35 @@ static void put_names(struct writer *w, json_t *object, const char *key, const s
 	put(w, object, key, list);
 }
 
+/* One that is like any other is its URI alone. */
+static json_t *write_peer(struct writer *w, const struct peer *peer)
+{
+	json_t *object;
+
+	if (peer->priority == STORE_PEER_PRIORITY && peer->weight == STORE_PEER_WEIGHT)
+		return json_string(peer->uri);
+	object = json_object();
+	put(w, object, "uri", json_string(peer->uri));
+	if (peer->priority != STORE_PEER_PRIORITY)
+		put(w, object, "priority", json_integer(peer->priority));
+	if (peer->weight != STORE_PEER_WEIGHT)
+		put(w, object, "weight", json_integer(peer->weight));
+	return object;
+}
+
+static void put_peers(struct writer *w, json_t *object, const char *key, const struct list *peers)
+{
+	const struct peer *peer = peers->items;
+	json_t *list;
+
+	if (!peers->n)
+		return;
+	list = json_array();
+	for (size_t i = 0; i < peers->n; i++, peer++)
+		append(w, list, write_peer(w, peer));
+	put(w, object, key, list);
+}
+
 static json_t *write_trunks(struct writer *w, const struct list *trunks)
 {
 	const struct trunk *trunk = trunks->items;
@@ -177,6 +206,8 @@ static json_t *write_trunks(struct writer *w, const struct list *trunks)
 		json_t *object = json_object();
 
 		put_fields(w, object, &trunk_fields, &trunk->fields, &defaults);
+		put_peers(w, object, "upstreams", &trunk->upstreams);
+		put_peers(w, object, "destinations", &trunk->destinations);
 		put_names(w, object, "acls", &trunk->acls);
 		put_names(w, object, "credentials", &trunk->credentials);
 		put_names(w, object, "callers", &trunk->callers);

@@ -5,7 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "document/seal.h"
+#include "base/sealed.h"
+#include "document/document.h"
 
 #define CONTENT_MIN 32
 #define CONTENT_MAX 4096
@@ -59,7 +60,7 @@ int document_key_read(const char *path, struct document_key *ret_key, struct err
 	if (rc == 0)
 		rc = read_content(fd, content, path, err, &n);
 	if (rc == 0) {
-		rc = seal_derive((struct slice){content, n}, "sipward document", ret_key->bytes);
+		rc = sealed_derive((struct slice){content, n}, "sipward document", ret_key->bytes);
 		if (rc)
 			error_set(err, rc, "out of memory");
 	}

@@ -102,6 +102,30 @@ static int load_attached(int64_t id, const char *text, void *names)
 	return load_caller(text, names);
 }
 
+static int load_peer(const struct store_peer *from, void *arg)
+{
+	struct trunk *trunk = arg;
+	struct list *peers =
+		from->role == STORE_UPSTREAM ? &trunk->upstreams : &trunk->destinations;
+	struct peer *peer = list_add(peers, sizeof(*peer));
+
+	if (!peer)
+		return -ENOMEM;
+	strcpy(peer->uri, from->uri);
+	peer->priority = from->priority;
+	peer->weight = from->weight;
+	return 0;
+}
+
+static int load_peers(struct store *store, struct trunk *trunk, struct error *err)
+{
+	int rc = store_peer_each(store, trunk->fields.id, load_peer, trunk, err);
+
+	list_sort(&trunk->upstreams, sizeof(struct peer), name_order);
+	list_sort(&trunk->destinations, sizeof(struct peer), name_order);
+	return rc;
+}
+
 static int load_trunk(const struct store_trunk *from, void *trunks)
 {
 	struct trunk *trunk = list_add(trunks, sizeof(*trunk));
@@ -121,7 +145,9 @@ static int load_trunks(struct store *store, struct list *trunks, struct error *e
 	for (size_t i = 0; i < trunks->n && rc == 0; i++, trunk++) {
 		int64_t id = trunk->fields.id;
 
-		rc = store_trunk_acl_each(store, id, load_attached, &trunk->acls, err);
+		rc = load_peers(store, trunk, err);
+		if (rc == 0)
+			rc = store_trunk_acl_each(store, id, load_attached, &trunk->acls, err);
 		if (rc == 0)
 			rc = store_trunk_credentials_each(store, id, load_attached,
 							  &trunk->credentials, err);

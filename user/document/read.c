@@ -11,7 +11,7 @@
 #include "document/seal.h"
 
 struct reader {
-	struct seal seal;
+	struct sealed_key seal;
 	bool sealing;
 	struct error *err;
 	char place[256]; /* "trunks.main.e164" */
@@ -413,6 +413,103 @@ static int read_attached(struct reader *r, const char *key, json_t *value, void 
 	return 0;
 }
 
+struct peers {
+	struct list *list;
+	enum store_peer_role role;
+};
+
+static int read_share(struct reader *r, const json_t *object, const char *key, unsigned *ret_share)
+{
+	const json_t *value = json_object_get(object, key);
+	json_int_t share = json_integer_value(value);
+
+	if (value && (!json_is_integer(value) || share < 0 || share > UINT16_MAX)) {
+		enter(r, key);
+		return wrong(r, "must be a whole number from 0 to %d", UINT16_MAX);
+	}
+	if (value)
+		*ret_share = (unsigned)share;
+	return 0;
+}
+
+/* "URI" or {"uri": "URI", "priority": …, "weight": …}. */
+static int read_peer(struct reader *r, json_t *value, enum store_peer_role role, struct peer *peer)
+{
+	struct store_peer_uri uri;
+	struct error why;
+	int rc = 0;
+
+	peer->priority = STORE_PEER_PRIORITY;
+	peer->weight = STORE_PEER_WEIGHT;
+	if (json_is_object(value)) {
+		rc = check_object(r, value, NULL, "uri|priority|weight");
+		if (rc == 0)
+			rc = read_text(r, value, "uri", peer->uri, sizeof(peer->uri));
+		if (rc == 0)
+			rc = read_share(r, value, "priority", &peer->priority);
+		if (rc == 0)
+			rc = read_share(r, value, "weight", &peer->weight);
+	} else if (!json_is_string(value) ||
+		   slice_text((struct slice){json_string_value(value), json_string_length(value)},
+			      peer->uri, sizeof(peer->uri))) {
+		return wrong(r, "must be a SIP URI, or an object with \"uri\"");
+	}
+	if (rc == 0 && store_peer_uri_parse(peer->uri, role, &uri, &why))
+		rc = wrong_by(r, &why);
+	if (rc == 0)
+		strcpy(peer->uri, uri.text);
+	return rc;
+}
+
+static int read_peers(struct reader *r, json_t *array, const struct peers *peers)
+{
+	const struct peer *twice;
+	json_t *value;
+	size_t i;
+
+	if (array && !json_is_array(array))
+		return wrong(r, "must be a list");
+	json_array_foreach(array, i, value)
+	{
+		struct peer *peer = list_add(peers->list, sizeof(*peer));
+		size_t at = enter_element(r, i);
+		int rc = peer ? read_peer(r, value, peers->role, peer) : -ENOMEM;
+
+		if (rc)
+			return rc;
+		leave(r, at);
+	}
+	twice = list_sort(peers->list, sizeof(struct peer), name_order);
+	return twice ? wrong(r, "%s is given twice", twice->uri) : 0;
+}
+
+/* "upstream" is what documents have that were written when a trunk had one. */
+static int read_trunk_peers(struct reader *r, const json_t *object, struct trunk *trunk)
+{
+	const struct {
+		const char *key;
+		struct peers peers;
+	} lists[] = {
+		{"upstreams", {&trunk->upstreams, STORE_UPSTREAM}},
+		{"destinations", {&trunk->destinations, STORE_DESTINATION}},
+	};
+	json_t *one = json_object_get(object, "upstream");
+	struct peer *peer = one ? list_add(&trunk->upstreams, sizeof(*peer)) : NULL;
+	size_t at = enter(r, "upstream");
+	int rc = 0;
+
+	if (one)
+		rc = peer ? read_peer(r, one, STORE_UPSTREAM, peer) : -ENOMEM;
+	for (size_t i = 0; i < 2 && rc == 0; i++) {
+		leave(r, at);
+		at = enter(r, lists[i].key);
+		rc = read_peers(r, json_object_get(object, lists[i].key), &lists[i].peers);
+	}
+	if (rc == 0)
+		leave(r, at);
+	return rc;
+}
+
 static int read_names(struct reader *r, const json_t *object, const char *key,
 		      struct list *ret_names)
 {
@@ -434,7 +531,8 @@ static int read_trunk(struct reader *r, const char *key, json_t *value, void *it
 {
 	struct trunk *trunk = item;
 	struct error why;
-	int rc = check_object(r, value, &trunk_fields, "acls|credentials|callers");
+	int rc = check_object(r, value, &trunk_fields,
+			      "upstream|upstreams|destinations|acls|credentials|callers");
 
 	store_trunk_defaults(&trunk->fields);
 	if (rc == 0)
@@ -442,6 +540,8 @@ static int read_trunk(struct reader *r, const char *key, json_t *value, void *it
 	strcpy(trunk->fields.name, trunk->name);
 	if (rc == 0)
 		rc = read_fields(r, value, &trunk_fields, &trunk->fields);
+	if (rc == 0)
+		rc = read_trunk_peers(r, value, trunk);
 	if (rc == 0)
 		rc = read_names(r, value, "acls", &trunk->acls);
 	if (rc == 0)

@@ -91,6 +91,8 @@ static void free_credentials(struct credentials *list)
 
 static void free_trunk(struct trunk *trunk)
 {
+	free(trunk->upstreams.items);
+	free(trunk->destinations.items);
 	free(trunk->acls.items);
 	free(trunk->credentials.items);
 	free(trunk->callers.items);

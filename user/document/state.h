@@ -42,9 +42,15 @@ struct name {
 	char text[STORE_NAME_SIZE];
 };
 
+struct peer {
+	char uri[STORE_URI_SIZE]; /* as the store keeps it */
+	unsigned priority, weight;
+};
+
 struct trunk {
 	char name[STORE_NAME_SIZE];
 	struct store_trunk fields;
+	struct list upstreams, destinations;	/* struct peer */
 	struct list acls, credentials, callers; /* struct name */
 };
 

@@ -81,6 +81,18 @@ static void tell_trunk(struct telling *telling, const struct difference *d)
 	}
 }
 
+static void tell_peer(struct telling *telling, const struct difference *d)
+{
+	const struct peer *was = d->was, *is = d->is, *peer = is ? is : was;
+	const char *role = d->kind == DIFFERENCE_UPSTREAM ? "upstream" : "destination";
+
+	if (was && is)
+		line(telling, '~', "trunk %s %s %s: priority %u, weight %u -> %u, %u", d->object,
+		     role, peer->uri, was->priority, was->weight, is->priority, is->weight);
+	else
+		line(telling, difference_sign(d), "trunk %s %s %s", d->object, role, peer->uri);
+}
+
 static void tell_acl(struct telling *telling, const struct difference *d)
 {
 	const struct acl *was = d->was, *is = d->is;
@@ -172,6 +184,10 @@ int difference_tell(const struct difference *d, void *telling)
 		break;
 	case DIFFERENCE_TRUNK:
 		tell_trunk(telling, d);
+		break;
+	case DIFFERENCE_UPSTREAM:
+	case DIFFERENCE_DESTINATION:
+		tell_peer(telling, d);
 		break;
 	case DIFFERENCE_ACL:
 		tell_acl(telling, d);

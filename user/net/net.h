@@ -23,6 +23,7 @@ struct net_path {
 	enum net_transport transport;
 	struct endpoint remote;
 	struct endpoint local; /* the address the packet came to (also on a wildcard socket) */
+	const char *name; /* of the server, for a TLS connection that is to be made; borrowed */
 };
 
 struct net_packet {

@@ -193,13 +193,15 @@ static bool is_domain(struct slice s)
 	return s.n > 0 && memchr(s.p, '.', s.n);
 }
 
-/* The trunk's domain; of the default trunk, which has none, the upstream's address. */
+/* The trunk's domain; of the default trunk, which has none, its first upstream's address. */
 static void format_host(const struct policy_trunk *trunk, char text[STORE_DOMAIN_SIZE + 2])
 {
 	const char *domain = trunk->config.domain;
 
-	if (strcmp(domain, "*") == 0)
-		ip_format_uri(&trunk->config.upstream_addr.ip, text);
+	if (strcmp(domain, "*") == 0 && trunk->upstream_count)
+		ip_format_uri(&trunk->upstreams[0].endpoint.ip, text);
+	else if (strcmp(domain, "*") == 0)
+		strcpy(text, "unknown.invalid");
 	else
 		snprintf(text, STORE_DOMAIN_SIZE + 2, strchr(domain, ':') ? "[%s]" : "%s", domain);
 }

@@ -55,9 +55,10 @@ uint64_t policy_hash_realm(const struct policy *policy, struct slice realm)
 	return table_hash(&policy->tables[POLICY_REALMS], 0, realm.p, realm.n);
 }
 
-uint64_t policy_hash_upstream(const struct policy *policy, const struct ip *ip)
+uint64_t policy_hash_address(const struct policy *policy, enum policy_table table,
+			     const struct ip *ip)
 {
-	return table_hash(&policy->tables[POLICY_UPSTREAMS], 0, ip, sizeof(*ip));
+	return table_hash(&policy->tables[table], 0, ip, sizeof(*ip));
 }
 
 int policy_domain_text(struct slice host, char ret_name[STORE_DOMAIN_SIZE])
@@ -158,18 +159,37 @@ const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64
 	return NULL;
 }
 
+const struct policy_trunk *policy_trunk_at(const struct policy *policy, enum policy_table table,
+					   const struct ip *ip)
+{
+	struct table_node *node =
+		table_first(&policy->tables[table], policy_hash_address(policy, table, ip));
+
+	for (; node; node = table_next(node)) {
+		const struct policy_address *address =
+			table_entry(node, struct policy_address, by_ip);
+
+		if (ip_eq(&address->ip, ip))
+			return &address->place->trunk;
+	}
+	return NULL;
+}
+
 const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy,
 						    const struct ip *ip)
 {
-	struct table_node *node =
-		table_first(&policy->tables[POLICY_UPSTREAMS], policy_hash_upstream(policy, ip));
+	return policy_trunk_at(policy, POLICY_UPSTREAMS, ip);
+}
 
-	for (; node; node = table_next(node)) {
-		const struct policy_place *place =
-			table_entry(node, struct policy_place, by_upstream);
+const struct policy_hop *policy_upstream_at(const struct policy_trunk *trunk,
+					    const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < trunk->upstream_count; i++) {
+		const struct policy_hop *hop = &trunk->upstreams[i];
 
-		if (ip_eq(&place->trunk.config.upstream_addr.ip, ip))
-			return &place->trunk;
+		if (ip_eq(&hop->endpoint.ip, &endpoint->ip) &&
+		    (!endpoint->port || hop->endpoint.port == endpoint->port))
+			return hop;
 	}
 	return NULL;
 }
@@ -215,7 +235,8 @@ bool policy_is_upstream(const struct policy *policy, const struct ip *ip)
 
 bool policy_is_listed(const struct policy *policy, const struct ip *ip)
 {
-	return acl_table_match(&policy->listed, ip) == ACL_ALLOW || policy_is_upstream(policy, ip);
+	return acl_table_match(&policy->listed, ip) == ACL_ALLOW ||
+	       policy_is_upstream(policy, ip) || policy_trunk_at(policy, POLICY_DESTINATIONS, ip);
 }
 
 /* ---- realms ---- */

@@ -7,6 +7,7 @@
 #define SIPWARD_POLICY_H
 
 #include "digest/digest.h"
+#include "net/net.h"
 #include "store/store.h"
 
 struct policy;
@@ -28,8 +29,39 @@ struct policy_user {
 	bool at_realm; /* may give the name as "user@realm" too */
 };
 
+/* A credential that the gate has at an upstream. */
+struct policy_outbound {
+	int64_t id;
+	char user[STORE_NAME_SIZE];
+	char realm[STORE_NAME_SIZE]; /* empty: not known yet */
+	struct store_ha1 ha1;	     /* of a known realm */
+	bool registers;
+	unsigned expires_s;
+	bool sealed; /* store_outbound_secret has the password */
+};
+
+/* A place that a call can go to: one address of a peer. */
+struct policy_hop {
+	int64_t peer_id;
+	const char *uri;
+	const char *host; /* of the URI: what a TLS certificate is for */
+	struct endpoint endpoint;
+	enum net_transport transport;
+	unsigned priority, weight;	   /* the peer's */
+	unsigned srv_priority, srv_weight; /* the address's within the peer */
+	const struct policy_outbound *outbound; /* upstreams only; the first is the default */
+	size_t outbound_count;
+};
+
 struct policy_trunk {
 	struct store_trunk config;
+	/* In order of priority, then srv_priority. */
+	struct policy_hop *upstreams;
+	size_t upstream_count;
+	struct policy_hop *destinations;
+	size_t destination_count;
+	struct store_header *headers; /* for calls to the customer */
+	size_t header_count;
 	struct slice *realms; /* of its credential lists, each once, in order of name */
 	size_t realm_count;
 	/* lookup structures are private to policy.c */
@@ -47,9 +79,12 @@ const struct policy_trunk *policy_trunk_find(const struct policy *policy, struct
 bool policy_has_user_trunk(const struct policy *policy, struct slice host);
 /* By id, for in-dialog tokens: a disabled one too; NULL if it is gone. */
 const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64_t id);
-/* The trunk whose upstream address this is, or NULL (the first by name). */
+/* The enabled trunk that has an upstream at this address, or NULL (the first by name). */
 const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy,
 						    const struct ip *ip);
+/* The trunk's first upstream at this endpoint or, with port 0, at any of the address; NULL. */
+const struct policy_hop *policy_upstream_at(const struct policy_trunk *trunk,
+					    const struct endpoint *endpoint);
 /* Visits every trunk, disabled ones too, in order of name. */
 void policy_trunk_each(const struct policy *policy,
 		       void (*visit)(const struct policy_trunk *trunk, void *arg), void *arg);
@@ -57,7 +92,7 @@ void policy_trunk_each(const struct policy *policy,
 /* Whether the trunk's ACLs allow the address: longest match within each ACL, any ACL that allows is
  * enough. */
 bool policy_acl_allows(const struct policy_trunk *trunk, const struct ip *ip);
-/* Whether any enabled trunk's ACL allows it, or it is an upstream's. */
+/* Whether any enabled trunk's ACL allows it, or it is a peer's. */
 bool policy_is_listed(const struct policy *policy, const struct ip *ip);
 bool policy_is_upstream(const struct policy *policy, const struct ip *ip);
 

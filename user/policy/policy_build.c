@@ -5,20 +5,12 @@
 
 #include "policy/policy_internal.h"
 
-struct build {
-	struct store *store;
-	struct policy *policy;
-	struct policy_place *place; /* being filled */
-	struct error *err;
-};
-
-static int no_memory(struct error *err)
+int policy_no_memory(struct error *err)
 {
 	return error_set(err, -ENOMEM, "policy: out of memory");
 }
 
-/* Makes room for one more element in a growing array. 0 or -ENOMEM. */
-static int array_reserve(void *array, size_t count, size_t size)
+int policy_reserve(void *array, size_t count, size_t size)
 {
 	void *grown, **at = array;
 
@@ -49,7 +41,7 @@ static int read_acl(struct build *build, const char *name, struct policy_acl *ac
 		return rc;
 	rc = acl_table_init(&acl->table, stored.entries);
 	if (rc == -ENOMEM)
-		return no_memory(build->err);
+		return policy_no_memory(build->err);
 	if (rc)
 		return error_set(build->err, rc, "ACL \"%s\": %llu entries are too many", name,
 				 (unsigned long long)stored.entries);
@@ -66,7 +58,7 @@ static int need_acl(struct build *build, int64_t id, const char *name, struct po
 	if (!acl) {
 		acl = calloc(1, sizeof(*acl));
 		if (!acl)
-			return no_memory(build->err);
+			return policy_no_memory(build->err);
 		acl->id = id;
 		table_insert(&policy->tables[POLICY_ACLS], &acl->by_id,
 			     policy_hash_id(policy, POLICY_ACLS, id));
@@ -86,8 +78,8 @@ static int attach_acl(int64_t id, const char *name, void *arg)
 
 	if (rc)
 		return rc;
-	if (array_reserve(&place->acls, place->acl_count, sizeof(struct policy_acl *)))
-		return no_memory(build->err);
+	if (policy_reserve(&place->acls, place->acl_count, sizeof(struct policy_acl *)))
+		return policy_no_memory(build->err);
 	place->acls[place->acl_count++] = acl;
 	return 0;
 }
@@ -124,7 +116,7 @@ static int read_list(struct build *build, const char *name, struct policy_list *
 	list->at_realm = stored.at_realm;
 	list->entries = calloc(stored.users ? stored.users : 1, sizeof(*list->entries));
 	if (!list->entries)
-		return no_memory(build->err);
+		return policy_no_memory(build->err);
 	list->capacity = stored.users;
 	return store_user_each(build->store, name, add_user, list, build->err);
 }
@@ -139,7 +131,7 @@ static int need_list(struct build *build, int64_t id, const char *name,
 	if (!list) {
 		list = calloc(1, sizeof(*list));
 		if (!list)
-			return no_memory(build->err);
+			return policy_no_memory(build->err);
 		list->id = id;
 		table_insert(&policy->tables[POLICY_LISTS], &list->by_id,
 			     policy_hash_id(policy, POLICY_LISTS, id));
@@ -174,7 +166,7 @@ static int add_realm(struct policy_trunk *trunk, struct slice realm)
 		if (slice_eq(trunk->realms[i], realm))
 			return 0;
 	}
-	if (array_reserve(&trunk->realms, trunk->realm_count, sizeof(*trunk->realms)))
+	if (policy_reserve(&trunk->realms, trunk->realm_count, sizeof(*trunk->realms)))
 		return -ENOMEM;
 	trunk->realms[trunk->realm_count++] = realm;
 	return 0;
@@ -189,9 +181,9 @@ static int attach_list(int64_t id, const char *name, void *arg)
 
 	if (rc)
 		return rc;
-	if (array_reserve(&place->lists, place->list_count, sizeof(struct policy_list *)) ||
+	if (policy_reserve(&place->lists, place->list_count, sizeof(struct policy_list *)) ||
 	    add_realm(&place->trunk, slice_from(list->realm)))
-		return no_memory(build->err);
+		return policy_no_memory(build->err);
 	place->lists[place->list_count++] = list;
 	return 0;
 }
@@ -204,8 +196,8 @@ static int add_caller(const char *number, void *arg)
 	struct policy_place *place = build->place;
 	struct policy_caller *caller;
 
-	if (array_reserve(&place->callers, place->caller_count, sizeof(*caller)))
-		return no_memory(build->err);
+	if (policy_reserve(&place->callers, place->caller_count, sizeof(*caller)))
+		return policy_no_memory(build->err);
 	caller = &place->callers[place->caller_count];
 	if (slice_text(slice_from(number), caller->text, sizeof(caller->text)) == 0)
 		place->caller_count++;
@@ -236,11 +228,11 @@ static int add_place(struct build *build, const struct store_trunk *stored)
 	struct policy *policy = build->policy;
 	struct policy_place *place;
 
-	if (array_reserve(&policy->trunks, policy->trunk_count, sizeof(struct policy_place *)))
-		return no_memory(build->err);
+	if (policy_reserve(&policy->trunks, policy->trunk_count, sizeof(struct policy_place *)))
+		return policy_no_memory(build->err);
 	place = calloc(1, sizeof(*place));
 	if (!place)
-		return no_memory(build->err);
+		return policy_no_memory(build->err);
 	place->trunk.config = *stored;
 	place->trunk.priv = place;
 	place->policy = policy;
@@ -249,12 +241,14 @@ static int add_place(struct build *build, const struct store_trunk *stored)
 	return 0;
 }
 
-/* What is attached to a disabled trunk vouches for nobody. */
+/* What is attached to a disabled trunk vouches for nobody; its calls in progress go on. */
 static int add_trunk(const struct store_trunk *stored, void *arg)
 {
 	struct build *build = arg;
 	int rc = add_place(build, stored);
 
+	if (rc == 0)
+		rc = policy_read_peers(build);
 	if (rc || !stored->enabled)
 		return rc;
 	rc = store_trunk_acl_each(build->store, stored->id, attach_acl, build, build->err);
@@ -300,11 +294,11 @@ int policy_build(struct store *store, struct policy **ret_policy, struct error *
 
 	build.policy = calloc(1, sizeof(*build.policy));
 	if (!build.policy)
-		return no_memory(err);
+		return policy_no_memory(err);
 	build.policy->refs = 1;
-	rc = init_tables(build.policy) ? no_memory(err) : read_store(&build);
+	rc = init_tables(build.policy) ? policy_no_memory(err) : read_store(&build);
 	if (rc == 0 && (policy_index(build.policy) || policy_hash_users(build.policy)))
-		rc = no_memory(err);
+		rc = policy_no_memory(err);
 	if (rc) {
 		policy_free(build.policy);
 		return rc;

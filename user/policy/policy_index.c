@@ -77,14 +77,34 @@ static int add_targets(struct policy *policy, const struct policy_trunk *trunk)
 
 /* ---- the rest ---- */
 
-/* Family 0 was never resolved. */
-static void add_upstream(struct policy *policy, struct policy_place *place)
+static int add_address(struct policy *policy, enum policy_table table,
+		       const struct policy_place *place, const struct ip *ip)
 {
-	const struct ip *ip = &place->trunk.config.upstream_addr.ip;
+	struct policy_address *address;
 
-	if (place->trunk.config.enabled && ip->family != 0 && !policy_is_upstream(policy, ip))
-		insert(policy, POLICY_UPSTREAMS, &place->by_upstream,
-		       policy_hash_upstream(policy, ip));
+	if (policy_trunk_at(policy, table, ip))
+		return 0;
+	address = calloc(1, sizeof(*address));
+	if (!address)
+		return -ENOMEM;
+	*address = (struct policy_address){.ip = *ip, .place = place};
+	insert(policy, table, &address->by_ip, policy_hash_address(policy, table, ip));
+	return 0;
+}
+
+static int add_addresses(struct policy *policy, const struct policy_place *place)
+{
+	const struct policy_trunk *trunk = &place->trunk;
+	int rc = 0;
+
+	if (!trunk->config.enabled)
+		return 0;
+	for (size_t i = 0; i < trunk->upstream_count && rc == 0; i++)
+		rc = add_address(policy, POLICY_UPSTREAMS, place, &trunk->upstreams[i].endpoint.ip);
+	for (size_t i = 0; i < trunk->destination_count && rc == 0; i++)
+		rc = add_address(policy, POLICY_DESTINATIONS, place,
+				 &trunk->destinations[i].endpoint.ip);
+	return rc;
 }
 
 static void add_users(struct table_node *node, void *arg)
@@ -138,7 +158,8 @@ int policy_index(struct policy *policy)
 		rc = add_targets(policy, &place->trunk);
 		insert(policy, POLICY_TRUNKS, &place->by_id,
 		       policy_hash_id(policy, POLICY_TRUNKS, place->trunk.config.id));
-		add_upstream(policy, place);
+		if (rc == 0)
+			rc = add_addresses(policy, place);
 	}
 	table_each(&policy->tables[POLICY_LISTS], add_users, policy);
 	return rc;
@@ -151,6 +172,7 @@ static void trunk_free(struct policy_place *place)
 	free(place->acls);
 	free(place->lists);
 	free(place->callers);
+	policy_free_peers(place);
 	free(place->trunk.realms);
 	free(place);
 }
@@ -177,6 +199,12 @@ static void list_free(struct table_node *node, void *arg)
 	free(list);
 }
 
+static void address_free(struct table_node *node, void *arg)
+{
+	(void)arg;
+	free(table_entry(node, struct policy_address, by_ip));
+}
+
 static void domain_free(struct table_node *node, void *arg)
 {
 	(void)arg;
@@ -201,6 +229,8 @@ void policy_free(struct policy *policy)
 		trunk_free(policy->trunks[i]);
 	table_each(&policy->tables[POLICY_ACLS], acl_free, NULL);
 	table_each(&policy->tables[POLICY_LISTS], list_free, NULL);
+	table_each(&policy->tables[POLICY_UPSTREAMS], address_free, NULL);
+	table_each(&policy->tables[POLICY_DESTINATIONS], address_free, NULL);
 	table_each(&policy->tables[POLICY_DOMAINS], domain_free, NULL);
 	table_each(&policy->tables[POLICY_APPS], app_free, NULL);
 	table_each(&policy->tables[POLICY_REALMS], realm_free, NULL);

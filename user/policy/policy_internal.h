@@ -51,6 +51,20 @@ struct policy_caller {
 	char text[STORE_NUMBER_SIZE + 1];
 };
 
+/* What the hops of one peer share. */
+struct policy_peer {
+	struct store_peer_uri uri;
+	struct policy_outbound *outbound;
+	size_t outbound_count;
+};
+
+/* An address of a peer. */
+struct policy_address {
+	struct table_node by_ip;
+	struct ip ip;
+	const struct policy_place *place;
+};
+
 /* A trunk and what a lookup in it needs: its priv. */
 struct policy_place {
 	struct policy_trunk trunk;
@@ -61,7 +75,9 @@ struct policy_place {
 	size_t list_count;
 	struct policy_caller *callers; /* sorted */
 	size_t caller_count;
-	struct table_node by_id, by_upstream;
+	struct policy_peer **peers;
+	size_t peer_count;
+	struct table_node by_id;
 };
 
 /* A domain or alias that trunks are found by. */
@@ -83,7 +99,8 @@ enum policy_table {
 	POLICY_ACLS,	  /* by id */
 	POLICY_LISTS,	  /* by id */
 	POLICY_TRUNKS,	  /* by id */
-	POLICY_UPSTREAMS, /* enabled trunks by the upstream's address, the first by name of each */
+	POLICY_UPSTREAMS, /* of enabled trunks by address, the first by the trunk's name of each */
+	POLICY_DESTINATIONS, /* the same */
 	POLICY_DOMAINS,	  /* by name */
 	POLICY_APPS,	  /* by domain and user */
 	POLICY_USERS,	  /* by list and name */
@@ -105,6 +122,20 @@ struct policy {
 	struct table tables[POLICY_TABLES];
 };
 
+/* A snapshot being read from the store. */
+struct build {
+	struct store *store;
+	struct policy *policy;
+	struct policy_place *place; /* being filled */
+	struct error *err;
+};
+int policy_no_memory(struct error *err);
+/* Makes room for one more element in a growing array. 0 or -ENOMEM. */
+int policy_reserve(void *array, size_t count, size_t size);
+/* The place's peers with what they stand for, and its header fields (policy_peers.c). */
+int policy_read_peers(struct build *build);
+void policy_free_peers(struct policy_place *place);
+
 /* Fills the tables that are not filled while reading. 0 or -ENOMEM. */
 int policy_index(struct policy *policy);
 /* Makes the lists' hashed names where trunks ask for them. 0, -ENOMEM or -EIO. */
@@ -124,7 +155,12 @@ uint64_t policy_hash_app(const struct policy *policy, const struct policy_domain
 uint64_t policy_hash_user(const struct policy *policy, enum policy_table table,
 			  const struct policy_list *list, struct slice name);
 uint64_t policy_hash_realm(const struct policy *policy, struct slice realm);
-uint64_t policy_hash_upstream(const struct policy *policy, const struct ip *ip);
+/* Of POLICY_UPSTREAMS and POLICY_DESTINATIONS. */
+uint64_t policy_hash_address(const struct policy *policy, enum policy_table table,
+			     const struct ip *ip);
+/* The first trunk with a peer of the table at the address, or NULL. */
+const struct policy_trunk *policy_trunk_at(const struct policy *policy, enum policy_table table,
+					   const struct ip *ip);
 
 struct policy_acl *policy_acl_by_id(const struct policy *policy, int64_t id);
 struct policy_list *policy_list_by_id(const struct policy *policy, int64_t id);

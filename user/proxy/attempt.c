@@ -11,20 +11,29 @@ static bool is_reliable(const struct net_path *path)
 
 /* ---- sending ---- */
 
+static uint64_t failover_ns(const struct proxy *proxy)
+{
+	return policy_settings(proxy->admission.policy)->failover_timeout_ms * NS_PER_MS;
+}
+
 int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, struct slice message)
 {
 	struct attempt *attempt;
-	uint64_t now = proxy->now_ns;
+	uint64_t now = proxy->now_ns, give_up = now + TIMER_64T1_NS;
 	int rc = attempt_create(&proxy->txns, txn, message, &attempt);
 
 	if (rc)
 		return rc;
 	attempt->target = hop->target;
 	attempt->cseq_offset = hop->cseq_offset;
-	attempt->expires_ns = now + TIMER_64T1_NS;
+	attempt->expires_ns = give_up;
 	attempt->timer.interval_ns = TIMER_T1_NS;
+	if (txn->own)
+		attempt->expires_ns = give_up = now + failover_ns(proxy);
+	else if (target_remains(proxy, txn))
+		give_up = now + failover_ns(proxy);
 	timer_set(&proxy->txns, &attempt->timer, is_reliable(&hop->target) ? 0 : now + TIMER_T1_NS,
-		  attempt->expires_ns);
+		  give_up);
 	proxy_send(proxy, &attempt->target, message);
 	return 0;
 }
@@ -57,6 +66,18 @@ static int rewrite(struct proxy *proxy, const struct txn *txn, const struct hop 
 	if (!rc)
 		*ret_message = (struct slice){proxy->out, n};
 	return rc;
+}
+
+int attempt_uri(struct proxy *proxy, const struct txn *txn, struct slice *ret_uri)
+{
+	const struct attempt *first = attempt_find(txn, 0);
+	const char *why;
+
+	if (!first ||
+	    sip_msg_parse(blob_slice(&first->request), &proxy->second, &why) != SIP_PARSE_OK)
+		return -EINVAL;
+	*ret_uri = proxy->second.uri;
+	return 0;
 }
 
 int attempt_again(struct proxy *proxy, struct txn *txn, const struct hop *hop)
@@ -115,6 +136,18 @@ void attempt_pass_over(struct proxy *proxy, struct attempt *attempt)
 	/* Not repeated any more; what it still has to say is waited for. */
 	if (attempt->state == ATTEMPT_CALLING)
 		timer_set(&proxy->txns, &attempt->timer, 0, attempt->expires_ns);
+}
+
+void attempt_wait(struct proxy *proxy, struct attempt *attempt)
+{
+	timer_set(&proxy->txns, &attempt->timer, attempt->timer.resend_ns, attempt->expires_ns);
+}
+
+void attempt_unreachable(struct proxy *proxy, struct attempt *attempt)
+{
+	attempt->unreachable = true;
+	attempt->expires_ns = proxy->now_ns;
+	timer_set(&proxy->txns, &attempt->timer, 0, proxy->now_ns);
 }
 
 /* The failure of an INVITE is acknowledged hop by hop (RFC 3261 §17.1.1.3). */
@@ -198,6 +231,8 @@ void attempt_due(struct proxy *proxy, struct attempt *attempt)
 		repeat(proxy, attempt);
 	else if (attempt->passed_over)
 		attempt_end(proxy, attempt, ATTEMPT_ENDED);
+	else if (attempt->state == ATTEMPT_CALLING && proxy->now_ns < attempt->expires_ns)
+		outcome_slow(proxy, attempt);
 	else if (invite && attempt->state == ATTEMPT_PROCEEDING &&
 		 attempt->cancel == ATTEMPT_NOT_CANCELLED)
 		cancel_now(proxy, attempt); /* Timer C: the callee has been ringing too long */

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Calls from a trunk's upstream to the users that have registered on the trunk. Only the preferred
- * contact is called: requests are not forked. */
+/* Calls from a trunk's upstream to its customer: to all contacts of a user who has registered (the
+ * first to answer gets the call), else to the trunk's destinations. */
+#include <errno.h>
+
 #include "proxy/proxy_internal.h"
 
 struct callee {
-	const struct policy_trunk *trunk;
-	const struct policy_user *user; /* NULL: the trunk knows no users */
+	struct proxy *proxy;
+	const struct request *request;
+	const struct policy_trunk *trunk; /* NULL: there is none, or it is disabled */
+	const struct policy_user *user;	  /* NULL: the trunk knows no users */
+	struct sip_uri uri;		  /* that is called */
 	bool known, bound;
-	struct store_binding binding;
+	bool answered;	 /* it could not be sent, and was told so */
+	struct txn *txn; /* once something was sent with one */
 };
 
 /* That of the Request-URI's domain if it is this upstream's, else the upstream's own. */
@@ -17,37 +23,50 @@ static const struct policy_trunk *trunk_of_call(struct proxy *proxy, const struc
 	const struct policy *policy = proxy->admission.policy;
 	const struct policy_trunk *trunk = policy_trunk_find(policy, uri->user, uri->host);
 
-	if (trunk && ip_eq(&trunk->config.upstream_addr.ip, upstream))
+	if (trunk && policy_upstream_at(trunk, &(struct endpoint){.ip = *upstream}))
 		return trunk;
 	return policy_trunk_of_upstream(policy, upstream);
 }
 
-static bool take_first(const struct store_binding *binding, void *arg)
+static struct forward forward_to(const struct callee *callee, const struct hop *hop)
 {
-	struct callee *callee = arg;
+	const struct request *request = callee->request;
 
-	callee->binding = *binding;
-	callee->bound = true;
-	return false;
+	return (struct forward){
+		.request = request,
+		.trunk = callee->trunk,
+		.hop = *hop,
+		.record_route = request_makes_dialog(request->msg->method),
+		.token =
+			{
+				.trunk_id = callee->trunk->config.id,
+				.user_id = callee->user ? callee->user->id : 0,
+				.issued_s = (uint32_t)clock_steady_s(),
+				.caller = request->path->remote,
+				.caller_transport = request->path->transport,
+				.flags = TOKEN_TO_CUSTOMER,
+			},
+	};
 }
 
-/* A user removed since is not called any more, whatever is still bound. */
-static void find_callee(struct proxy *proxy, const struct request *request, struct callee *callee)
+static bool send_first(struct callee *callee, struct forward *forward, const char *cause)
 {
-	struct sip_uri uri = {0};
+	struct report_line line = {
+		.event = "forwarded",
+		.cause = cause,
+		.msg = callee->request->msg,
+		.source = &callee->request->path->remote,
+		.trunk = callee->trunk,
+	};
 
-	if (sip_uri_parse(request->msg->uri, &uri))
-		return;
-	callee->trunk = trunk_of_call(proxy, &request->path->remote.ip, &uri);
-	if (callee->trunk && callee->trunk->config.enabled) {
-		callee->user = policy_user_by_name(callee->trunk, uri.user);
-		callee->known = callee->user || !callee->trunk->realm_count;
-	}
-	if (callee->known && proxy->registrar)
-		registrar_each(proxy->registrar, callee->trunk->config.id, uri.user,
-			       clock_steady_s(), take_first, callee);
-	sip_uri_free(&uri);
+	if (!forward_send(callee->proxy, forward, &callee->txn))
+		return false;
+	proxy_count(callee->proxy, PROXY_FORWARDED);
+	report_decision(&line);
+	return true;
 }
+
+/* ---- to contacts ---- */
 
 /* The contact without headers, which a Request-URI must not have (RFC 3261 §19.1.1). */
 static struct slice request_uri(const struct store_binding *binding)
@@ -76,55 +95,96 @@ static int find_path(struct proxy *proxy, const struct store_binding *binding,
 	return hop_route(proxy, ret_path);
 }
 
-static void call_contact(struct proxy *proxy, const struct request *request,
-			 const struct callee *callee)
+/* The first is sent what is written for it, the others what it was sent. An answer to what can not
+ * be sent ends the walk. */
+static bool call_contact(const struct store_binding *binding, void *arg)
 {
-	struct txn *txn;
-	struct forward forward = {
-		.request = request,
-		.trunk = callee->trunk,
-		.hop.uri = request_uri(&callee->binding),
-		.record_route = request_makes_dialog(request->msg->method),
-	};
-	struct report_line line = {
-		.event = "forwarded",
-		.cause = "to_registered_user",
-		.msg = request->msg,
-		.source = &request->path->remote,
-		.trunk = callee->trunk,
-	};
+	struct callee *callee = arg;
+	struct hop hop = {.uri = request_uri(binding)};
+	struct forward forward;
 
-	if (find_path(proxy, &callee->binding, &forward.hop.target)) {
-		reply_refuse(proxy, request, 480, "contact_unreachable");
+	callee->bound = true;
+	if (find_path(callee->proxy, binding, &hop.target))
+		return true;
+	if (callee->txn) {
+		if (attempt_again(callee->proxy, callee->txn, &hop) == -ENOMEM)
+			proxy_count(callee->proxy, PROXY_NO_MEMORY);
+		return true;
+	}
+	forward = forward_to(callee, &hop);
+	callee->answered = !send_first(callee, &forward, "to_registered_user");
+	return callee->txn;
+}
+
+/* ---- to destinations ---- */
+
+static bool call_destination(struct callee *callee)
+{
+	const struct policy_trunk *trunk = callee->trunk;
+	struct target_choice choice = {trunk->destinations, trunk->destination_count, NULL};
+	char uri[TARGET_URI_SIZE];
+	struct hop hop = {0};
+	const struct policy_hop *picked = target_pick(callee->proxy, &choice, &hop.target);
+	struct forward forward;
+
+	if (!picked || target_uri(picked, callee->request->msg->uri, uri))
+		return false;
+	hop.uri = slice_from(uri);
+	forward = forward_to(callee, &hop);
+	forward.can_move = true;
+	callee->answered = !send_first(callee, &forward, "to_destination");
+	return true;
+}
+
+/* ---- both ---- */
+
+/* A user removed since is not called any more, whatever is still bound. */
+static void find_callee(struct callee *callee)
+{
+	struct proxy *proxy = callee->proxy;
+	const struct policy_trunk *trunk =
+		trunk_of_call(proxy, &callee->request->path->remote.ip, &callee->uri);
+
+	if (!trunk || !trunk->config.enabled)
 		return;
-	}
-	forward.token = (struct token){
-		.trunk_id = callee->trunk->config.id,
-		.user_id = callee->user ? callee->user->id : 0,
-		.issued_s = (uint32_t)clock_steady_s(),
-		.caller = request->path->remote,
-		.caller_transport = request->path->transport,
-		.flags = TOKEN_TO_CUSTOMER,
-	};
-	if (forward_send(proxy, &forward, &txn)) {
-		proxy_count(proxy, PROXY_FORWARDED);
-		report_decision(&line);
-	}
+	callee->trunk = trunk;
+	callee->user = policy_user_by_name(trunk, callee->uri.user);
+	callee->known = callee->user || !trunk->realm_count;
+}
+
+static void deliver(struct callee *callee)
+{
+	struct proxy *proxy = callee->proxy;
+	bool sent = false;
+
+	find_callee(callee);
+	if (callee->known && proxy->registrar)
+		registrar_each(proxy->registrar, callee->trunk->config.id, callee->uri.user,
+			       clock_steady_s(), call_contact, callee);
+	if (callee->trunk && !callee->bound)
+		sent = call_destination(callee);
+	if (callee->txn || callee->answered || sent)
+		return;
+	if (callee->bound)
+		reply_refuse(proxy, callee->request, 480, "contact_unreachable");
+	else if (callee->known)
+		reply_refuse(proxy, callee->request, 480, "not_registered");
+	else
+		reply_refuse(proxy, callee->request, 404, "unknown_user");
 }
 
 void deliver_receive(struct proxy *proxy, const struct request *request)
 {
-	struct callee callee = {0};
+	struct callee callee = {.proxy = proxy, .request = request};
 
 	if (request->msg->method == SIP_REGISTER) {
 		reply_refuse(proxy, request, 403, "register_from_upstream");
 		return;
 	}
-	find_callee(proxy, request, &callee);
-	if (callee.bound)
-		call_contact(proxy, request, &callee);
-	else if (callee.known)
-		reply_refuse(proxy, request, 480, "not_registered");
-	else
+	if (sip_uri_parse(request->msg->uri, &callee.uri)) {
 		reply_refuse(proxy, request, 404, "unknown_user");
+		return;
+	}
+	deliver(&callee);
+	sip_uri_free(&callee.uri);
 }

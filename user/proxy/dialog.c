@@ -109,11 +109,12 @@ static struct net_path caller_target(struct proxy *proxy, const struct sip_msg *
 	return came;
 }
 
-/* The upstream that the call went to, or the one the trunk has now. */
+/* The upstream that the call went to, or one that the trunk has now. */
 static bool is_upstream_of(const struct policy_trunk *trunk, const struct token *token,
 			   const struct ip *ip)
 {
-	return ip_eq(ip, &token->upstream.ip) || ip_eq(ip, &trunk->config.upstream_addr.ip);
+	return ip_eq(ip, &token->upstream.ip) ||
+	       policy_upstream_at(trunk, &(struct endpoint){.ip = *ip});
 }
 
 /* Whether the caller could begin the call now as then. */
@@ -240,6 +241,7 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 	}
 	if (side == DIALOG_FROM_CALLER) {
 		identify_caller(&forward, &caller);
+		forward.hop.cseq_offset = token.cseq_offset;
 		forward.hop.target.transport = (enum net_transport)token.upstream_transport;
 		forward.hop.target.remote = token.upstream;
 	} else if (is_upstream_of(forward.trunk, &token, &request->path->remote.ip)) {

@@ -55,6 +55,14 @@ static void drop_credentials(struct sip_edit *edit, const struct policy *policy)
 		sip_edit_drop(edit, (int)headers[i]);
 }
 
+/* What the trunk's customer is told about its calls. */
+static void insert_headers(struct sip_edit *edit, const struct policy_trunk *trunk)
+{
+	for (size_t i = 0; i < trunk->header_count; i++)
+		sip_edit_insert(edit, (int)edit->msg->header_count, "%s: %s\r\n",
+				trunk->headers[i].name, trunk->headers[i].value);
+}
+
 /* What either side may know about the other. */
 static void edit_identity(struct proxy *proxy, const struct forward *forward)
 {
@@ -69,6 +77,8 @@ static void edit_identity(struct proxy *proxy, const struct forward *forward)
 
 	if (!forward->from_customer) {
 		identity_withhold(edit, forward->trunk->config.upstream_trusted);
+		if (!forward->in_dialog)
+			insert_headers(edit, forward->trunk);
 		return;
 	}
 	identity_screen(edit, context.settings, context.anonymous);
@@ -135,6 +145,7 @@ static int start_transaction(struct proxy *proxy, const struct forward *forward,
 	txn->method = request->msg->method;
 	txn->from_customer = forward->from_customer;
 	txn->in_dialog = forward->in_dialog;
+	txn->can_move = forward->can_move;
 	txn->anonymous = is_anonymous(forward);
 	txn->counted = is_counted(forward);
 	txn->record_route = forward->record_route;

@@ -9,7 +9,7 @@
 
 /* ---- fields that lead a request ---- */
 
-static void endpoint_format_uri(const struct endpoint *e, char text[ENDPOINT_TEXT_SIZE + 2])
+void hop_endpoint_format(const struct endpoint *e, char text[ENDPOINT_TEXT_SIZE + 2])
 {
 	char host[IP_TEXT_SIZE + 2];
 
@@ -17,17 +17,17 @@ static void endpoint_format_uri(const struct endpoint *e, char text[ENDPOINT_TEX
 	snprintf(text, ENDPOINT_TEXT_SIZE + 2, "%s:%u", host, e->port);
 }
 
-static void insert_via(struct sip_edit *edit, const struct hop_fields *fields)
+void hop_via_format(const struct net_path *target, const struct branch *branch,
+		    char text[HOP_VIA_SIZE])
 {
 	static const char *const names[] = {
 		[NET_UDP] = "UDP", [NET_TCP] = "TCP", [NET_TLS] = "TLS"};
-	const struct net_path *target = &fields->hop->target;
-	char branch[BRANCH_TEXT_SIZE], local[ENDPOINT_TEXT_SIZE + 2];
+	char id[BRANCH_TEXT_SIZE], local[ENDPOINT_TEXT_SIZE + 2];
 
-	branch_format(&fields->branch, branch);
-	endpoint_format_uri(&target->local, local);
-	sip_edit_insert(edit, 0, "Via: SIP/2.0/%s %s;branch=%s;rport\r\n",
-			names[target->transport], local, branch);
+	branch_format(branch, id);
+	hop_endpoint_format(&target->local, local);
+	snprintf(text, HOP_VIA_SIZE, "Via: SIP/2.0/%s %s;branch=%s;rport\r\n",
+		 names[target->transport], local, id);
 }
 
 static void insert_record_route(struct sip_edit *edit, const struct net_path *path,
@@ -37,7 +37,7 @@ static void insert_record_route(struct sip_edit *edit, const struct net_path *pa
 		[NET_UDP] = "", [NET_TCP] = ";transport=tcp", [NET_TLS] = ";transport=tls"};
 	char local[ENDPOINT_TEXT_SIZE + 2];
 
-	endpoint_format_uri(&path->local, local);
+	hop_endpoint_format(&path->local, local);
 	sip_edit_insert(edit, 0, "Record-Route: <sip:%s@%s%s;lr>\r\n", token, local,
 			parameters[path->transport]);
 }
@@ -67,15 +67,38 @@ static unsigned insert_record_routes(struct proxy *proxy, const struct hop_field
 unsigned hop_insert_fields(struct proxy *proxy, const struct hop_fields *fields)
 {
 	struct slice credentials = fields->hop->credentials;
+	char via[HOP_VIA_SIZE];
 	unsigned n = 1;
 
-	insert_via(&proxy->edit, fields);
+	hop_via_format(&fields->hop->target, &fields->branch, via);
+	sip_edit_insert(&proxy->edit, 0, "%s", via);
 	if (fields->token)
 		n += insert_record_routes(proxy, fields);
 	if (!credentials.n)
 		return n;
 	sip_edit_insert(&proxy->edit, 0, "%.*s", (int)credentials.n, credentials.p);
 	return n + 1;
+}
+
+/* The number of the request that a PRACK acknowledges: "776656 1 INVITE" (RFC 3262 §7.2). */
+static struct slice rack_cseq(const struct sip_msg *msg)
+{
+	struct slice rest, number;
+
+	slice_cut(sip_msg_value(msg, SIP_RACK), ' ', &rest);
+	number = slice_cut(slice_trim(rest), ' ', &rest);
+	return number;
+}
+
+static void raise_cseq(struct sip_edit *edit, unsigned offset)
+{
+	const struct sip_msg *msg = edit->msg;
+	struct slice acknowledged = rack_cseq(msg);
+	uint32_t number;
+
+	sip_edit_replace(edit, sip_cseq_number(msg), "%u", msg->cseq + offset);
+	if (slice_u32(acknowledged, &number) == 0)
+		sip_edit_replace(edit, acknowledged, "%u", number + offset);
 }
 
 void hop_edit(struct sip_edit *edit, const struct hop *hop)
@@ -85,8 +108,7 @@ void hop_edit(struct sip_edit *edit, const struct hop *hop)
 	if (hop->uri.n)
 		sip_edit_replace(edit, msg->uri, "%.*s", (int)hop->uri.n, hop->uri.p);
 	if (hop->cseq_offset)
-		sip_edit_replace(edit, sip_cseq_number(msg), "%u",
-				 msg->cseq + hop->cseq_offset);
+		raise_cseq(edit, hop->cseq_offset);
 }
 
 int hop_route(struct proxy *proxy, struct net_path *target)

@@ -2,6 +2,8 @@
 /* What becomes of a request as its attempts end (RFC 3261 §16.7, §16.9). */
 #include "proxy/proxy_internal.h"
 
+#define RETRY_AFTER_MAX_S 300
+
 /* ---- the final response ---- */
 
 /* What is not needed any more to make another attempt. */
@@ -87,10 +89,46 @@ static void late_answer(struct proxy *proxy, const struct attempt *attempt,
 	response_forward(proxy, attempt, msg, false);
 }
 
+/* An upstream may not put itself out of service for longer by one answer. */
+static unsigned retry_after_s(const struct sip_msg *msg)
+{
+	unsigned seconds = sip_retry_after(sip_msg_value(msg, SIP_RETRY_AFTER));
+
+	return seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S;
+}
+
+/* What an answer, or silence, says about the hop. */
+static void note_answer(struct proxy *proxy, const struct attempt *attempt,
+			const struct sip_msg *msg)
+{
+	struct health_hop *hop = health_find(&proxy->health, &attempt->target);
+
+	if (!hop)
+		return;
+	if (health_answered(hop, policy_settings(proxy->admission.policy), msg->status,
+			    proxy->now_ns))
+		report_hop(hop);
+	if (msg->status == 503)
+		hop->retry_ns = proxy->now_ns + retry_after_s(msg) * NS_PER_S;
+}
+
+static void note_silence(struct proxy *proxy, const struct attempt *attempt)
+{
+	struct health_hop *hop = health_find(&proxy->health, &attempt->target);
+
+	if (hop && attempt->state == ATTEMPT_CALLING &&
+	    health_silent(hop, policy_settings(proxy->admission.policy)))
+		report_hop(hop);
+}
+
 static void failed(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg)
 {
 	struct txn *txn = attempt->timer.txn;
 
+	if (msg->status == 503 && target_next(proxy, txn)) {
+		keep_best(proxy, txn, msg);
+		return;
+	}
 	if (msg->status >= 600)
 		attempt_cancel_open(proxy, txn);
 	if (txn_has_open(txn))
@@ -105,6 +143,12 @@ void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct si
 	bool counts = txn->state == TXN_PROCEEDING && attempt_is_open(attempt);
 	bool success = msg->status < 300;
 
+	note_answer(proxy, attempt, msg);
+	if (txn->own) {
+		own_answered(proxy, attempt);
+		txn_free(&proxy->txns, txn);
+		return;
+	}
 	if (attempt->state <= ATTEMPT_PROCEEDING)
 		attempt_end(proxy, attempt,
 			    txn->method == SIP_INVITE && success ? ATTEMPT_ACCEPTED :
@@ -121,19 +165,44 @@ void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct si
 		attempt_acknowledge(proxy, attempt, msg);
 }
 
+/* What the requester is told where no hop has said anything. */
+static unsigned silence_status(const struct attempt *attempt)
+{
+	if (attempt->timer.txn->cancelled)
+		return 487;
+	return attempt->unreachable ? 503 : 408;
+}
+
 void outcome_silent(struct proxy *proxy, struct attempt *attempt)
 {
 	struct txn *txn = attempt->timer.txn;
 
+	note_silence(proxy, attempt);
+	if (txn->own) {
+		txn_free(&proxy->txns, txn);
+		return;
+	}
 	proxy_count(proxy, PROXY_TIMEOUTS);
 	attempt_end(proxy, attempt, ATTEMPT_ENDED);
-	if (txn->state != TXN_PROCEEDING || txn_has_open(txn) || answer_best(proxy, attempt))
+	if (txn->state != TXN_PROCEEDING || txn_has_open(txn) || target_next(proxy, txn) ||
+	    answer_best(proxy, attempt))
 		return;
 	/* To a request other than INVITE that is said by silence (RFC 4320 §4.2): the client has
 	 * timed out itself. */
-	if (txn->method == SIP_INVITE &&
-	    answer_ourselves(proxy, attempt, txn->cancelled ? 487 : 408))
+	if ((txn->method == SIP_INVITE || attempt->unreachable) &&
+	    answer_ourselves(proxy, attempt, silence_status(attempt)))
 		return;
 	rules_unanswered(proxy, txn);
 	txn_free(&proxy->txns, txn);
+}
+
+void outcome_slow(struct proxy *proxy, struct attempt *attempt)
+{
+	if (!target_next(proxy, attempt->timer.txn)) {
+		attempt_wait(proxy, attempt);
+		return;
+	}
+	proxy_count(proxy, PROXY_TIMEOUTS);
+	note_silence(proxy, attempt);
+	attempt_pass_over(proxy, attempt);
 }

@@ -39,6 +39,12 @@ const char *proxy_counter_name(enum proxy_counter counter)
 	return counter_names[counter];
 }
 
+static void follow_hops(struct proxy *proxy)
+{
+	if (health_follow(&proxy->health, proxy->admission.policy, proxy->now_ns))
+		proxy_count(proxy, PROXY_NO_MEMORY);
+}
+
 int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 {
 	struct proxy *proxy = calloc(1, sizeof(*proxy));
@@ -48,6 +54,8 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	if (!proxy)
 		return -ENOMEM;
 	rc = txns_init(&proxy->txns, limit);
+	if (!rc)
+		rc = health_init(&proxy->health);
 	if (!rc)
 		rc = calls_init(&proxy->calls, options->calls ? options->calls : CALLS_DEFAULT);
 	if (rc) {
@@ -63,6 +71,7 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	memcpy(proxy->dialog_key, options->dialog_key, sizeof(proxy->dialog_key));
 	sources_init(&proxy->sources);
 	proofs_init(&proxy->proofs);
+	follow_hops(proxy);
 	*ret_proxy = proxy;
 	return 0;
 }
@@ -73,6 +82,7 @@ void proxy_free(struct proxy *proxy)
 		return;
 	txns_free(&proxy->txns);
 	calls_free(&proxy->calls);
+	health_free(&proxy->health);
 	explicit_bzero(proxy, sizeof(*proxy));
 	free(proxy);
 }
@@ -86,6 +96,7 @@ void proxy_set_policy(struct proxy *proxy, const struct policy *policy)
 {
 	proxy->admission.policy = policy;
 	calls_forget_idle(&proxy->calls, proxy->now_ns);
+	follow_hops(proxy);
 }
 
 void proxy_set_filter(struct proxy *proxy, struct filter *filter, struct lockouts *lockouts)
@@ -145,6 +156,7 @@ void proxy_receive(struct proxy *proxy, const struct net_packet *packets, unsign
 
 void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 {
+	struct health_hop *hop;
 	struct txn_timer *timer;
 
 	proxy->now_ns = now_ns;
@@ -153,6 +165,8 @@ void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 		registrar_tick(proxy->registrar, clock_steady_s());
 	while ((timer = timer_due(&proxy->txns, now_ns)))
 		timer_fire(proxy, timer);
+	while ((hop = health_due(&proxy->health, now_ns)))
+		own_ping(proxy, hop);
 	calls_tick(&proxy->calls, now_ns);
 }
 
@@ -161,8 +175,37 @@ uint64_t proxy_deadline(const struct proxy *proxy)
 	const struct deadline *txn = deadline_first(&proxy->txns.deadlines);
 	const struct deadline *call = deadline_first(&proxy->calls.silences);
 	uint64_t at_ns = txn ? txn->at_ns : UINT64_MAX;
+	uint64_t ping_ns = health_deadline(&proxy->health);
 
+	if (ping_ns < at_ns)
+		at_ns = ping_ns;
 	return call && call->at_ns < at_ns ? call->at_ns : at_ns;
+}
+
+struct failed_path {
+	struct proxy *proxy;
+	const struct net_path *path;
+};
+
+static void fail_txn(struct table_node *node, void *arg)
+{
+	const struct failed_path *failed = arg;
+	struct txn *txn = table_entry(node, struct txn, node);
+
+	for (struct attempt *a = txn->attempts; a; a = a->next)
+		if (a->state == ATTEMPT_CALLING && a->target.transport == failed->path->transport &&
+		    endpoint_eq(&a->target.remote, &failed->path->remote))
+			attempt_unreachable(failed->proxy, a);
+}
+
+void proxy_failed(struct proxy *proxy, const struct net_path *path, uint64_t now_ns)
+{
+	struct failed_path failed = {proxy, path};
+
+	proxy->now_ns = now_ns;
+	/* Of others nothing is waited for. */
+	if (policy_is_upstream(proxy->admission.policy, &path->remote.ip))
+		table_each(&proxy->txns.table, fail_txn, &failed);
 }
 
 void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats)

@@ -7,6 +7,7 @@
 #include "policy/vouch.h"
 #include "proxy/branch.h"
 #include "proxy/calls.h"
+#include "proxy/health.h"
 #include "proxy/mac.h"
 #include "proxy/proxy.h"
 #include "proxy/report.h"
@@ -30,6 +31,7 @@ struct proxy {
 	struct sources sources;
 	struct proofs proofs;
 	struct calls calls;
+	struct health health;
 	struct report report;
 	uint64_t counters[PROXY_COUNTERS];
 	uint64_t now_ns;
@@ -86,6 +88,12 @@ struct hop_fields {
 	const struct token *token;	/* for Record-Route; NULL: none */
 	const struct net_path *outside; /* the way of the request's sender */
 };
+#define HOP_VIA_SIZE (ENDPOINT_TEXT_SIZE + BRANCH_TEXT_SIZE + 40)
+/* "192.0.2.1:5060", "[2001:db8::1]:5060". */
+void hop_endpoint_format(const struct endpoint *e, char text[ENDPOINT_TEXT_SIZE + 2]);
+/* Our Via for a target, with its line end. */
+void hop_via_format(const struct net_path *target, const struct branch *branch,
+		    char text[HOP_VIA_SIZE]);
 /* Writes our Via, Record-Routes and credentials in front of the message of proxy->edit. Returns how
  * many fields these are. */
 unsigned hop_insert_fields(struct proxy *proxy, const struct hop_fields *fields);
@@ -114,6 +122,7 @@ struct forward {
 	struct token token;			 /* the call's; written if record_route */
 	bool record_route;
 	bool in_dialog;
+	bool can_move; /* to another hop of the trunk, if this one fails */
 	unsigned own_fields; /* set by forward_write: how many of ours lead the message */
 };
 
@@ -123,18 +132,42 @@ int forward_write(struct proxy *proxy, struct forward *forward, struct slice *re
  * transaction, NULL for an ACK, is for further attempts. */
 bool forward_send(struct proxy *proxy, struct forward *forward, struct txn **ret_txn);
 
+/* ---- own.c: requests that are nobody's but ours ---- */
+
+struct own_request {
+	enum txn_own kind;
+	enum sip_method method;
+	const char *method_text;
+	struct net_path target; /* remote and local filled in */
+	const char *uri;	/* of the request */
+	const char *from, *to;	/* URIs */
+	const char *headers;	/* further fields, each with CRLF */
+};
+/* 0, -ENOSPC, -ENOMEM. */
+int own_send(struct proxy *proxy, const struct own_request *own);
+/* Asks the hop whether it lives. */
+void own_ping(struct proxy *proxy, struct health_hop *hop);
+/* A final response was heard to a request of our own. */
+void own_answered(struct proxy *proxy, const struct attempt *attempt);
+
 /* ---- attempt.c: requests that we send on, as their client ---- */
 
 /* Sends the message as an attempt of the transaction. 0, -ENOSPC, -ENOMEM. */
 int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, struct slice message);
 /* Sends what the first attempt sent to another hop. The same, and the errors of struct sip_edit. */
 int attempt_again(struct proxy *proxy, struct txn *txn, const struct hop *hop);
+/* The Request-URI of the first attempt. 0 or -EINVAL. */
+int attempt_uri(struct proxy *proxy, const struct txn *txn, struct slice *ret_uri);
 /* Cancels an INVITE as soon as that may be; all that are open. */
 void attempt_cancel(struct proxy *proxy, struct attempt *attempt);
 void attempt_cancel_open(struct proxy *proxy, struct txn *txn);
 void attempt_cancel_answered(struct proxy *proxy, struct attempt *attempt);
 /* Another is made in its place. */
 void attempt_pass_over(struct proxy *proxy, struct attempt *attempt);
+/* There is none: it waits as long as RFC 3261 says. */
+void attempt_wait(struct proxy *proxy, struct attempt *attempt);
+/* The transport has failed: it is given up at the next tick. */
+void attempt_unreachable(struct proxy *proxy, struct attempt *attempt);
 void attempt_provisional(struct proxy *proxy, struct attempt *attempt);
 void attempt_end(struct proxy *proxy, struct attempt *attempt, enum attempt_state state);
 /* Acknowledges the failure of an INVITE to the next hop. */
@@ -143,12 +176,31 @@ void attempt_acknowledge(struct proxy *proxy, struct attempt *attempt,
 /* Does what is due, which may end the transaction. */
 void attempt_due(struct proxy *proxy, struct attempt *attempt);
 
+/* ---- target.c: which hop of a trunk comes next ---- */
+
+struct target_choice {
+	const struct policy_hop *hops;
+	size_t hop_count;
+	const struct txn *txn; /* not where it has been already; NULL: anywhere */
+};
+/* The hop to try next, with the way there. NULL: none is left, or can be reached. */
+const struct policy_hop *target_pick(struct proxy *proxy, const struct target_choice *choice,
+				     struct net_path *ret_target);
+/* A hop's URI with the user of the URI that is called. 0 or -ENOSPC. */
+#define TARGET_URI_SIZE (STORE_URI_SIZE + 256)
+int target_uri(const struct policy_hop *hop, struct slice called, char ret_uri[TARGET_URI_SIZE]);
+/* Whether the transaction could go to another hop of its trunk, and sends it there. */
+bool target_remains(const struct proxy *proxy, const struct txn *txn);
+bool target_next(struct proxy *proxy, struct txn *txn);
+
 /* ---- outcome.c: what becomes of a request as its attempts end ---- */
 
 /* A final response was heard. */
 void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg);
 /* None will be. May free the transaction. */
 void outcome_silent(struct proxy *proxy, struct attempt *attempt);
+/* None came within the failover time: another hop is tried, if there is one. */
+void outcome_slow(struct proxy *proxy, struct attempt *attempt);
 
 /* ---- rules.c: what a trunk allows its callers ---- */
 

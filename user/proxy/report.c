@@ -78,3 +78,13 @@ void report_lockout(const struct endpoint *source, const struct sipward_lockout 
 		 LOG_INT("seconds", (int64_t)(left_ns / NS_PER_S)),
 		 LOG_INT("failures", lockout->failures), LOG_STR("reason", reason));
 }
+
+void report_hop(const struct health_hop *hop)
+{
+	if (hop->down)
+		log_warning("upstream_down", LOG_ENDPOINT("address", &hop->endpoint),
+			    LOG_STR("uri", hop->uri), LOG_INT("unanswered", hop->failures));
+	else
+		log_info("upstream_up", LOG_ENDPOINT("address", &hop->endpoint),
+			 LOG_STR("uri", hop->uri));
+}

@@ -5,6 +5,7 @@
 #define SIPWARD_PROXY_REPORT_H
 
 #include "policy/admission.h"
+#include "proxy/health.h"
 
 #define REPORT_LINES_PER_S 50
 
@@ -34,6 +35,8 @@ void report_refusal(struct report *report, const struct report_line *line, uint6
 /* A source has just been locked out: info, always (a source causes one a lockout at most). */
 void report_lockout(const struct endpoint *source, const struct sipward_lockout *lockout,
 		    uint64_t now_ns);
+/* A hop is down, or up again: warning, info. */
+void report_hop(const struct health_hop *hop);
 /* Tells how many lines were left out since the last time, if any. */
 void report_flush(struct report *report, uint64_t now_ns);
 

@@ -162,14 +162,15 @@ static void receive_options(struct proxy *proxy, const struct request *request)
 		proxy_count(proxy, PROXY_REPLY_WITHHELD);
 }
 
-/* An upstream that an ACL admits too, or another program on its machine, is a customer. */
-static bool is_from_upstream(struct proxy *proxy, const struct endpoint *source)
+/* An upstream that an ACL admits too, or another program on its machine, is a customer. Which port
+ * a connection comes from says nothing. */
+static bool is_from_upstream(struct proxy *proxy, const struct net_path *path)
 {
 	const struct policy_trunk *trunk =
-		policy_trunk_of_upstream(proxy->admission.policy, &source->ip);
+		policy_trunk_of_upstream(proxy->admission.policy, &path->remote.ip);
 
-	return trunk && trunk->config.upstream_addr.port == source->port &&
-	       !policy_acl_allows(trunk, &source->ip);
+	return trunk && !policy_acl_allows(trunk, &path->remote.ip) &&
+	       (path->transport != NET_UDP || policy_upstream_at(trunk, &path->remote));
 }
 
 bool request_makes_dialog(enum sip_method method)
@@ -182,21 +183,23 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 {
 	struct report_line line =
 		line_of(request, "forwarded", admission_cause_name(result->cause));
+	struct target_choice choice = {result->trunk->upstreams, result->trunk->upstream_count,
+				       NULL};
 	struct caller_decision caller;
 	struct txn *txn;
 	struct forward forward = {
 		.request = request,
 		.caller = &caller,
 		.trunk = result->trunk,
-		.hop.target = {.transport = NET_UDP,
-			       .remote = result->trunk->config.upstream_addr},
 		.from_customer = true,
+		.can_move = true,
 		.admitted = result,
 		.record_route = request_makes_dialog(request->msg->method),
 	};
 
-	if (hop_route(proxy, &forward.hop.target)) {
-		reply_refuse(proxy, request, 503, "upstream_unreachable");
+	if (!target_pick(proxy, &choice, &forward.hop.target)) {
+		reply_refuse(proxy, request, 503,
+			     choice.hop_count ? "upstream_unreachable" : "no_upstream");
 		return;
 	}
 	if (!rules_pass(proxy, request, result, &caller))
@@ -253,6 +256,7 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 		.trunk = trunk,
 		.source = request->path->remote,
 		.transport = request->path->transport,
+		.reliable = request->path->transport != NET_UDP,
 		.now_ns = proxy->now_ns,
 		.now_s = clock_steady_s(),
 	};
@@ -264,7 +268,7 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 	}
 	if (stop_invalid(proxy, request))
 		return;
-	if (is_from_upstream(proxy, &request->path->remote)) {
+	if (is_from_upstream(proxy, request->path)) {
 		deliver_receive(proxy, request);
 		return;
 	}

@@ -70,7 +70,8 @@ static void provisional(struct proxy *proxy, struct attempt *attempt, const stru
 
 	if (attempt->state > ATTEMPT_PROCEEDING)
 		return;
-	if (open && msg->status > 100 && attempt->timer.txn->state == TXN_PROCEEDING)
+	if (open && msg->status > 100 && attempt->timer.txn->state == TXN_PROCEEDING &&
+	    !attempt->timer.txn->own)
 		response_forward(proxy, attempt, msg, true);
 	attempt_provisional(proxy, attempt);
 }
@@ -167,26 +168,28 @@ static bool response_verify(struct proxy *proxy, const struct sip_msg *msg,
 	return good;
 }
 
-/* To a CANCEL of ours, which had no other Via than ours. */
-static bool response_to_cancel(struct proxy *proxy, const struct sip_msg *msg)
+/* To a CANCEL of ours, or to a request that is nobody's but ours: they have no other Via. */
+static bool response_to_own(struct proxy *proxy, const struct sip_msg *msg)
 {
 	struct attempt *attempt = NULL;
 	struct slice element;
 	struct sip_via own = {0};
 	struct branch branch;
-	struct txn *txn;
+	struct txn *txn = NULL;
 
-	if (msg->method != SIP_CANCEL || !via_element(msg, 0, &element) ||
-	    sip_via_parse(element, &own))
+	if (!via_element(msg, 0, &element) || sip_via_parse(element, &own))
 		return false;
-	if (branch_read(own.branch, &branch) == 0) {
+	if (branch_read(own.branch, &branch) == 0)
 		txn = txn_find(&proxy->txns, branch.id);
-		attempt = txn ? attempt_find(txn, branch.attempt) : NULL;
-	}
 	sip_via_free(&own);
-	if (attempt && msg->status >= 200)
+	attempt = txn ? attempt_find(txn, branch.attempt) : NULL;
+	if (!attempt || (msg->method != SIP_CANCEL && (!txn->own || msg->method != txn->method)))
+		return false;
+	if (msg->method == SIP_CANCEL && msg->status >= 200)
 		attempt_cancel_answered(proxy, attempt);
-	return attempt;
+	else if (msg->method != SIP_CANCEL)
+		response_by_txn(proxy, attempt, msg);
+	return true;
 }
 
 static void response_dispatch(struct proxy *proxy, const struct sip_msg *msg,
@@ -210,7 +213,7 @@ void response_receive(struct proxy *proxy, const struct sip_msg *msg, const stru
 
 	proxy_count(proxy, PROXY_RESPONSES);
 	if (!via_element(msg, 1, &element) || sip_via_parse(element, &client_via)) {
-		if (!response_to_cancel(proxy, msg))
+		if (!response_to_own(proxy, msg))
 			proxy_count(proxy, PROXY_RESPONSE_UNVERIFIED);
 		return;
 	}

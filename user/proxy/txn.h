@@ -57,6 +57,7 @@ struct attempt {
 	enum attempt_state state;
 	enum attempt_cancel cancel;
 	bool passed_over;	/* another was made in its place: only a 2xx still counts */
+	bool unreachable;	/* the transport has failed */
 	unsigned cseq_offset;	/* what CSeq was raised by */
 	uint64_t expires_ns;	/* timers B and F */
 	struct net_path target; /* where the request went */
@@ -71,6 +72,12 @@ enum txn_state {
 	TXN_CONFIRMED,	/* INVITE: ACK heard */
 };
 
+/* Whose a transaction is. */
+enum txn_own {
+	OWN_NOT,  /* a requester's */
+	OWN_PING, /* ours: OPTIONS to a hop */
+};
+
 struct txn {
 	struct table_node node;
 	struct txn_timer timer; /* runs once a final response was sent */
@@ -78,7 +85,9 @@ struct txn {
 	uint64_t loop;		/* the loop part of its branches */
 	enum sip_method method;
 	enum txn_state state;
+	enum txn_own own;
 	bool cancelled;		   /* the requester has changed its mind */
+	bool can_move;		   /* to another hop of its trunk, if one fails */
 	bool from_customer;	   /* the request; responses then come from the upstream */
 	bool in_dialog;
 	bool anonymous;		   /* the caller's name is kept from the upstream */

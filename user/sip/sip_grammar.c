@@ -89,3 +89,13 @@ struct slice sip_uri_user(struct slice uri)
 	slice_cut(uri, ':', &rest);
 	return slice_eq_nocase(read.scheme, SLICE("tel")) ? rest : (struct slice){0};
 }
+
+unsigned sip_retry_after(struct slice value)
+{
+	struct slice digits = {value.p, 0};
+	uint32_t seconds;
+
+	while (digits.n < value.n && value.p[digits.n] >= '0' && value.p[digits.n] <= '9')
+		digits.n++;
+	return slice_u32(digits, &seconds) ? 0 : seconds;
+}

@@ -61,6 +61,10 @@ struct slice sip_tag(struct slice value);
 struct slice sip_element_uri(struct slice element);
 struct slice sip_uri_user(struct slice uri);
 
+/* The seconds of a Retry-After (RFC 3261 §20.33), its comment and parameters left out; 0 if they can
+ * not be read. */
+unsigned sip_retry_after(struct slice value);
+
 /* Digest credentials: (Proxy-)Authorization (RFC 3261 §25.1, RFC 7616 §3.4). Quoted strings are
  * unquoted and their quoted pairs unescaped; absent ones are empty with p NULL, present empty ones
  * have p set. */

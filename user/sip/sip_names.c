@@ -24,7 +24,7 @@ enum sip_method sip_method_of(struct slice token)
 
 /* A perfect hash of length, first and last letter (lower case). Two names in one slot are an error
  * of the compiler (initialiser overridden). */
-#define SLOT(length, first, last) (((length)*7 + (first)*8 + (last)*13) & 63)
+#define SLOT(length, first, last) (((length)*1 + (first)*1 + (last)*10) & 127)
 #define NAME(first, last, text, header_id)                                                         \
 	[SLOT(sizeof(text) - 1, first, last)] = {.name = {text, sizeof(text) - 1},                 \
 						 .id = (header_id)}
@@ -32,7 +32,7 @@ enum sip_method sip_method_of(struct slice token)
 static const struct {
 	struct slice name;
 	enum sip_header_id id;
-} header_slots[64] = {
+} header_slots[128] = {
 	NAME('v', 'a', "via", SIP_VIA),
 	NAME('v', 'v', "v", SIP_VIA),
 	NAME('f', 'm', "from", SIP_FROM),
@@ -62,6 +62,8 @@ static const struct {
 	NAME('k', 'k', "k", SIP_SUPPORTED),
 	NAME('p', 'y', "p-asserted-identity", SIP_P_ASSERTED_IDENTITY),
 	NAME('p', 'y', "privacy", SIP_PRIVACY),
+	NAME('r', 'r', "retry-after", SIP_RETRY_AFTER),
+	NAME('r', 'k', "rack", SIP_RACK),
 };
 
 static unsigned lower(char c)

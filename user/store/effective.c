@@ -73,7 +73,7 @@ static int load_upstreams(struct effective *effective, struct error *err)
 	struct upstream_host *upstream;
 	sqlite3_stmt *stmt = NULL;
 	int64_t n;
-	int rc = db_int(store, &n, err, "SELECT count(*) FROM trunk");
+	int rc = db_int(store, &n, err, "SELECT count(*) FROM peer_address");
 
 	if (rc)
 		return rc;
@@ -81,8 +81,9 @@ static int load_upstreams(struct effective *effective, struct error *err)
 	if (!effective->upstreams)
 		return error_set(err, -ENOMEM, "out of memory");
 	rc = db_query(store, &stmt, err,
-		      "SELECT upstream_host, min(id) FROM trunk WHERE enabled"
-		      " GROUP BY upstream_host ORDER BY upstream_host");
+		      "SELECT host, min(trunk.id) FROM peer_address"
+		      " JOIN peer ON peer.id = peer_id JOIN trunk ON trunk.id = trunk_id"
+		      " WHERE enabled GROUP BY host ORDER BY host");
 	while (rc == 0 && (rc = db_step(store, stmt, err)) > 0) {
 		upstream = &effective->upstreams[effective->upstream_count];
 		rc = 0;

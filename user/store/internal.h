@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "base/sealed.h"
 #include "store/store.h"
 
 #define STORE_FILE "sipward.db"
@@ -149,6 +150,8 @@ void who_are_we(char ret_who[WHO_SIZE]);
 const char *quoted(const char *value, char buf[QUOTED_SIZE]);
 #define QUOTED(value) quoted(value, (char[QUOTED_SIZE]){0})
 
+/* UTF-8 without control characters, at most max bytes. */
+int check_text(const char *field, const char *text, size_t max, struct error *err);
 int check_name(const char *field, const char *name, struct error *err);
 int check_note(const char *note, struct error *err);
 int check_realm(const char *realm, struct error *err);
@@ -157,20 +160,17 @@ int check_trunk_user(const char *user, struct error *err);
 /* Lower case, no final dot, IPv6 without brackets. */
 int check_domain(const char *domain, char ret_domain[STORE_DOMAIN_SIZE], struct error *err);
 
-struct upstream {
-	char host[STORE_DOMAIN_SIZE];
-	uint16_t port;
-	struct ip ip; /* of an address literal; family 0 = a name, to be resolved */
-};
-int check_upstream(const char *uri, struct upstream *ret_upstream, struct error *err);
+/* Writes the host lower-case and without a final dot; *ret_ip has family 0 if it is a name. False:
+ * it is no host. */
+bool host_parse(const char *text, char ret_host[STORE_DOMAIN_SIZE], struct ip *ret_ip);
 
 int check_header_prefix(const char *prefix, struct error *err);
 /* Leaves one blank between two names. */
 int check_reserved_headers(char *headers, struct error *err);
 /* + and 7 to 15 digits. */
 int check_number(const char *field, const char *number, struct error *err);
-/* Checks all fields, and writes domain and aliases as they will be kept (trunk_check.c). */
-int check_trunk(struct store_trunk *trunk, struct upstream *ret_upstream, struct error *err);
+/* The name of a header field that an operator may add. */
+int check_added_header(struct slice name, struct error *err);
 
 /* ---- trunks (trunk.c) ---- */
 
@@ -190,6 +190,26 @@ void trunk_difference(const struct store_trunk *old, const struct store_trunk *n
 /* The names of trunks that a query finds; where there is no room: "a", "b" and 3 more. How many
  * they are. */
 int trunk_names(struct store *store, const char *sql, int64_t id, char *ret_names, size_t size);
+
+/* ---- peers (peer.c, peer_address.c) ---- */
+
+/* "sip:HOST" to a new trunk. 0 or a negative errno. */
+int peer_first(struct store *store, int64_t trunk, const struct store_peer_uri *uri,
+	       struct error *err);
+/* The peer's row; -ENOENT says that the trunk has none. */
+int peer_find(struct store *store, const char *trunk, const struct store_peer *wanted,
+	      struct store_peer *ret_peer, struct error *err);
+/* The rules at all addresses of the peer may change. */
+int peer_note_addresses(struct store *store, int64_t peer, struct error *err);
+/* Of an address: the peer stands for it alone, for ever. */
+int peer_put_literal(struct store *store, int64_t peer, const struct store_peer_uri *uri,
+		     struct error *err);
+
+/* ---- outbound credentials (outbound_key.c) ---- */
+
+/* The key that passwords are sealed with: STATE_DIR/outbound.key, made at first use within a change
+ * (make), so that two processes make one. -ENOENT: there is none. The caller wipes it. */
+int outbound_key(struct store *store, bool make, struct sealed_key *ret_key, struct error *err);
 
 /* ---- ACLs, credential lists ---- */
 

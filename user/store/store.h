@@ -36,6 +36,8 @@
 #define STORE_NUMBER_SIZE 17 /* '+', at most 15 digits (E.164) and a zero */
 #define STORE_DIAL_SIZE 8    /* a country code or a dialling prefix: at most 7 digits */
 #define STORE_CONTACT_SIZE 512
+#define STORE_HEADER_NAME_SIZE 65
+#define STORE_HEADER_VALUE_SIZE 256
 
 struct store;
 
@@ -55,8 +57,7 @@ void store_read_end(struct store *store);
  * together or not at all. Each still writes its audit row. Ends with commit = false: nothing of it
  * happened. After a change that fails the group can only be ended (further ones are -ECANCELED);
  * with commit = true that returns the failure, and nothing of it happened either. Other processes
- * can not change anything meanwhile, also while the name of an upstream is resolved. Not to be
- * nested. */
+ * can not change anything meanwhile. Not to be nested. */
 int store_change_begin(struct store *store, struct error *err);
 int store_change_end(struct store *store, bool commit, struct error *err);
 
@@ -241,9 +242,7 @@ struct store_trunk {
 	char name[STORE_NAME_SIZE];
 	char domain[STORE_DOMAIN_SIZE]; /* lower case, IPv6 bare; "*" = the default trunk */
 	char user[STORE_USER_SIZE];	/* app-style user@domain; empty = the whole domain */
-	char aliases[STORE_ALIASES_SIZE]; /* more domains, a blank between two */
-	char upstream[STORE_URI_SIZE];	/* sip:HOST[:PORT] as given */
-	struct endpoint upstream_addr;	/* what HOST was last resolved to; ignored on write */
+	char aliases[STORE_ALIASES_SIZE];      /* more domains, a blank between two */
 	unsigned algorithms[STORE_ALGORITHMS]; /* in order of preference */
 	unsigned algorithm_count;
 	unsigned challenge_status; /* 407 (default) or 401 */
@@ -265,20 +264,26 @@ struct store_trunk {
 	char number[STORE_NUMBER_SIZE]; /* the trunk's own, asserted upstream; may be empty */
 	bool assert_identity;	   /* P-Asserted-Identity: the number, else the user; default on */
 	bool upstream_trusted;	   /* the upstream belongs to our trust domain (RFC 3325); on */
+	/* Calls by TLS need a certificate that verifies; default off. */
+	bool client_certificate;
+	/* The upstream may choose the credential of a call (the header field Outbound-User behind
+	 * the setting header_prefix); default off. */
+	bool outbound_user;
 	unsigned calls_per_s, calls_max;	   /* of the trunk; 0 = no limit */
 	unsigned user_calls_per_s, user_calls_max; /* of each of its users */
 	enum store_auth_type auth; /* derived from what is attached; ignored on write */
 };
 
-/* The defaults above; name, domain and upstream empty. */
+/* The defaults above; name and domain empty. */
 void store_trunk_defaults(struct store_trunk *ret_trunk);
 /* What the two below check before they look at the store; writes domain and aliases as they will be
  * kept. */
 int store_trunk_check(struct store_trunk *trunk, struct error *err);
-/* Resolves the upstream's host (getaddrinfo) before the transaction. -EEXIST names the trunk that
- * has the same name, or the same domain and user. */
-int store_trunk_create(struct store *store, const struct store_trunk *trunk, struct error *err);
-/* Replaces all fields of the trunk of this name. An unchanged upstream is not resolved again. */
+/* With its first upstream, unless that is NULL. -EEXIST names the trunk that has the same name, or
+ * the same domain and user. */
+int store_trunk_create(struct store *store, const struct store_trunk *trunk, const char *upstream,
+		       struct error *err);
+/* Replaces all fields of the trunk of this name. */
 int store_trunk_set(struct store *store, const struct store_trunk *trunk, struct error *err);
 int store_trunk_delete(struct store *store, const char *name, struct error *err);
 int store_trunk_get(struct store *store, const char *name, struct store_trunk *ret_trunk,
@@ -312,9 +317,156 @@ int store_trunk_caller_remove(struct store *store, const char *trunk, const char
 int store_trunk_caller_each(struct store *store, int64_t trunk_id,
 			    int (*visit)(const char *number, void *arg), void *arg,
 			    struct error *err);
-/* Resolves the upstreams' names again; what can not be resolved, or still has its address among
- * others, keeps it. *ret_changed counts the trunks that changed (each a change of its own). */
-int store_trunk_resolve(struct store *store, size_t *ret_changed, struct error *err);
+
+/* Header fields that calls towards the trunk's destinations and contacts get. */
+struct store_header {
+	char name[STORE_HEADER_NAME_SIZE];
+	char value[STORE_HEADER_VALUE_SIZE];
+};
+/* Reads "Name: value". -EINVAL also for a name that SIP itself, or the gate, gives a meaning. */
+int store_header_parse(const char *text, struct store_header *ret_header, struct error *err);
+/* Added behind those there are. -EEXIST: the trunk has that very field. */
+int store_trunk_header_add(struct store *store, const char *trunk, const char *text,
+			   struct error *err);
+int store_trunk_header_remove(struct store *store, const char *trunk, const char *text,
+			      struct error *err);
+/* In the order they were added. */
+int store_trunk_header_each(struct store *store, int64_t trunk_id,
+			    int (*visit)(const struct store_header *header, void *arg), void *arg,
+			    struct error *err);
+
+/* ---- peers: where a trunk's calls go (peer.c, peer_address.c) ---- */
+
+#define STORE_PEER_ADDRESSES_MAX 64
+#define STORE_PEER_PRIORITY 10 /* of one for which nothing is said */
+#define STORE_PEER_WEIGHT 1
+#define STORE_NEVER INT64_MAX
+
+enum store_peer_role {
+	STORE_UPSTREAM,	   /* the PBX or carrier that the customer's calls go to */
+	STORE_DESTINATION, /* a fixed URI of the customer, for calls from the upstream */
+};
+const char *store_peer_role_name(enum store_peer_role role);
+
+/* sip:HOST[:PORT][;transport=udp|tcp|tls] or sips:HOST[:PORT], taken apart. */
+struct store_peer_uri {
+	char text[STORE_URI_SIZE]; /* as it is kept: lower case, addresses as ip_format has them */
+	char host[STORE_DOMAIN_SIZE]; /* no brackets */
+	struct ip ip;		      /* of an address; family 0 = host is a name */
+	uint16_t port;		      /* 0 = none is given */
+	/* enum net_transport; 0 = none is given, and DNS decides (RFC 3263). An address has one:
+	 * UDP unless another is given. */
+	unsigned transport;
+};
+int store_peer_uri_parse(const char *uri, enum store_peer_role role, struct store_peer_uri *ret_uri,
+			 struct error *err);
+
+struct store_peer {
+	int64_t id;
+	int64_t trunk_id;
+	enum store_peer_role role;
+	char uri[STORE_URI_SIZE];      /* in any spelling; kept as store_peer_uri.text */
+	unsigned priority;	       /* 0–65535, the lowest first */
+	unsigned weight;	       /* 0–65535, the share among those of one priority */
+	uint64_t addresses;	       /* how many it stands for now */
+	int64_t resolved_s;	       /* Unix time of the last good answer; 0 = never */
+	int64_t due_s;		       /* when to ask again; 0 = at once; STORE_NEVER: an address */
+	char failure[STORE_NOTE_SIZE]; /* why the last try failed; empty: it did not */
+};
+
+/* Found by trunk, role and URI. An address as host is resolved at once, a name by whoever calls
+ * store_peer_resolved. */
+int store_peer_add(struct store *store, const char *trunk, const struct store_peer *peer,
+		   struct error *err);
+/* Priority and weight. */
+int store_peer_set(struct store *store, const char *trunk, const struct store_peer *peer,
+		   struct error *err);
+/* With its outbound credentials. */
+int store_peer_remove(struct store *store, const char *trunk, const struct store_peer *peer,
+		      struct error *err);
+int store_peer_get(struct store *store, const char *trunk, const struct store_peer *peer,
+		   struct store_peer *ret_peer, struct error *err);
+/* Gives the trunk's only upstream another URI, or a trunk without one its first. -EBUSY if there
+ * are several, or if it has outbound credentials, which nobody else may get. */
+int store_upstream_replace(struct store *store, const char *trunk, const char *uri,
+			   struct error *err);
+/* trunk_id 0: of all trunks. In order of trunk, role, priority and URI. */
+int store_peer_each(struct store *store, int64_t trunk_id,
+		    int (*visit)(const struct store_peer *peer, void *arg), void *arg,
+		    struct error *err);
+
+/* One of the places that a peer's name stands for (RFC 3263). */
+struct store_peer_address {
+	struct endpoint endpoint;
+	unsigned transport;	   /* enum net_transport */
+	unsigned priority, weight; /* of its SRV record; 0 where there is none */
+};
+/* In order of priority; at most STORE_PEER_ADDRESSES_MAX. */
+int store_peer_addresses(struct store *store, int64_t peer_id,
+			 struct store_peer_address *ret_addresses, size_t *ret_n,
+			 struct error *err);
+/* The peer stands for these now (n > 0; at most STORE_PEER_ADDRESSES_MAX; of a place that is given
+ * twice the first in order counts). A change of the trunk, with an audit row, if they differ; else
+ * only the times are noted, and nothing else changes. */
+int store_peer_resolved(struct store *store, int64_t peer_id,
+			const struct store_peer_address *addresses, size_t n, int64_t due_s,
+			struct error *err);
+/* It could not be resolved: it keeps its addresses. No change of generation. Both are -ENOENT for a
+ * peer that has been removed meanwhile. */
+int store_peer_failed(struct store *store, int64_t peer_id, const char *why, int64_t due_s,
+		      struct error *err);
+/* All names are due at once. No change of generation. */
+int store_peer_due_now(struct store *store, struct error *err);
+
+/* ---- how the gate answers an upstream that challenges (outbound.c) ---- */
+
+#define STORE_PASSWORD_SIZE 129 /* at most 128 bytes and a zero */
+
+struct store_outbound {
+	int64_t id;
+	int64_t peer_id; /* an upstream; the first added to it is its default */
+	char user[STORE_NAME_SIZE];
+	char realm[STORE_NAME_SIZE]; /* empty: not known yet */
+	bool registers;		     /* the gate keeps a registration there */
+	unsigned expires_s;	     /* that it asks for: 60–86400 */
+	bool has_secret; /* the password is kept, sealed, until the realm is known; set by reading
+			  */
+	struct store_ha1 ha1; /* of a known realm; for "user@realm" there are none */
+};
+/* What one is found by. */
+struct store_outbound_key {
+	const char *trunk, *uri, *user;
+};
+#define STORE_OUTBOUND_EXPIRES_S 3600
+
+/* At most 128 bytes, no control characters. The sentence never holds the password. */
+int store_outbound_password_check(const char *password, struct error *err);
+/* With a realm: its HA1s are kept, and password is NULL. Without: the password is, sealed with the
+ * key in STATE_DIR/outbound.key, until the realm is learned. */
+int store_outbound_add(struct store *store, const struct store_outbound_key *key,
+		       const struct store_outbound *outbound, const char *password,
+		       struct error *err);
+/* Realm and password, in the same way. */
+int store_outbound_passwd(struct store *store, const struct store_outbound_key *key,
+			  const struct store_outbound *outbound, const char *password,
+			  struct error *err);
+/* Whether and for how long it registers. */
+int store_outbound_set(struct store *store, const struct store_outbound_key *key,
+		       const struct store_outbound *outbound, struct error *err);
+int store_outbound_remove(struct store *store, const struct store_outbound_key *key,
+			  struct error *err);
+/* The peer's, in the order they were added. The HA1s are wiped after the visit. */
+int store_outbound_each(struct store *store, int64_t peer_id,
+			int (*visit)(const struct store_outbound *outbound, void *arg), void *arg,
+			struct error *err);
+/* The daemon's: the sealed password. -ENOENT if there is none; -EBADMSG if the key is another one.
+ * The caller wipes it. */
+int store_outbound_secret(struct store *store, int64_t id, char ret_password[STORE_PASSWORD_SIZE],
+			  struct error *err);
+/* The daemon's: the realm is known now, and the HA1s take the place of the password. -ENOENT if it
+ * is gone or has a realm already. */
+int store_outbound_learned(struct store *store, int64_t id, const char *realm,
+			   const struct store_ha1 *ha1, struct error *err);
 
 /* ---- registrations (binding.c) ---- */
 
@@ -391,6 +543,11 @@ struct store_settings {
 	/* Further header names that customers may not send, separated by blanks: "Name" or, for all
 	 * that begin so, "Na*". Compared without case; the own prefix is always among them. */
 	char reserved_headers[512];
+	unsigned failover_timeout_ms; /* an upstream that is silent so long is passed over: 4000 */
+	unsigned health_interval_s;   /* between two probes of a peer: 30; 0 = no probes */
+	unsigned health_failures, health_successes; /* in a row, that turn a peer: 2, 2 */
+	/* So many requests waiting to be read, and new calls get 503: 0 = never. */
+	unsigned overload_backlog;
 	unsigned source_rate_pps, source_burst; /* unlisted sources: 10, 20 */
 	unsigned cpu_rate_pps, cpu_burst;	/* all unlisted sources on a CPU: 2000, 4000 */
 };

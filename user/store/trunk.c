@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "store/internal.h"
-#include "store/resolve.h"
 
 const char *store_auth_type_name(enum store_auth_type type)
 {
@@ -168,56 +166,43 @@ static int write_aliases(struct store *store, const struct store_trunk *trunk, s
 	return rc < 0 ? rc : alias_each(store, trunk, insert_alias, err);
 }
 
-static int change_host(struct store *store, const struct ip *ip, struct error *err)
+static int insert_trunk(struct store *store, const struct store_trunk *trunk,
+			const struct store_peer_uri *upstream, struct error *err)
 {
-	struct prefix host = {.ip = *ip, .len = (uint8_t)ip_bits(ip)};
+	int64_t id;
+	int rc = check_address_free(store, trunk, err);
 
-	return ip->family ? change_prefix(store, &host, err) : 0;
+	if (rc == 0) {
+		rc = trunk_insert(store, trunk, err);
+		if (rc == -EEXIST)
+			error_set(err, rc, "trunk %s: there is one already", QUOTED(trunk->name));
+	}
+	if (rc < 0)
+		return rc;
+	id = sqlite3_last_insert_rowid(store->db);
+	rc = write_aliases(store, trunk, err);
+	if (rc == 0 && upstream)
+		rc = peer_first(store, id, upstream, err);
+	return rc ? rc : 1;
 }
 
-int store_trunk_create(struct store *store, const struct store_trunk *trunk, struct error *err)
+int store_trunk_create(struct store *store, const struct store_trunk *trunk, const char *upstream,
+		       struct error *err)
 {
 	struct store_trunk new = *trunk;
-	struct upstream upstream;
-	int rc = check_trunk(&new, &upstream, err);
+	struct store_peer_uri uri = {0};
+	int rc = store_trunk_check(&new, err);
 
-	if (rc == 0)
-		rc = upstream_resolve(&upstream, new.upstream, &new.upstream_addr, err);
+	if (rc == 0 && upstream)
+		rc = store_peer_uri_parse(upstream, STORE_UPSTREAM, &uri, err);
 	if (rc == 0)
 		rc = change_begin(store, err);
 	if (rc)
 		return rc;
-	rc = check_address_free(store, &new, err);
-	if (rc == 0)
-		rc = change_host(store, &new.upstream_addr.ip, err);
-	if (rc == 0) {
-		rc = trunk_insert(store, &new, err);
-		if (rc == -EEXIST)
-			error_set(err, rc, "trunk %s: there is one already", QUOTED(new.name));
-	}
-	if (rc > 0) {
-		int aliases = write_aliases(store, &new, err);
-
-		rc = aliases < 0 ? aliases : rc;
-	}
-	return change_end(store, rc, err, "created trunk \"%s\" for %s%s%s to %.120s", new.name,
-			  new.user, new.user[0] ? "@" : "", new.domain, new.upstream);
-}
-
-/* Notes what the filter's rules may change with. */
-static int note_rules(struct store *store, const struct store_trunk *old,
-		      const struct store_trunk *new, struct error *err)
-{
-	const struct ip *from = &old->upstream_addr.ip, *to = &new->upstream_addr.ip;
-	int rc = 0;
-
-	if (new->enabled != old->enabled)
-		change_everything(store);
-	if (!ip_eq(from, to))
-		rc = change_host(store, from, err);
-	if (rc == 0 && !ip_eq(from, to))
-		rc = change_host(store, to, err);
-	return rc;
+	rc = insert_trunk(store, &new, upstream ? &uri : NULL, err);
+	return change_end(store, rc, err, "created trunk \"%s\" for %s%s%s%s%.120s", new.name,
+			  new.user, new.user[0] ? "@" : "", new.domain, upstream ? " to " : "",
+			  uri.text);
 }
 
 /* Whether anything has changed, or a negative errno. */
@@ -227,10 +212,10 @@ static int update_trunk(struct store *store, const struct store_trunk *old,
 	bool aliases = strcmp(old->aliases, new->aliases) != 0 || strcmp(old->user, new->user) != 0;
 	int rc = check_address_free(store, new, err), changed;
 
-	if (rc == 0)
-		rc = note_rules(store, old, new, err);
 	if (rc)
 		return rc;
+	if (new->enabled != old->enabled)
+		change_everything(store);
 	changed = trunk_update(store, new, err);
 	if (changed >= 0 && aliases)
 		rc = write_aliases(store, new, err);
@@ -243,23 +228,12 @@ int store_trunk_set(struct store *store, const struct store_trunk *trunk, struct
 {
 	struct store_trunk old, new = *trunk;
 	struct summary summary = {""};
-	struct upstream upstream;
-	int rc = check_trunk(&new, &upstream, err);
+	int rc = store_trunk_check(&new, err);
 
-	if (rc == 0)
-		rc = store_trunk_get(store, new.name, &old, err);
-	if (rc)
-		return rc;
-	/* What stays as it is needs no resolver: a trunk can be disabled while the DNS is away. */
-	if (strcmp(old.upstream, new.upstream) == 0)
-		new.upstream_addr = old.upstream_addr;
-	else
-		rc = upstream_resolve(&upstream, new.upstream, &new.upstream_addr, err);
 	if (rc == 0)
 		rc = change_begin(store, err);
 	if (rc)
 		return rc;
-	/* Once more, now that nobody else can change it. */
 	rc = store_trunk_get(store, new.name, &old, err);
 	if (rc == 0)
 		rc = update_trunk(store, &old, &new, err);
@@ -279,67 +253,4 @@ int store_trunk_delete(struct store *store, const char *name, struct error *err)
 	if (rc == 0)
 		rc = error_set(err, -ENOENT, "trunk %s: there is none of this name", QUOTED(name));
 	return change_end(store, rc, err, "deleted trunk \"%s\"", name);
-}
-
-/* ---- resolving again ---- */
-
-static int update_host(struct store *store, const struct store_trunk *trunk,
-		       const struct endpoint *addr, struct error *err)
-{
-	struct prefix_key key = host_key(&addr->ip);
-	char text[IP_TEXT_SIZE];
-	int rc = change_begin(store, err);
-
-	if (rc)
-		return rc;
-	ip_format(&addr->ip, text);
-	rc = change_host(store, &trunk->upstream_addr.ip, err);
-	if (rc == 0)
-		rc = change_host(store, &addr->ip, err);
-	if (rc == 0)
-		/* Not if an operator has changed the trunk meanwhile. */
-		rc = db_run(store, err,
-			    "UPDATE trunk SET upstream_host = ? WHERE id = ? AND upstream = ?",
-			    BLOB(key.bytes, key.n), INT(trunk->id), TEXT(trunk->upstream));
-	return change_end(store, rc, err, "trunk \"%s\": %.120s has moved to %s", trunk->name,
-			  trunk->upstream, text);
-}
-
-struct trunk_list {
-	struct store_trunk *trunks;
-	size_t n;
-};
-
-static int keep_trunk(const struct store_trunk *trunk, void *arg)
-{
-	struct trunk_list *list = arg;
-	struct store_trunk *grown;
-
-	grown = reallocarray(list->trunks, list->n + 1, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	list->trunks = grown;
-	list->trunks[list->n++] = *trunk;
-	return 0;
-}
-
-int store_trunk_resolve(struct store *store, size_t *ret_changed, struct error *err)
-{
-	struct trunk_list list = {0};
-	size_t changed = 0;
-	int rc = store_trunk_each(store, keep_trunk, &list, err);
-
-	for (size_t i = 0; i < list.n && rc == 0; i++) {
-		const struct store_trunk *trunk = &list.trunks[i];
-		struct endpoint addr = trunk->upstream_addr;
-
-		if (!upstream_moved(trunk, &addr))
-			continue;
-		rc = update_host(store, trunk, &addr, err);
-		changed += rc == 0;
-	}
-	free(list.trunks);
-	if (rc == 0 && ret_changed)
-		*ret_changed = changed;
-	return rc;
 }

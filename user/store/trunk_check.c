@@ -169,7 +169,7 @@ static int check_call_limits(const struct store_trunk *trunk, struct error *err)
 	return 0;
 }
 
-int check_trunk(struct store_trunk *trunk, struct upstream *ret_upstream, struct error *err)
+int store_trunk_check(struct store_trunk *trunk, struct error *err)
 {
 	int rc = check_name("trunk name", trunk->name, err);
 
@@ -180,19 +180,10 @@ int check_trunk(struct store_trunk *trunk, struct upstream *ret_upstream, struct
 	if (rc == 0)
 		rc = check_trunk_user(trunk->user, err);
 	if (rc == 0)
-		rc = check_upstream(trunk->upstream, ret_upstream, err);
-	if (rc == 0)
 		rc = check_algorithms(trunk, err);
 	if (rc == 0)
 		rc = check_choices(trunk, err);
 	if (rc == 0)
 		rc = check_numbers(trunk, err);
 	return rc ? rc : check_call_limits(trunk, err);
-}
-
-int store_trunk_check(struct store_trunk *trunk, struct error *err)
-{
-	struct upstream upstream;
-
-	return check_trunk(trunk, &upstream, err);
 }

@@ -9,8 +9,6 @@ enum column_kind {
 	TEXT_COLUMN,
 	NUMBER_COLUMN, /* enums too */
 	BOOL_COLUMN,
-	HOST_COLUMN, /* an address, as a whole-length prefix */
-	PORT_COLUMN,
 	ALGORITHMS_COLUMN, /* a digit each */
 };
 
@@ -36,9 +34,6 @@ static const struct column columns[] = {
 	COLUMN(name, TEXT_COLUMN),
 	COLUMN(domain, TEXT_COLUMN),
 	COLUMN(user, TEXT_COLUMN),
-	COLUMN(upstream, TEXT_COLUMN),
-	{"upstream_host", HOST_COLUMN, FIELD(upstream_addr.ip), NULL},
-	{"upstream_port", PORT_COLUMN, FIELD(upstream_addr.port), NULL},
 	COLUMN(algorithms, ALGORITHMS_COLUMN),
 	COLUMN(challenge_status, NUMBER_COLUMN),
 	COLUMN(enabled, BOOL_COLUMN),
@@ -57,6 +52,8 @@ static const struct column columns[] = {
 	COLUMN(number, TEXT_COLUMN),
 	COLUMN(assert_identity, BOOL_COLUMN),
 	COLUMN(upstream_trusted, BOOL_COLUMN),
+	COLUMN(client_certificate, BOOL_COLUMN),
+	COLUMN(outbound_user, BOOL_COLUMN),
 	COLUMN(calls_per_s, NUMBER_COLUMN),
 	COLUMN(calls_max, NUMBER_COLUMN),
 	COLUMN(user_calls_per_s, NUMBER_COLUMN),
@@ -124,7 +121,6 @@ static void read_column(sqlite3_stmt *stmt, int i, struct store_trunk *trunk)
 {
 	const struct column *column = &columns[i];
 	void *field = (char *)trunk + column->offset;
-	struct prefix host;
 
 	switch (column->kind) {
 	case TEXT_COLUMN:
@@ -135,13 +131,6 @@ static void read_column(sqlite3_stmt *stmt, int i, struct store_trunk *trunk)
 		break;
 	case BOOL_COLUMN:
 		*(bool *)field = sqlite3_column_int(stmt, i) != 0;
-		break;
-	case HOST_COLUMN:
-		if (column_prefix(stmt, i, &host))
-			*(struct ip *)field = host.ip;
-		break;
-	case PORT_COLUMN:
-		*(uint16_t *)field = (uint16_t)sqlite3_column_int(stmt, i);
 		break;
 	case ALGORITHMS_COLUMN:
 		read_algorithms(stmt, i, trunk);
@@ -169,7 +158,6 @@ void trunk_read(sqlite3_stmt *stmt, struct store_trunk *ret_trunk)
 
 struct values {
 	struct bind list[COLUMNS];
-	struct prefix_key host;
 	char algorithms[STORE_ALGORITHMS + 1];
 };
 
@@ -185,11 +173,6 @@ static struct bind column_bind(const struct column *column, const struct store_t
 		return INT(*(const unsigned *)field);
 	case BOOL_COLUMN:
 		return INT(*(const bool *)field);
-	case HOST_COLUMN:
-		values->host = host_key(field);
-		return BLOB(values->host.bytes, values->host.n);
-	case PORT_COLUMN:
-		return INT(*(const uint16_t *)field);
 	case ALGORITHMS_COLUMN:
 		for (unsigned i = 0; i < trunk->algorithm_count; i++)
 			values->algorithms[i] = (char)('0' + trunk->algorithms[i]);
@@ -274,16 +257,13 @@ static void column_difference(const struct column *column, const struct store_tr
 			(struct summary_values){(unsigned)from.integer, (unsigned)to.integer});
 }
 
-/* The host and port behind the upstream are told by its name. */
 void trunk_difference(const struct store_trunk *old, const struct store_trunk *new,
 		      struct summary *ret_summary)
 {
 	summary_text(ret_summary, "aliases", old->aliases, new->aliases);
 	algorithms_difference(old, new, ret_summary);
 	for (size_t i = 0; i < COLUMNS; i++) {
-		enum column_kind kind = columns[i].kind;
-
-		if (kind == TEXT_COLUMN || kind == NUMBER_COLUMN || kind == BOOL_COLUMN)
+		if (columns[i].kind != ALGORITHMS_COLUMN)
 			column_difference(&columns[i], old, new, ret_summary);
 	}
 }

@@ -5,8 +5,6 @@
 #include "base/utf8.h"
 #include "store/internal.h"
 
-#define SIP_PORT 5060
-
 static bool is_alpha(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -48,7 +46,7 @@ const char *quoted(const char *value, char buf[QUOTED_SIZE])
 	return buf;
 }
 
-static int check_text(const char *field, const char *text, size_t max, struct error *err)
+int check_text(const char *field, const char *text, size_t max, struct error *err)
 {
 	const struct slice whole = slice_from(text);
 
@@ -203,8 +201,7 @@ static bool is_host_name(const char *host)
 	}
 }
 
-/* Writes the host lower-case and without a final dot; *ret_ip has family 0 if it is a name. */
-static bool read_host(const char *text, char ret_host[STORE_DOMAIN_SIZE], struct ip *ret_ip)
+bool host_parse(const char *text, char ret_host[STORE_DOMAIN_SIZE], struct ip *ret_ip)
 {
 	size_t n = strlen(text);
 
@@ -232,83 +229,12 @@ int check_domain(const char *domain, char ret_domain[STORE_DOMAIN_SIZE], struct 
 		strcpy(ret_domain, "*");
 		return 0;
 	}
-	if (!read_host(domain, host, &ip))
+	if (!host_parse(domain, host, &ip))
 		return error_set(err, -EINVAL,
 				 "domain %s: must be a host name, an IP address, or \"*\" for the "
 				 "default trunk",
 				 QUOTED(domain));
 	strcpy(ret_domain, host);
-	return 0;
-}
-
-static int check_scheme(const char *uri, struct error *err)
-{
-	struct slice text = slice_from(uri);
-
-	if (slice_starts_nocase(text, SLICE("sips:")))
-		return error_set(
-			err, -EINVAL,
-			"upstream %s: TLS is not spoken yet; this release forwards by UDP, "
-			"write sip:HOST[:PORT]",
-			QUOTED(uri));
-	if (!slice_starts_nocase(text, SLICE("sip:")))
-		return error_set(err, -EINVAL, "upstream %s: must be sip:HOST[:PORT]", QUOTED(uri));
-	if (strpbrk(uri, ";?"))
-		return error_set(err, -EINVAL,
-				 "upstream %s: takes no parameters; this release forwards by UDP, "
-				 "write sip:HOST[:PORT]",
-				 QUOTED(uri));
-	if (strchr(uri, '@'))
-		return error_set(err, -EINVAL,
-				 "upstream %s: takes no user, the caller's is kept; write "
-				 "sip:HOST[:PORT]",
-				 QUOTED(uri));
-	return 0;
-}
-
-/* Splits HOST[:PORT], where HOST may be an IPv6 address in brackets. */
-static bool split_port(struct slice text, struct slice *ret_host, uint16_t *ret_port)
-{
-	const char *after = memchr(text.p, ']', text.n);
-	const char *from = text.n && text.p[0] == '[' && after ? after : text.p;
-	const char *colon = memchr(from, ':', text.n - (size_t)(from - text.p));
-	uint32_t port = SIP_PORT;
-
-	*ret_host = text;
-	if (colon) {
-		struct slice digits = {colon + 1, text.n - (size_t)(colon + 1 - text.p)};
-
-		ret_host->n = (size_t)(colon - text.p);
-		if (slice_u32(digits, &port) || port == 0 || port > UINT16_MAX)
-			return false;
-	}
-	*ret_port = (uint16_t)port;
-	return true;
-}
-
-int check_upstream(const char *uri, struct upstream *ret_upstream, struct error *err)
-{
-	struct upstream upstream = {0};
-	char text[STORE_URI_SIZE];
-	struct slice host;
-	int rc;
-
-	if (strlen(uri) >= STORE_URI_SIZE)
-		return error_set(err, -EINVAL, "upstream %s: is longer than %d bytes", QUOTED(uri),
-				 STORE_URI_SIZE - 1);
-	rc = check_scheme(uri, err);
-	if (rc)
-		return rc;
-	if (!split_port(slice_from(uri + strlen("sip:")), &host, &upstream.port))
-		return error_set(err, -EINVAL,
-				 "upstream %s: the port must be a number from 1 to 65535; an IPv6 "
-				 "address stands in brackets",
-				 QUOTED(uri));
-	if (slice_text(host, text, sizeof(text)) || !read_host(text, upstream.host, &upstream.ip))
-		return error_set(err, -EINVAL,
-				 "upstream %s: the host must be a host name or an IP address",
-				 QUOTED(uri));
-	*ret_upstream = upstream;
 	return 0;
 }
 
@@ -412,5 +338,41 @@ int check_reserved_headers(char *headers, struct error *err)
 		used += one.n;
 	}
 	headers[used] = '\0';
+	return 0;
+}
+
+/* Fields that SIP (RFC 3261 §20 and extensions) or the gate gives a meaning; a name of one letter
+ * is the short form of one. */
+int check_added_header(struct slice name, struct error *err)
+{
+	static const char own[] =
+		"Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow "
+		"Allow-Events Authentication-Info Authorization Call-ID Call-Info Contact "
+		"Content-Disposition Content-Encoding Content-Language Content-Length "
+		"Content-Type CSeq Date Diversion Error-Info Event Expires From Geolocation "
+		"History-Info Identity Identity-Info In-Reply-To Join Max-Forwards MIME-Version "
+		"Min-Expires Min-SE Organization P-Asserted-Identity P-Preferred-Identity Path "
+		"Priority Privacy Proxy-Authenticate Proxy-Authentication-Info "
+		"Proxy-Authorization Proxy-Require RAck Reason Record-Route Refer-To Referred-By "
+		"Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition Require "
+		"Resource-Priority Retry-After Route RSeq Server Service-Route Session-Expires "
+		"SIP-ETag SIP-If-Match Subject Subscription-State Supported Target-Dialog "
+		"Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate";
+	struct slice rest = slice_from(own);
+	char text[STORE_HEADER_NAME_SIZE] = "";
+
+	slice_text(name, text, sizeof(text));
+	if (!is_token(name))
+		return error_set(err, -EINVAL,
+				 "header %s: the name must be of letters, digits and "
+				 "- . ! %% _ + ` ' ~",
+				 QUOTED(text));
+	while (rest.n) {
+		if (name.n == 1 || slice_eq_nocase(slice_cut(rest, ' ', &rest), name))
+			return error_set(err, -EINVAL,
+					 "header %s: SIP itself gives it a meaning; take a name "
+					 "such as X-My-Header",
+					 QUOTED(text));
+	}
 	return 0;
 }

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests that are nobody's but ours: OPTIONS that ask a hop whether it lives. Each is a transaction
+ * without a requester, with one attempt. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/random.h"
+#include "proxy/proxy_internal.h"
+
+static void random_text(char text[MAC_TEXT_SIZE])
+{
+	uint64_t number;
+
+	random_bytes(&number, sizeof(number));
+	mac_format(number, text);
+}
+
+/* 0 or -ENOSPC. */
+static int write_own(struct proxy *proxy, const struct own_request *own, uint64_t id,
+		     struct slice *ret_message)
+{
+	struct branch branch = {.id = id};
+	char via[HOP_VIA_SIZE], tag[MAC_TEXT_SIZE], call_id[MAC_TEXT_SIZE];
+	int n;
+
+	hop_via_format(&own->target, &branch, via);
+	random_text(tag);
+	random_text(call_id);
+	n = snprintf(proxy->made, sizeof(proxy->made),
+		     "%s %s SIP/2.0\r\n%sMax-Forwards: 70\r\nFrom: <%s>;tag=%s\r\nTo: <%s>\r\n"
+		     "Call-ID: %s\r\nCSeq: 1 %s\r\n%sContent-Length: 0\r\n\r\n",
+		     own->method_text, own->uri, via, own->from, tag, own->to, call_id,
+		     own->method_text, own->headers);
+	if (n < 0 || (size_t)n >= sizeof(proxy->made))
+		return -ENOSPC;
+	*ret_message = (struct slice){proxy->made, (size_t)n};
+	return 0;
+}
+
+int own_send(struct proxy *proxy, const struct own_request *own)
+{
+	struct hop hop = {.target = own->target};
+	struct slice message;
+	struct txn *txn;
+	uint64_t id;
+	int rc;
+
+	random_bytes(&id, sizeof(id));
+	rc = txn_create(&proxy->txns, id, &txn);
+	if (rc)
+		return rc;
+	txn->own = own->kind;
+	txn->method = own->method;
+	rc = write_own(proxy, own, id, &message);
+	if (!rc)
+		rc = attempt_send(proxy, txn, &hop, message);
+	if (rc)
+		txn_free(&proxy->txns, txn);
+	return rc;
+}
+
+void own_ping(struct proxy *proxy, struct health_hop *hop)
+{
+	char local[ENDPOINT_TEXT_SIZE + 2], from[ENDPOINT_TEXT_SIZE + 16];
+	struct own_request own = {
+		.kind = OWN_PING,
+		.method = SIP_OPTIONS,
+		.method_text = "OPTIONS",
+		.target = {.transport = hop->transport,
+			   .remote = hop->endpoint,
+			   .name = hop->name},
+		.uri = hop->uri,
+		.from = from,
+		.to = hop->uri,
+		.headers = "Accept: application/sdp\r\n",
+	};
+
+	health_asked(&proxy->health, hop, policy_settings(proxy->admission.policy),
+		     proxy->now_ns);
+	if (hop_route(proxy, &own.target))
+		return;
+	hop_endpoint_format(&own.target.local, local);
+	snprintf(from, sizeof(from), "sip:sipward@%s", local);
+	if (own_send(proxy, &own) == -ENOMEM)
+		proxy_count(proxy, PROXY_NO_MEMORY);
+}
+
+void own_answered(struct proxy *proxy, const struct attempt *attempt)
+{
+	struct health_hop *hop = health_find(&proxy->health, &attempt->target);
+
+	if (attempt->timer.txn->own == OWN_PING && hop)
+		hop->latency_ms = (unsigned)((proxy->now_ns - hop->asked_ns) / NS_PER_MS);
+}
