@@ -7,11 +7,14 @@
 
 static int check_record(const struct answer_record *record, void *type)
 {
-	const bool named = *(ns_type *)type == ns_t_srv;
+	const bool named = *(ns_type *)type == ns_t_srv || *(ns_type *)type == ns_t_naptr;
 
 	if (record->ttl_s > INT32_MAX || strchr(record->target, '\\'))
 		abort();
 	if (named ? record->ip.family != 0 : record->ip.family != 4 && record->ip.family != 6)
+		abort();
+	if (record->service[0] && (*(ns_type *)type != ns_t_naptr || !record->target[0] ||
+				   strlen(record->service) >= sizeof(record->service)))
 		abort();
 	return 0;
 }
@@ -20,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const ns_type types[] = {ns_t_a, ns_t_aaaa, ns_t_srv};
+	static const ns_type types[] = {ns_t_a, ns_t_aaaa, ns_t_srv, ns_t_naptr};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		ns_type type = types[i];

@@ -50,10 +50,22 @@ static inline void put_name(struct message *m, const char *name)
 	m->bytes[m->n++] = 0;
 }
 
+/* As a pointer where it is the name in question, so that many records fit a datagram. */
+static inline void put_owner(struct message *m, const char *owner)
+{
+	struct message name = {.n = 0};
+
+	put_name(&name, owner);
+	if (memcmp(m->bytes + 12, name.bytes, name.n) == 0)
+		put16(m, 0xc00c);
+	else
+		put_name(m, owner);
+}
+
 static inline void put_record(struct message *m, const char *owner, unsigned type, uint32_t ttl,
 			      const struct message *data)
 {
-	put_name(m, owner);
+	put_owner(m, owner);
 	put16(m, type);
 	put16(m, ns_c_in);
 	put16(m, ttl >> 16);
@@ -92,6 +104,52 @@ static inline void put_srv(struct message *m, const char *owner, uint32_t ttl, c
 	put_record(m, owner, ns_t_srv, ttl, &data);
 }
 
+/* A character-string; "-" is an empty one. */
+static inline void put_string(struct message *m, const char *text)
+{
+	const size_t n = strcmp(text, "-") == 0 ? 0 : strlen(text);
+
+	m->bytes[m->n++] = (uint8_t)n;
+	memcpy(m->bytes + m->n, text, n);
+	m->n += n;
+}
+
+/* "PRIORITY WEIGHT PORT TARGET" */
+static inline void put_srv_text(struct message *m, const char *owner, uint32_t ttl,
+				const char *text)
+{
+	unsigned priority, weight, port;
+	struct message data = {.n = 0};
+	char target[256];
+
+	assert_int_equal(sscanf(text, "%u %u %u %255s", &priority, &weight, &port, target), 4);
+	put16(&data, priority);
+	put16(&data, weight);
+	put16(&data, port);
+	put_name(&data, strcmp(target, ".") ? target : "");
+	put_record(m, owner, ns_t_srv, ttl, &data);
+}
+
+/* "ORDER PREFERENCE FLAGS SERVICE REGEXP REPLACEMENT" */
+static inline void put_naptr_text(struct message *m, const char *owner, uint32_t ttl,
+				  const char *text)
+{
+	char flags[64], service[64], regexp[64], replacement[256];
+	struct message data = {.n = 0};
+	unsigned order, preference;
+
+	assert_int_equal(sscanf(text, "%u %u %63s %63s %63s %255s", &order, &preference, flags,
+				service, regexp, replacement),
+			 6);
+	put16(&data, order);
+	put16(&data, preference);
+	put_string(&data, flags);
+	put_string(&data, service);
+	put_string(&data, regexp);
+	put_name(&data, strcmp(replacement, ".") ? replacement : "");
+	put_record(m, owner, ns_t_naptr, ttl, &data);
+}
+
 /* A question, answered without an error and so far without a record. */
 static inline void put_question(struct message *m, const char *name, unsigned type)
 {
@@ -99,6 +157,11 @@ static inline void put_question(struct message *m, const char *name, unsigned ty
 	put_name(m, name);
 	put16(m, type);
 	put16(m, ns_c_in);
+}
+
+static inline void set_rcode(struct message *m, unsigned rcode)
+{
+	m->bytes[3] = (uint8_t)(0x80 | rcode);
 }
 
 /* ---- a server whose answers are made up ---- */

@@ -69,11 +69,6 @@ static void assert_failed(const struct looked *l, int rc, const char *sentence)
 	assert_string_equal(l->err.text, sentence);
 }
 
-static void set_rcode(struct message *m, unsigned rcode)
-{
-	m->bytes[3] = (uint8_t)(0x80 | rcode);
-}
-
 static bool asks(const struct question *q, const char *name, unsigned type)
 {
 	return q->type == type && strcmp(q->name, name) == 0;
@@ -562,6 +557,82 @@ static void a_record_of_the_wrong_size_is_refused(void **state)
 	assert_int_equal(read_message(&m, m.n, "a.example"), -EBADMSG);
 }
 
+static struct answer_record naptr;
+static unsigned naptr_count;
+
+static int keep_naptr(const struct answer_record *record, void *arg)
+{
+	(void)arg;
+	naptr = *record;
+	naptr_count++;
+	return 0;
+}
+
+static int read_naptr_text(const char *text, size_t less)
+{
+	struct message m;
+	char *copy;
+	int rc;
+
+	put_question(&m, "example", ns_t_naptr);
+	put_naptr_text(&m, "example", 300, text);
+	copy = malloc(m.n - less);
+	memcpy(copy, m.bytes, m.n - less);
+	naptr_count = 0;
+	rc = answer_each((struct slice){copy, m.n - less}, "example", ns_t_naptr, keep_naptr, NULL);
+	free(copy);
+	return rc;
+}
+
+static void naptr_records_are_read(void **state)
+{
+	static const char *const others[] = {
+		"1 2 a SIP+D2U - _sip._udp.example",
+		"1 2 - SIP+D2U - _sip._udp.example",
+		"1 2 ss SIP+D2U - _sip._udp.example",
+		"1 2 s SIP+D2U !.*!x! _sip._udp.example",
+		"1 2 s SIP+D2U - .",
+		"1 2 u E2U+sip !^.*$!sip:x@y! .",
+		"1 2 s A-service-too-long - a.example",
+	};
+
+	(void)state;
+	assert_int_equal(read_naptr_text("65535 258 S sip+d2u - _sip._udp.Example", 0), 0);
+	assert_int_equal(naptr.order, 65535);
+	assert_int_equal(naptr.preference, 258);
+	assert_string_equal(naptr.service, "sip+d2u");
+	assert_string_equal(naptr.target, "_sip._udp.Example");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_int_equal(read_naptr_text(others[i], 0), 0);
+		assert_int_equal(naptr_count, 1);
+		assert_string_equal(naptr.service, "");
+	}
+}
+
+/* Its length says less than its strings and name need. */
+static void naptr_records_that_end_early_are_refused(void **state)
+{
+	struct message whole = {.n = 0}, m;
+
+	(void)state;
+	put_naptr_text(&whole, "x", 300, "1 2 s SIP+D2U !r! a.b");
+	assert_int_equal(whole.n - 13, 4 + 2 + 8 + 4 + 5);
+	for (size_t size = 0; size <= 23; size++) {
+		struct message data = {.n = size};
+
+		memcpy(data.bytes, whole.bytes + 13, size);
+		put_question(&m, "example", ns_t_naptr);
+		put_record(&m, "example", ns_t_naptr, 300, &data);
+		naptr_count = 0;
+		assert_int_equal(answer_each((struct slice){(char *)m.bytes, m.n}, "example",
+					     ns_t_naptr, keep_naptr, NULL),
+				 size == 23 ? 0 : -EBADMSG);
+		assert_int_equal(naptr_count, size == 23);
+	}
+	for (size_t less = 1; less <= 20; less++)
+		assert_int_equal(read_naptr_text("1 2 s SIP+D2U - a.b", less), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -587,6 +658,8 @@ int main(void)
 		cmocka_unit_test(every_truncation_of_a_message_is_refused),
 		cmocka_unit_test(every_flipped_byte_of_a_message_is_survived),
 		cmocka_unit_test(a_record_of_the_wrong_size_is_refused),
+		cmocka_unit_test(naptr_records_are_read),
+		cmocka_unit_test(naptr_records_that_end_early_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "net/net.h"
+
 #define MANY 300
 
 struct server {
@@ -55,7 +57,10 @@ static void run_dnsmasq(const char *port, const char *hosts)
 	       "--srv-host=_sip._udp.example,both.example,5060,1,1",
 	       "--srv-host=_sip._udp.example,v4.example,5080,2,1",
 	       "--srv-host=_sip._udp.example,gone.example,5080,2,1",
-	       "--srv-host=_empty._udp.example", (char *)NULL);
+	       "--srv-host=_empty._udp.example", "--srv-host=_sip._tcp.example,v6.example,5062,0,3",
+	       "--naptr-record=example,20,1,s,SIP+D2U,,_sip._udp.good.example",
+	       "--naptr-record=example,10,1,s,SIP+D2T,,_sip._tcp.example",
+	       "--srv-host=_sip._udp.good.example,v4.example,5064,1,1", (char *)NULL);
 	_exit(127);
 }
 
@@ -184,6 +189,34 @@ static void takes_as_many_addresses_as_the_limit_and_no_more(void **state)
 	assert_int_equal(answer.n, DNS_ADDRESSES_MAX);
 }
 
+static void locates_servers_by_naptr_srv_and_address(void **state)
+{
+	static struct dns_location l;
+
+	(void)state;
+	if (!server.pid)
+		skip();
+	setenv("CARES_HOSTS", "/dev/null", 1);
+	assert_int_equal(
+		dns_locate(server.dns, &(struct dns_query){.host = "example"}, &l, NULL), 0);
+	assert_int_equal(l.n, 2);
+	assert_int_equal(l.hops[0].transport, NET_TCP);
+	assert_int_equal(l.hops[0].endpoint.ip.family, 6);
+	assert_int_equal(l.hops[0].endpoint.port, 5062);
+	assert_int_equal(l.hops[0].weight, 3);
+	assert_int_equal(l.hops[1].transport, NET_UDP);
+	assert_int_equal(l.hops[1].endpoint.ip.family, 4);
+	assert_int_equal(l.hops[1].endpoint.port, 5064);
+	assert_int_equal(l.hops[1].priority, 1 << 16 | 1);
+	assert_int_equal(l.ttl_s, 7);
+	assert_int_equal(dns_locate(server.dns,
+				    &(struct dns_query){.host = "v4.example", .port = 5070}, &l,
+				    NULL),
+			 0);
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.hops[0].endpoint.port, 5070);
+}
+
 static void *look_up_often(void *arg)
 {
 	struct dns_answer answer;
@@ -219,6 +252,7 @@ int main(void)
 		cmocka_unit_test(finds_the_targets_of_a_service),
 		cmocka_unit_test(tells_that_a_name_does_not_exist),
 		cmocka_unit_test(takes_as_many_addresses_as_the_limit_and_no_more),
+		cmocka_unit_test(locates_servers_by_naptr_srv_and_address),
 		cmocka_unit_test(several_threads_may_ask_at_once),
 	};
 

@@ -49,17 +49,67 @@ static bool read_address(const ns_rr *rr, struct ip *ret_ip)
 	return true;
 }
 
+static bool read_srv(const struct reading *reading, const ns_rr *rr, struct answer_record *record)
+{
+	const unsigned char *data = ns_rr_rdata(*rr);
+
+	if (!read_name(reading, rr, 3 * NS_INT16SZ, record->target))
+		return false;
+	record->priority = (uint16_t)ns_get16(data);
+	record->weight = (uint16_t)ns_get16(data + NS_INT16SZ);
+	record->port = (uint16_t)ns_get16(data + 2 * NS_INT16SZ);
+	return true;
+}
+
+/* A character-string (RFC 1035 §3.3) at *offset, which is left behind it. */
+static bool read_string(const ns_rr *rr, size_t *offset, struct slice *ret_text)
+{
+	const unsigned char *data = ns_rr_rdata(*rr);
+
+	if (*offset >= ns_rr_rdlen(*rr) || ns_rr_rdlen(*rr) - *offset <= data[*offset])
+		return false;
+	*ret_text = (struct slice){(const char *)data + *offset + 1, data[*offset]};
+	*offset += 1 + ret_text->n;
+	return true;
+}
+
+static bool read_naptr(const struct reading *reading, const ns_rr *rr, struct answer_record *record)
+{
+	const unsigned char *data = ns_rr_rdata(*rr);
+	size_t offset = 2 * NS_INT16SZ;
+	struct slice flags, service, regexp;
+
+	if (!read_string(rr, &offset, &flags) || !read_string(rr, &offset, &service) ||
+	    !read_string(rr, &offset, &regexp) || !read_name(reading, rr, offset, record->target))
+		return false;
+	record->order = (uint16_t)ns_get16(data);
+	record->preference = (uint16_t)ns_get16(data + NS_INT16SZ);
+	/* One too long for the field, or with a zero byte, is no service of SIP's: it stays empty.
+	 */
+	if (slice_eq_nocase(flags, SLICE("s")) && regexp.n == 0 && record->target[0])
+		(void)slice_text(service, record->service, sizeof(record->service));
+	return true;
+}
+
+static bool read_record(const struct reading *reading, const ns_rr *rr,
+			struct answer_record *record)
+{
+	switch (ns_rr_type(*rr)) {
+	case ns_t_srv:
+		return read_srv(reading, rr, record);
+	case ns_t_naptr:
+		return read_naptr(reading, rr, record);
+	default:
+		return read_address(rr, &record->ip);
+	}
+}
+
 static int take_record(const struct reading *reading, const ns_rr *rr,
 		       int (*take)(const struct answer_record *record, void *arg), void *arg)
 {
 	struct answer_record record = {.ttl_s = ttl_of(rr)};
-	bool good;
 
-	if (ns_rr_type(*rr) == ns_t_srv)
-		good = read_name(reading, rr, 3 * NS_INT16SZ, record.target);
-	else
-		good = read_address(rr, &record.ip);
-	if (!good)
+	if (!read_record(reading, rr, &record))
 		return -EBADMSG;
 	if (record.ttl_s > reading->ttl_s)
 		record.ttl_s = reading->ttl_s;
@@ -118,17 +168,20 @@ int answer_each(struct slice message, const char *name, ns_type type,
 	return !rc && !found ? -ENODATA : rc;
 }
 
-static bool is_v4_source(const uint8_t bytes[4])
+static bool is_loopback(const struct ip *ip)
 {
-	return bytes[0] != 0 && bytes[0] != 127 && bytes[0] < 224;
+	static const struct ip v6 = {.family = 6, .bytes[15] = 1};
+
+	return ip->family == 4 ? ip->bytes[0] == 127 : ip_eq(ip, &v6);
 }
 
-bool answer_is_source(const struct ip *ip)
+bool answer_is_source(const struct ip *ip, bool loopback)
 {
-	static const uint8_t zeroes[15];
+	static const struct ip unspecified = {.family = 6};
 
+	if (is_loopback(ip))
+		return loopback;
 	if (ip->family == 4)
-		return is_v4_source(ip->bytes);
-	return ip->bytes[0] != 0xff &&
-	       (memcmp(ip->bytes, zeroes, sizeof(zeroes)) != 0 || ip->bytes[15] > 1);
+		return ip->bytes[0] != 0 && ip->bytes[0] < 224;
+	return ip->bytes[0] != 0xff && !ip_eq(ip, &unspecified);
 }

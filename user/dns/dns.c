@@ -84,14 +84,6 @@ void dns_interrupt(struct dns *dns)
 /* Makes a name's hosts those of the lookup. */
 typedef int (*hosts_fn)(struct lookup *lookup, const char *name, struct error *err);
 
-static int the_name_itself(struct lookup *lookup, const char *name, struct error *err)
-{
-	if (slice_text(slice_from(name), lookup->hosts[0], sizeof(lookup->hosts[0])))
-		return error_set(err, -EINVAL, "%.60s… is no domain name", name);
-	lookup->host_count = 1;
-	return 0;
-}
-
 static int take_target(struct lookup_query *query, const struct answer_record *record)
 {
 	int host = lookup_add_host(query, record->target);
@@ -104,7 +96,7 @@ static int targets_of_service(struct lookup *lookup, const char *name, struct er
 	const struct error *result;
 
 	lookup_ask(lookup,
-		   (struct lookup_query){.name = name, .type = ns_t_srv, .take = take_target});
+		   &(struct lookup_query){.name = name, .type = ns_t_srv, .take = take_target});
 	result = lookup_wait(lookup);
 	return result->code ? lookup_fail(lookup, result, err) : 0;
 }
@@ -133,7 +125,7 @@ static int find(struct dns *dns, const char *name, hosts_fn hosts, struct dns_an
 int dns_addresses(struct dns *dns, const char *name, struct dns_answer *ret_answer,
 		  struct error *err)
 {
-	return find(dns, name, the_name_itself, ret_answer, err);
+	return find(dns, name, lookup_set_host, ret_answer, err);
 }
 
 int dns_srv_addresses(struct dns *dns, const char *name, struct dns_answer *ret_answer,

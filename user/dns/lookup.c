@@ -9,6 +9,7 @@
 
 #define TRIES 4
 #define SOCKETS_MAX (ARES_GETSOCK_MAXNUM - 1) /* its macros shift into the sign at the last */
+#define HOSTS_FILE_TTL_S 60
 #define UDP_SIZE 1232 /* answers so large are not fragmented; larger ones come by TCP */
 
 int lookup_begin(struct dns *dns, struct lookup **ret_lookup, struct error *err)
@@ -19,7 +20,7 @@ int lookup_begin(struct dns *dns, struct lookup **ret_lookup, struct error *err)
 		.ednspsz = UDP_SIZE,
 		.timeout = (int)(dns->timeout_ms / TRIES) + 1,
 		.tries = TRIES,
-		.lookups = (char[]){"b"},
+		.lookups = (char[]){"f"}, /* of what is asked for by ares_getaddrinfo */
 	};
 	const int given = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
 			  ARES_OPT_LOOKUPS | ARES_OPT_DOMAINS;
@@ -52,6 +53,12 @@ void lookup_free(struct lookup *lookup)
 
 /* ---- answers ---- */
 
+/* For a question that the caller did not ask. */
+static const char *aside(const struct lookup_query *query)
+{
+	return query->type == ns_t_naptr ? " (NAPTR)" : "";
+}
+
 static void judge_status(struct lookup_query *query, int status)
 {
 	struct error *result = &query->result;
@@ -72,20 +79,26 @@ static void judge_status(struct lookup_query *query, int status)
 		break;
 	case ARES_ECANCELLED:
 	case ARES_ETIMEOUT:
-		error_set(result, -EAGAIN, "%s: no answer within %u ms", query->name,
-			  query->lookup->dns->timeout_ms);
+		error_set(result, -EAGAIN, "%s%s: no answer within %u ms", query->name,
+			  aside(query), query->lookup->dns->timeout_ms);
 		break;
 	default:
-		error_set(result, -EAGAIN, "%s: %s", query->name, ares_strerror(status));
+		error_set(result, -EAGAIN, "%s%s: %s", query->name, aside(query),
+			  ares_strerror(status));
 	}
+}
+
+static void note_ttl(struct lookup *lookup, unsigned ttl_s)
+{
+	if (ttl_s < lookup->ttl_s)
+		lookup->ttl_s = ttl_s;
 }
 
 static int take_record(const struct answer_record *record, void *arg)
 {
 	struct lookup_query *query = arg;
 
-	if (record->ttl_s < query->lookup->ttl_s)
-		query->lookup->ttl_s = record->ttl_s;
+	note_ttl(query->lookup, record->ttl_s);
 	return query->take(query, record);
 }
 
@@ -105,18 +118,26 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes,
 	if (rc == -ENODATA)
 		judge_status(query, ARES_ENODATA);
 	else if (rc == -EBADMSG)
-		error_set(&query->result, -EAGAIN, "%s: the answer can not be read", query->name);
+		error_set(&query->result, -EAGAIN, "%s%s: the answer can not be read", query->name,
+			  aside(query));
 }
 
 /* ---- questions ---- */
 
-void lookup_ask(struct lookup *lookup, struct lookup_query question)
+static struct lookup_query *add_query(struct lookup *lookup, const struct lookup_query *question)
 {
 	struct lookup_query *query = &lookup->queries[lookup->query_count++];
 
-	*query = question;
+	*query = *question;
 	query->lookup = lookup;
 	query->result = (struct error){0};
+	return query;
+}
+
+void lookup_ask(struct lookup *lookup, const struct lookup_query *question)
+{
+	struct lookup_query *query = add_query(lookup, question);
+
 	lookup->pending++;
 	ares_query(lookup->channel, query->name, ns_c_in, query->type, on_answer, query);
 }
@@ -221,6 +242,14 @@ int lookup_fail(const struct lookup *lookup, const struct error *result, struct 
 
 /* ---- hosts ---- */
 
+int lookup_set_host(struct lookup *lookup, const char *name, struct error *err)
+{
+	if (slice_text(slice_from(name), lookup->hosts[0], sizeof(lookup->hosts[0])))
+		return error_set(err, -EINVAL, "%.60s… is no domain name", name);
+	lookup->host_count = 1;
+	return 0;
+}
+
 int lookup_add_host(struct lookup_query *query, const char *name)
 {
 	struct lookup *lookup = query->lookup;
@@ -238,26 +267,96 @@ int lookup_add_host(struct lookup_query *query, const char *name)
 	return (int)lookup->host_count++;
 }
 
-static int take_address(struct lookup_query *query, const struct answer_record *record)
+static int add_address(struct lookup_query *query, const struct ip *ip)
 {
 	struct lookup *lookup = query->lookup;
 	const uint32_t host = 1u << query->index;
 	char text[IP_TEXT_SIZE];
 	size_t i = 0;
 
-	ip_format(&record->ip, text);
-	if (!answer_is_source(&record->ip))
+	ip_format(ip, text);
+	if (!answer_is_source(ip, lookup->loopback))
 		return error_set(&query->result, -EINVAL, "%s answers with %s, which is no source",
 				 query->name, text);
-	while (i < lookup->found_count && !ip_eq(&lookup->found[i].ip, &record->ip))
+	while (i < lookup->found_count && !ip_eq(&lookup->found[i].ip, ip))
 		i++;
 	if (i == DNS_ADDRESSES_MAX)
 		return error_set(&query->result, -E2BIG, "%s brings more than %d addresses",
 				 query->name, DNS_ADDRESSES_MAX);
 	if (i == lookup->found_count)
-		lookup->found[lookup->found_count++].ip = record->ip;
+		lookup->found[lookup->found_count++].ip = *ip;
 	lookup->found[i].hosts |= host;
 	return 0;
+}
+
+static int take_address(struct lookup_query *query, const struct answer_record *record)
+{
+	return add_address(query, &record->ip);
+}
+
+/* ---- the hosts file ---- */
+
+static void on_hosts_file(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+	struct lookup_query *query = arg;
+	struct endpoint endpoint;
+
+	(void)timeouts;
+	if (status != ARES_SUCCESS) {
+		query->result.code = -ENODATA;
+		return;
+	}
+	for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
+		if (!query->result.code && !endpoint_from_sockaddr(node->ai_addr, &endpoint))
+			add_address(query, &endpoint.ip);
+	note_ttl(query->lookup, HOSTS_FILE_TTL_S);
+	ares_freeaddrinfo(info);
+}
+
+static void on_presence(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+	(void)timeouts;
+	*(bool *)arg = status == ARES_SUCCESS;
+	ares_freeaddrinfo(info);
+}
+
+/* Calls back at once: c-ares looks nowhere else. $CARES_HOSTS may name another file. */
+static void read_hosts_file(struct lookup *lookup, const char *name, ares_addrinfo_callback on_read,
+			    void *arg)
+{
+	static const struct ares_addrinfo_hints hints = {
+		.ai_flags = ARES_AI_NOSORT | ARES_AI_ENVHOSTS, .ai_family = AF_UNSPEC};
+
+	ares_getaddrinfo(lookup->channel, name, NULL, &hints, on_read, arg);
+}
+
+bool lookup_in_hosts_file(struct lookup *lookup, const char *name)
+{
+	bool present = false;
+
+	read_hosts_file(lookup, name, on_presence, &present);
+	return present;
+}
+
+/* ---- addresses ---- */
+
+static void ask_addresses(struct lookup *lookup, unsigned host)
+{
+	struct lookup_query question = {
+		.name = lookup->hosts[host], .take = take_address, .index = host};
+
+	if (lookup->hosts_file) {
+		struct lookup_query *query = add_query(lookup, &question);
+
+		read_hosts_file(lookup, query->name, on_hosts_file, query);
+		if (query->result.code != -ENODATA)
+			return;
+		lookup->query_count--;
+	}
+	question.type = ns_t_a;
+	lookup_ask(lookup, &question);
+	question.type = ns_t_aaaa;
+	lookup_ask(lookup, &question);
 }
 
 static int compare_found(const void *a, const void *b)
@@ -266,20 +365,12 @@ static int compare_found(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct ip));
 }
 
-/* Both families of all names, side by side. */
 int lookup_resolve(struct lookup *lookup, struct error *err)
 {
-	struct lookup_query question = {.take = take_address};
 	const struct error *result;
 
-	for (unsigned i = 0; i < lookup->host_count; i++) {
-		question.name = lookup->hosts[i];
-		question.index = i;
-		question.type = ns_t_a;
-		lookup_ask(lookup, question);
-		question.type = ns_t_aaaa;
-		lookup_ask(lookup, question);
-	}
+	for (unsigned i = 0; i < lookup->host_count; i++)
+		ask_addresses(lookup, i);
 	result = lookup_wait(lookup);
 	if (result->code)
 		return lookup_fail(lookup, result, err);

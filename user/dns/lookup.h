@@ -41,6 +41,8 @@ struct lookup {
 	uint64_t deadline_ns;
 	unsigned pending;
 	bool interrupted;
+	bool hosts_file; /* ask it before DNS */
+	bool loopback;	 /* take such addresses */
 	struct lookup_query queries[2 * LOOKUP_HOSTS_MAX]; /* of this round */
 	unsigned query_count;
 	char hosts[LOOKUP_HOSTS_MAX][ANSWER_NAME_SIZE]; /* whose addresses are wanted */
@@ -58,19 +60,23 @@ int lookup_begin(struct dns *dns, struct lookup **ret_lookup, struct error *err)
 void lookup_free(struct lookup *lookup);
 
 /* Asks for name and type, to be taken by take, arg and index; the rest of question is not looked
- * at. */
-void lookup_ask(struct lookup *lookup, struct lookup_query question);
+ * at. A round has room for two a host. */
+void lookup_ask(struct lookup *lookup, const struct lookup_query *question);
 /* Waits for all that was asked since the last round; the deadline and an interruption are answers
  * too. The result that decides: valid until the next question. */
 const struct error *lookup_wait(struct lookup *lookup);
 /* Hands a result over as that of the lookup. */
 int lookup_fail(const struct lookup *lookup, const struct error *result, struct error *err);
 
+/* Makes the name the only host. 0, or -EINVAL for one too long. */
+int lookup_set_host(struct lookup *lookup, const char *name, struct error *err);
 /* Makes a name that the query's answer holds one of the hosts, each once. Its index; or -E2BIG, or
  * -ENOENT for the empty name of a service that is not offered (RFC 2782), as the result. */
 int lookup_add_host(struct lookup_query *query, const char *name);
 /* Finds the addresses of all hosts, sorted. 0 or the errors of dns_addresses. */
 int lookup_resolve(struct lookup *lookup, struct error *err);
+
+bool lookup_in_hosts_file(struct lookup *lookup, const char *name);
 
 /* The shortest of all records, within the limits. */
 unsigned lookup_ttl_s(const struct lookup *lookup);
