@@ -2,7 +2,7 @@
 /*
  * Header values whose grammar matters, read by osip2. The results own their memory until freed; no
  * osip2 type leaves user/sip/. The free functions accept zeroed values.
- * All parse functions return 0, -EINVAL or -ENOMEM and leave *ret untouched on failure.
+ * All parse functions return 0, -EINVAL or -ENOMEM (or what they add) and leave *ret untouched on failure.
  */
 #ifndef SIPWARD_SIP_GRAMMAR_H
 #define SIPWARD_SIP_GRAMMAR_H
@@ -79,5 +79,22 @@ struct sip_credentials {
 int sip_credentials_parse(struct slice value, struct sip_credentials *ret_credentials);
 /* Wipes before it frees. */
 void sip_credentials_free(struct sip_credentials *credentials);
+
+/* The challenges of one WWW-Authenticate or Proxy-Authenticate field, which may hold several (RFC
+ * 7235 §4.1). Texts as above; of schemes other than Digest nothing but the name. */
+#define SIP_CHALLENGES_MAX 8
+struct sip_challenges {
+	struct sip_challenge {
+		struct slice scheme;
+		struct slice realm, nonce, opaque;
+		struct slice algorithm, qop, stale, userhash, charset; /* qop is the list as sent */
+		bool duplicate; /* a parameter stands twice: do not answer */
+	} list[SIP_CHALLENGES_MAX];
+	unsigned count;
+	void *owned;
+};
+/* Also -E2BIG: more than SIP_CHALLENGES_MAX. */
+int sip_challenges_parse(struct slice value, struct sip_challenges *ret_challenges);
+void sip_challenges_free(struct sip_challenges *challenges);
 
 #endif
