@@ -2,7 +2,8 @@
 /*
  * Header values whose grammar matters, read by osip2. The results own their memory until freed; no
  * osip2 type leaves user/sip/. The free functions accept zeroed values.
- * All parse functions return 0, -EINVAL or -ENOMEM (or what they add) and leave *ret untouched on failure.
+ * All parse functions return 0, -EINVAL or -ENOMEM (or what they say), and leave *ret untouched on
+ * failure.
  */
 #ifndef SIPWARD_SIP_GRAMMAR_H
 #define SIPWARD_SIP_GRAMMAR_H
