@@ -87,10 +87,19 @@ static inline bool world_is_local(void *arg, const struct endpoint *e)
 	return endpoint_eq(e, &inside) || endpoint_eq(e, &outside) || endpoint_eq(e, &v6);
 }
 
+static inline void world_learned(void *arg, int64_t credential_id, const char *realm,
+				 const struct store_ha1 *ha1)
+{
+	struct world *w = arg;
+
+	assert_ok(w->f, store_outbound_learned(w->f->store, credential_id, realm, ha1,
+					       &w->f->err));
+}
+
 static inline void world_start_proxy(struct world *w)
 {
 	struct proxy_options options = {
-	    .output = {world_send, world_local_for, world_is_local, w},
+	    .output = {world_send, world_local_for, world_is_local, world_learned, w},
 	    .admission = {.policy = w->policy,
 			  .digest = w->digest,
 			  .nonce_keys = &w->nonce_keys,

@@ -316,7 +316,7 @@ static void on_ratchet(void *arg, int64_t user_id, unsigned strongest)
 static int make_proxy(struct daemon *d, struct error *err)
 {
 	struct proxy_options options = {
-		.output = {output_send, output_local_for, output_is_local, d->net},
+		.output = {output_send, output_local_for, output_is_local, NULL, d->net},
 		.admission =
 			{
 				.policy = d->policy,

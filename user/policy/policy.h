@@ -37,7 +37,7 @@ struct policy_outbound {
 	struct store_ha1 ha1;	     /* of a known realm */
 	bool registers;
 	unsigned expires_s;
-	bool sealed; /* store_outbound_secret has the password */
+	char password[STORE_PASSWORD_SIZE]; /* while the realm is not known; empty: it is lost */
 };
 
 /* A place that a call can go to: one address of a peer. */

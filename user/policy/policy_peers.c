@@ -30,8 +30,19 @@ static int add_outbound(const struct store_outbound *from, void *arg)
 	outbound->ha1 = from->ha1;
 	outbound->registers = from->registers;
 	outbound->expires_s = from->expires_s;
-	outbound->sealed = from->has_secret;
 	return 0;
+}
+
+/* One that can not be opened (its key is gone) is empty: its calls are not answered for. */
+static void open_secrets(struct build *build, struct policy_peer *peer)
+{
+	struct error ignored;
+
+	for (size_t i = 0; i < peer->outbound_count; i++)
+		if (!peer->outbound[i].realm[0] &&
+		    store_outbound_secret(build->store, peer->outbound[i].id,
+					  peer->outbound[i].password, &ignored))
+			peer->outbound[i].password[0] = '\0';
 }
 
 /* ---- peers ---- */
@@ -102,7 +113,10 @@ static int read_peer(const struct store_peer *stored, void *arg)
 		rc = store_outbound_each(build->store, stored->id, add_outbound, peer, build->err);
 	if (rc == -ENOMEM)
 		rc = policy_no_memory(build->err);
-	return rc ? rc : add_hops(build, stored, peer);
+	if (rc)
+		return rc;
+	open_secrets(build, peer);
+	return add_hops(build, stored, peer);
 }
 
 static int add_header(const struct store_header *header, void *arg)

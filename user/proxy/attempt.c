@@ -26,6 +26,9 @@ int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, st
 		return rc;
 	attempt->target = hop->target;
 	attempt->cseq_offset = hop->cseq_offset;
+	attempt->credential_id = hop->credential_id;
+	attempt->generation = hop->generation;
+	attempt->answers = hop->generation != 0;
 	attempt->expires_ns = give_up;
 	attempt->timer.interval_ns = TIMER_T1_NS;
 	if (txn->own)
@@ -39,7 +42,7 @@ int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, st
 }
 
 /* The first request sent, with other fields in front. */
-static int rewrite(struct proxy *proxy, const struct txn *txn, const struct hop *hop,
+static int rewrite(struct proxy *proxy, const struct txn *txn, struct hop *hop,
 		   struct slice *ret_message)
 {
 	struct sip_msg *sent = &proxy->second;
@@ -52,6 +55,7 @@ static int rewrite(struct proxy *proxy, const struct txn *txn, const struct hop 
 	};
 	const struct attempt *first = attempt_find(txn, 0);
 	const char *why;
+	unsigned own;
 	size_t n;
 	int rc;
 
@@ -60,12 +64,15 @@ static int rewrite(struct proxy *proxy, const struct txn *txn, const struct hop 
 	sip_edit_begin(&proxy->edit, sent);
 	for (unsigned i = 0; i < txn->own_fields; i++)
 		sip_edit_drop(&proxy->edit, (int)i);
-	hop_insert_fields(proxy, &fields);
+	own = hop_insert_fields(proxy, &fields);
 	hop_edit(&proxy->edit, hop);
 	rc = sip_edit_write(&proxy->edit, proxy->out, FORWARD_MAX, &n);
-	if (!rc)
-		*ret_message = (struct slice){proxy->out, n};
-	return rc;
+	if (rc)
+		return rc;
+	*ret_message = (struct slice){proxy->out, n};
+	authenticate_message(proxy, policy_trunk_by_id(proxy->admission.policy, txn->trunk_id), hop,
+			     &own, ret_message);
+	return 0;
 }
 
 int attempt_uri(struct proxy *proxy, const struct txn *txn, struct slice *ret_uri)
@@ -80,7 +87,7 @@ int attempt_uri(struct proxy *proxy, const struct txn *txn, struct slice *ret_ur
 	return 0;
 }
 
-int attempt_again(struct proxy *proxy, struct txn *txn, const struct hop *hop)
+int attempt_again(struct proxy *proxy, struct txn *txn, struct hop *hop)
 {
 	struct slice message;
 	int rc = rewrite(proxy, txn, hop, &message);

@@ -242,6 +242,7 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 	if (side == DIALOG_FROM_CALLER) {
 		identify_caller(&forward, &caller);
 		forward.hop.cseq_offset = token.cseq_offset;
+		forward.hop.credential_id = token.credential_id;
 		forward.hop.target.transport = (enum net_transport)token.upstream_transport;
 		forward.hop.target.remote = token.upstream;
 	} else if (is_upstream_of(forward.trunk, &token, &request->path->remote.ip)) {

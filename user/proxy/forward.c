@@ -116,9 +116,13 @@ int forward_write(struct proxy *proxy, struct forward *forward, struct slice *re
 	else
 		route_strip_own(proxy, msg);
 	rc = sip_edit_write(edit, proxy->out, FORWARD_MAX, &n);
-	if (!rc)
-		*ret_message = (struct slice){proxy->out, n};
-	return rc;
+	if (rc)
+		return rc;
+	*ret_message = (struct slice){proxy->out, n};
+	if (forward->from_customer)
+		authenticate_message(proxy, forward->trunk, &forward->hop, &forward->own_fields,
+				     ret_message);
+	return 0;
 }
 
 /* Whether its answer tells something about the number of the trunk's calls. */
@@ -154,7 +158,9 @@ static int start_transaction(struct proxy *proxy, const struct forward *forward,
 	txn->user_id = forward->token.user_id;
 	txn->token = forward->token;
 	txn->requester = reply_path(request);
-	if (is_anonymous(forward) && forward->caller)
+	if (forward->chosen.n)
+		rc = blob_set(&txn->chosen, forward->chosen);
+	if (!rc && is_anonymous(forward) && forward->caller)
 		rc = blob_set(&txn->from, sip_msg_value(request->msg, SIP_FROM));
 	if (!rc)
 		rc = attempt_send(proxy, txn, &forward->hop, message);

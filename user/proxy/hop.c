@@ -56,6 +56,7 @@ static unsigned insert_record_routes(struct proxy *proxy, const struct hop_field
 	token.upstream = inside->remote;
 	token.upstream_transport = inside->transport;
 	token.cseq_offset = fields->hop->cseq_offset;
+	token.credential_id = (uint32_t)fields->hop->credential_id;
 	token_write(proxy->dialog_key, &token, &call, text);
 	insert_record_route(edit, inside, text);
 	if (inside->transport == outside->transport && endpoint_eq(&inside->local, &outside->local))
@@ -66,7 +67,6 @@ static unsigned insert_record_routes(struct proxy *proxy, const struct hop_field
 
 unsigned hop_insert_fields(struct proxy *proxy, const struct hop_fields *fields)
 {
-	struct slice credentials = fields->hop->credentials;
 	char via[HOP_VIA_SIZE];
 	unsigned n = 1;
 
@@ -74,10 +74,7 @@ unsigned hop_insert_fields(struct proxy *proxy, const struct hop_fields *fields)
 	sip_edit_insert(&proxy->edit, 0, "%s", via);
 	if (fields->token)
 		n += insert_record_routes(proxy, fields);
-	if (!credentials.n)
-		return n;
-	sip_edit_insert(&proxy->edit, 0, "%.*s", (int)credentials.n, credentials.p);
-	return n + 1;
+	return n;
 }
 
 /* The number of the request that a PRACK acknowledges: "776656 1 INVITE" (RFC 3262 §7.2). */

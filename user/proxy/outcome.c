@@ -137,6 +137,24 @@ static void failed(struct proxy *proxy, struct attempt *attempt, const struct si
 		answer(proxy, attempt, msg);
 }
 
+/* A challenge that was for us: the requester never sees it. */
+static bool is_answered_again(struct proxy *proxy, struct attempt *attempt,
+			      const struct sip_msg *msg)
+{
+	struct txn *txn = attempt->timer.txn;
+	bool ours;
+
+	if (msg->status != 401 && msg->status != 407)
+		return false;
+	if (authenticate_again(proxy, attempt, msg, &ours))
+		return true;
+	if (!ours || txn_has_open(txn))
+		return false;
+	if (txn->method == SIP_INVITE)
+		attempt_acknowledge(proxy, attempt, msg);
+	return answer_ourselves(proxy, attempt, 403);
+}
+
 void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg)
 {
 	struct txn *txn = attempt->timer.txn;
@@ -153,6 +171,8 @@ void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct si
 		attempt_end(proxy, attempt,
 			    txn->method == SIP_INVITE && success ? ATTEMPT_ACCEPTED :
 								   ATTEMPT_ENDED);
+	if (counts && !success && is_answered_again(proxy, attempt, msg))
+		return;
 	if (success && txn->state == TXN_PROCEEDING) {
 		answer(proxy, attempt, msg);
 		attempt_cancel_open(proxy, txn);

@@ -57,6 +57,8 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	if (!rc)
 		rc = health_init(&proxy->health);
 	if (!rc)
+		rc = outbounds_init(&proxy->outbounds);
+	if (!rc)
 		rc = calls_init(&proxy->calls, options->calls ? options->calls : CALLS_DEFAULT);
 	if (rc) {
 		proxy_free(proxy);
@@ -83,6 +85,7 @@ void proxy_free(struct proxy *proxy)
 	txns_free(&proxy->txns);
 	calls_free(&proxy->calls);
 	health_free(&proxy->health);
+	outbounds_free(&proxy->outbounds);
 	explicit_bzero(proxy, sizeof(*proxy));
 	free(proxy);
 }
@@ -96,6 +99,7 @@ void proxy_set_policy(struct proxy *proxy, const struct policy *policy)
 {
 	proxy->admission.policy = policy;
 	calls_forget_idle(&proxy->calls, proxy->now_ns);
+	outbounds_forget(&proxy->outbounds);
 	follow_hops(proxy);
 }
 

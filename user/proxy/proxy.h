@@ -18,6 +18,10 @@ struct proxy_output {
 	int (*local_for)(void *arg, enum net_transport transport, const struct endpoint *remote,
 			 struct endpoint *ret_local);
 	bool (*is_local)(void *arg, const struct endpoint *endpoint);
+	/* The realm of an outbound credential is known now, and what is to be kept in place of its
+	 * password; may be NULL. Must not block. */
+	void (*learned)(void *arg, int64_t credential_id, const char *realm,
+			const struct store_ha1 *ha1);
 	void *arg;
 };
 

@@ -9,6 +9,7 @@
 #include "proxy/calls.h"
 #include "proxy/health.h"
 #include "proxy/mac.h"
+#include "proxy/outbound.h"
 #include "proxy/proxy.h"
 #include "proxy/report.h"
 #include "proxy/source.h"
@@ -32,6 +33,7 @@ struct proxy {
 	struct proofs proofs;
 	struct calls calls;
 	struct health health;
+	struct outbounds outbounds;
 	struct report report;
 	uint64_t counters[PROXY_COUNTERS];
 	uint64_t now_ns;
@@ -42,6 +44,7 @@ struct proxy {
 	struct admission_result decision;
 	struct registrar_result registered;
 	char out[NET_DATAGRAM_MAX];
+	char field[OUTBOUND_FIELD_SIZE];
 	char
 	    made[NET_DATAGRAM_MAX]; /* a message of our own making, before it is sent through out */
 };
@@ -79,8 +82,9 @@ void deliver_receive(struct proxy *proxy, const struct request *request);
 struct hop {
 	struct net_path target;	  /* remote and local filled in */
 	struct slice uri;	  /* the Request-URI in place of the old one; empty: it stays */
-	struct slice credentials; /* a header field with CRLF; empty: none */
 	unsigned cseq_offset;	  /* added to the number of CSeq */
+	int64_t credential_id;	  /* ours there; 0 = none */
+	uint32_t generation;	  /* of the nonce that was answered; 0 = none was */
 };
 struct hop_fields {
 	const struct hop *hop;
@@ -94,8 +98,8 @@ void hop_endpoint_format(const struct endpoint *e, char text[ENDPOINT_TEXT_SIZE 
 /* Our Via for a target, with its line end. */
 void hop_via_format(const struct net_path *target, const struct branch *branch,
 		    char text[HOP_VIA_SIZE]);
-/* Writes our Via, Record-Routes and credentials in front of the message of proxy->edit. Returns how
- * many fields these are. */
+/* Writes our Via and Record-Routes in front of the message of proxy->edit. Returns how many fields
+ * these are. */
 unsigned hop_insert_fields(struct proxy *proxy, const struct hop_fields *fields);
 /* The other edits that a hop asks for. */
 void hop_edit(struct sip_edit *edit, const struct hop *hop);
@@ -123,6 +127,7 @@ struct forward {
 	bool record_route;
 	bool in_dialog;
 	bool can_move; /* to another hop of the trunk, if this one fails */
+	struct slice chosen; /* the user whose credential an upstream is to get; empty: the default */
 	unsigned own_fields; /* set by forward_write: how many of ours lead the message */
 };
 
@@ -150,12 +155,23 @@ void own_ping(struct proxy *proxy, struct health_hop *hop);
 /* A final response was heard to a request of our own. */
 void own_answered(struct proxy *proxy, const struct attempt *attempt);
 
+/* ---- authenticate.c: hops that ask us for credentials ---- */
+
+/* Puts credentials into a message that is about to go to the hop, behind our fields that lead it,
+ * if the hop has asked for them before. Without them it goes as it is. */
+void authenticate_message(struct proxy *proxy, const struct policy_trunk *trunk, struct hop *hop,
+			  unsigned *own_fields, struct slice *message);
+/* The upstream's 401 or 407: tries again with credentials. False: that can not be; *ret_ours says
+ * whether it was for us to answer. */
+bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg,
+			bool *ret_ours);
+
 /* ---- attempt.c: requests that we send on, as their client ---- */
 
 /* Sends the message as an attempt of the transaction. 0, -ENOSPC, -ENOMEM. */
 int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, struct slice message);
 /* Sends what the first attempt sent to another hop. The same, and the errors of struct sip_edit. */
-int attempt_again(struct proxy *proxy, struct txn *txn, const struct hop *hop);
+int attempt_again(struct proxy *proxy, struct txn *txn, struct hop *hop);
 /* The Request-URI of the first attempt. 0 or -EINVAL. */
 int attempt_uri(struct proxy *proxy, const struct txn *txn, struct slice *ret_uri);
 /* Cancels an INVITE as soon as that may be; all that are open. */

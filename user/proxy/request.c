@@ -178,6 +178,38 @@ bool request_makes_dialog(enum sip_method method)
 	return method == SIP_INVITE || method == SIP_SUBSCRIBE || method == SIP_REFER;
 }
 
+/* The value of a field that the gate gives a meaning, under its prefix; empty: there is none. */
+static struct slice own_field(const struct sip_msg *msg, const struct store_settings *settings,
+			      struct slice name)
+{
+	struct slice prefix = slice_from(settings->header_prefix);
+
+	for (unsigned i = 0; i < msg->header_count; i++) {
+		struct slice field = msg->headers[i].name;
+
+		if (field.n == prefix.n + name.n && slice_starts_nocase(field, prefix) &&
+		    slice_eq_nocase((struct slice){field.p + prefix.n, name.n}, name))
+			return msg->headers[i].value;
+	}
+	return (struct slice){0};
+}
+
+/* False: the call asks for one that is not there. */
+static bool choose_credential(struct proxy *proxy, struct forward *forward,
+			      const struct policy_hop *hop)
+{
+	const struct policy_outbound *credential;
+
+	if (forward->trunk->config.outbound_user)
+		forward->chosen = own_field(forward->request->msg,
+					    policy_settings(proxy->admission.policy),
+					    SLICE("Outbound-User"));
+	credential = outbound_credential(hop, forward->chosen);
+	if (credential)
+		forward->hop.credential_id = credential->id;
+	return credential || !forward->chosen.n;
+}
+
 static void forward_admitted(struct proxy *proxy, const struct request *request,
 			     const struct admission_result *result)
 {
@@ -185,6 +217,7 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		line_of(request, "forwarded", admission_cause_name(result->cause));
 	struct target_choice choice = {result->trunk->upstreams, result->trunk->upstream_count,
 				       NULL};
+	const struct policy_hop *hop;
 	struct caller_decision caller;
 	struct txn *txn;
 	struct forward forward = {
@@ -197,9 +230,14 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		.record_route = request_makes_dialog(request->msg->method),
 	};
 
-	if (!target_pick(proxy, &choice, &forward.hop.target)) {
+	hop = target_pick(proxy, &choice, &forward.hop.target);
+	if (!hop) {
 		reply_refuse(proxy, request, 503,
 			     choice.hop_count ? "upstream_unreachable" : "no_upstream");
+		return;
+	}
+	if (!choose_credential(proxy, &forward, hop)) {
+		reply_refuse(proxy, request, 403, "unknown_outbound_user");
 		return;
 	}
 	if (!rules_pass(proxy, request, result, &caller))

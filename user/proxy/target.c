@@ -121,9 +121,13 @@ bool target_next(struct proxy *proxy, struct txn *txn)
 	char uri[TARGET_URI_SIZE];
 	struct hop hop = {0};
 	const struct policy_hop *picked = target_pick(proxy, &choice, &hop.target);
+	const struct policy_outbound *credential;
 
 	if (!picked)
 		return false;
+	credential = outbound_credential(picked, blob_slice(&txn->chosen));
+	if (credential && txn->from_customer)
+		hop.credential_id = credential->id;
 	if (!txn->from_customer) {
 		if (attempt_uri(proxy, txn, &hop.uri) || target_uri(picked, hop.uri, uri))
 			return false;

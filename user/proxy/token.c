@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Lower-case hex of {version, trunk id, user id, issue time, flags, CSeq offset, transports,
- * caller, upstream, tag}; an endpoint is {family, port, address}. Numbers are in network order. */
+ * credential id, caller, upstream, tag}; an endpoint is {family, port, address}. Numbers are in network order. */
 #include "proxy/token.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include "proxy/mac.h"
 
 #define TOKEN_VERSION 4
-#define TOKEN_FIXED (1 + 8 + 8 + 4 + 1 + 1 + 1)
+#define TOKEN_FIXED (1 + 8 + 8 + 4 + 1 + 1 + 1 + 4)
 #define TOKEN_BODY_MAX (TOKEN_FIXED + 2 * (1 + 2 + 16))
 #define TOKEN_TAG_BYTES (sizeof(uint64_t))
 
@@ -83,6 +83,7 @@ void token_write(const uint8_t *key, const struct token *token, const struct tok
 	n += put_number(body + n, token->flags, 1);
 	n += put_number(body + n, token->cseq_offset, 1);
 	n += put_number(body + n, token->caller_transport << 4 | token->upstream_transport, 1);
+	n += put_number(body + n, token->credential_id, 4);
 	n += put_endpoint(body + n, &token->caller);
 	n += put_endpoint(body + n, &token->upstream);
 	hex_encode(body, n, ret_text);
@@ -103,6 +104,7 @@ static int token_decode(const uint8_t *body, size_t n, struct token *ret_token)
 	token.cseq_offset = body[22];
 	token.caller_transport = body[23] >> 4;
 	token.upstream_transport = body[23] & 15;
+	token.credential_id = (uint32_t)get_number(body + 24, 4);
 	used = get_endpoint(body + at, n - at, &token.caller);
 	if (!used)
 		return -EINVAL;

@@ -26,6 +26,7 @@ struct token {
 	/* enum net_transport: how these two are reached */
 	unsigned caller_transport, upstream_transport;
 	unsigned cseq_offset; /* what the caller's CSeq numbers were raised by, 0–255 */
+	uint32_t credential_id; /* ours at the upstream; 0 = none */
 	unsigned flags;	      /* enum token_flag */
 };
 

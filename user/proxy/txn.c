@@ -125,6 +125,7 @@ static void txn_destroy(struct txn *txn)
 	blob_clear(&txn->response);
 	blob_clear(&txn->best);
 	blob_clear(&txn->from);
+	blob_clear(&txn->chosen);
 	free(txn);
 }
 

@@ -59,6 +59,9 @@ struct attempt {
 	bool passed_over;	/* another was made in its place: only a 2xx still counts */
 	bool unreachable;	/* the transport has failed */
 	unsigned cseq_offset;	/* what CSeq was raised by */
+	int64_t credential_id;	/* ours there; 0 = none */
+	uint32_t generation;	/* of the nonce that was answered; 0 = none was */
+	unsigned answers;	/* how often a nonce of this hop was answered by now */
 	uint64_t expires_ns;	/* timers B and F */
 	struct net_path target; /* where the request went */
 	struct blob request;	/* as sent; gone when it is not needed any more */
@@ -103,6 +106,7 @@ struct txn {
 	struct blob best;     /* the best failure so far, as received */
 	unsigned best_status; /* 0 = none */
 	struct blob from;     /* the requester's own From, where the next hop got another */
+	struct blob chosen;   /* the user whose credential upstreams are to get; none: the default */
 };
 
 struct txns {

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Carriers that ask us for credentials (RFC 3261 §22.3). They get them at the very address that has
+ * asked, for the realm the credential is for, at most twice a request. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "digest/password.h"
+#include "proxy/proxy_internal.h"
+
+#define ANSWERS_MAX 2
+
+/* What the trunk has for the hop under this id. */
+static const struct policy_outbound *credential_of(const struct policy_trunk *trunk,
+						   const struct net_path *target, int64_t id)
+{
+	const struct policy_hop *hop =
+		trunk && id ? policy_upstream_at(trunk, &target->remote) : NULL;
+
+	for (size_t i = 0; hop && i < hop->outbound_count; i++)
+		if ((uint32_t)hop->outbound[i].id == (uint32_t)id)
+			return &hop->outbound[i];
+	return NULL;
+}
+
+/* A realm that was learned counts before the store knows it. */
+static struct digest_client client_of(const struct proxy *proxy,
+				      const struct policy_outbound *credential,
+				      const struct outbound *outbound)
+{
+	bool pinned = credential->realm[0];
+
+	return (struct digest_client){
+		.digest = proxy->admission.digest,
+		.username = slice_from(credential->user),
+		.realm = slice_from(pinned ? credential->realm : outbound->state.realm),
+		.ha1 = pinned ? credential->ha1.plain : NULL,
+		.password = slice_from(credential->password),
+	};
+}
+
+/* ---- before we are asked ---- */
+
+static int insert_field(struct proxy *proxy, unsigned before, size_t n, struct slice *message)
+{
+	size_t written;
+	int rc;
+
+	sip_edit_begin(&proxy->edit, &proxy->second);
+	sip_edit_insert(&proxy->edit, (int)before, "%.*s", (int)n, proxy->field);
+	rc = sip_edit_write(&proxy->edit, proxy->made, FORWARD_MAX, &written);
+	if (!rc)
+		*message = (struct slice){proxy->made, written};
+	return rc;
+}
+
+void authenticate_message(struct proxy *proxy, const struct policy_trunk *trunk, struct hop *hop,
+			  unsigned *own_fields, struct slice *message)
+{
+	const struct policy_outbound *credential =
+		credential_of(trunk, &hop->target, hop->credential_id);
+	struct outbound *outbound =
+		credential ? outbound_find(&proxy->outbounds, credential->id, &hop->target) : NULL;
+	struct sip_msg *sent = &proxy->second;
+	struct digest_client client;
+	const char *why;
+	int n;
+
+	if (!outbound || !outbound->state.generation ||
+	    sip_msg_parse(*message, sent, &why) != SIP_PARSE_OK || sent->method == SIP_ACK)
+		return;
+	client = client_of(proxy, credential, outbound);
+	n = digest_client_write(
+		&client, &outbound->state,
+		&(struct digest_client_request){sent->method_text, sent->uri, sent->body},
+		proxy->field, sizeof(proxy->field));
+	if (n < 0 || insert_field(proxy, *own_fields, (size_t)n, message))
+		return;
+	hop->generation = outbound->state.generation;
+	++*own_fields;
+}
+
+/* ---- when we are asked ---- */
+
+static void report(const struct attempt *attempt, const struct sip_msg *msg,
+		   const struct policy_outbound *credential, const char *cause)
+{
+	struct endpoint remote = attempt->target.remote;
+
+	log_warning("outbound_auth_failed", LOG_ENDPOINT("upstream", &remote),
+		    LOG_STR("user", credential->user), LOG_INT("status", msg->status),
+		    LOG_STR("cause", cause),
+		    LOG_SLICE("call_id", sip_msg_value(msg, SIP_CALL_ID)));
+}
+
+static const char *cause_of(int rc)
+{
+	switch (rc) {
+	case -EKEYREJECTED:
+		return "credentials_refused";
+	case -EACCES:
+		return "another_realm";
+	case -ENOTSUP:
+		return "unknown_challenge";
+	default:
+		return "no_resources";
+	}
+}
+
+/* From here on the realm is the credential's own, and its password needs to be kept no more. */
+static void pin_realm(struct proxy *proxy, const struct policy_outbound *credential,
+		      const struct outbound *outbound)
+{
+	struct store_ha1 ha1;
+
+	if (credential->realm[0] || !proxy->output.learned)
+		return;
+	if (password_hash(proxy->admission.digest, slice_from(credential->user),
+			  slice_from(outbound->state.realm), slice_from(credential->password),
+			  &ha1) == 0)
+		proxy->output.learned(proxy->output.arg, credential->id, outbound->state.realm,
+				      &ha1);
+	explicit_bzero(&ha1, sizeof(ha1));
+}
+
+/* Takes the challenge in. 0, or why not as digest_client_challenged. */
+static int take_challenge(struct proxy *proxy, const struct attempt *attempt,
+			  const struct policy_outbound *credential, const struct sip_msg *msg)
+{
+	struct outbound *outbound =
+		outbound_need(&proxy->outbounds, credential->id, &attempt->target);
+	struct digest_client client;
+	int rc;
+
+	if (!outbound)
+		return -ENOMEM;
+	if (attempt->answers >= ANSWERS_MAX)
+		return -EKEYREJECTED;
+	client = client_of(proxy, credential, outbound);
+	rc = digest_client_challenged(&client, msg, attempt->generation, &outbound->state);
+	if (!rc)
+		pin_realm(proxy, credential, outbound);
+	return rc;
+}
+
+bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg,
+			bool *ret_ours)
+{
+	struct txn *txn = attempt->timer.txn;
+	const struct policy_trunk *trunk =
+		policy_trunk_by_id(proxy->admission.policy, txn->trunk_id);
+	const struct policy_outbound *credential =
+		txn->from_customer ?
+			credential_of(trunk, &attempt->target, attempt->credential_id) :
+			NULL;
+	struct hop hop = {
+		.target = attempt->target,
+		.cseq_offset = attempt->cseq_offset + 1,
+		.credential_id = attempt->credential_id,
+	};
+	int rc;
+
+	*ret_ours = credential;
+	if (!credential || txn->cancelled)
+		return false;
+	rc = take_challenge(proxy, attempt, credential, msg);
+	if (rc) {
+		report(attempt, msg, credential, cause_of(rc));
+		return false;
+	}
+	if (txn->method == SIP_INVITE)
+		attempt_acknowledge(proxy, attempt, msg);
+	if (attempt_again(proxy, txn, &hop))
+		return false;
+	txn->attempts->answers = attempt->answers + 1;
+	return true;
+}

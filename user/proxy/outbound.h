@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is known of the upstreams that ask us for credentials: a nonce for each credential and
+ * address, so that later requests are answered before they are challenged. For one worker.
+ */
+#ifndef SIPWARD_PROXY_OUTBOUND_H
+#define SIPWARD_PROXY_OUTBOUND_H
+
+#include "base/table.h"
+#include "digest/client.h"
+#include "policy/policy.h"
+
+#define OUTBOUNDS_MAX 4096
+#define OUTBOUND_FIELD_SIZE 2048
+
+struct outbound {
+	struct table_node node;
+	int64_t credential_id;
+	enum net_transport transport;
+	struct endpoint endpoint;
+	struct digest_client_state state;
+};
+
+struct outbounds {
+	struct table table;
+};
+
+int outbounds_init(struct outbounds *outbounds);
+/* Wipes what it frees. Accepts a zeroed one. */
+void outbounds_free(struct outbounds *outbounds);
+/* Forgets all nonces: for when the credentials have changed. */
+void outbounds_forget(struct outbounds *outbounds);
+
+/* The credential of this user at the hop, or the default one for an empty name; NULL: none. */
+const struct policy_outbound *outbound_credential(const struct policy_hop *hop, struct slice user);
+
+/* What is known of the credential at the address; NULL: nothing. */
+struct outbound *outbound_find(const struct outbounds *outbounds, int64_t credential_id,
+			       const struct net_path *target);
+/* The same, with a place made for it. NULL: out of memory, or OUTBOUNDS_MAX. */
+struct outbound *outbound_need(struct outbounds *outbounds, int64_t credential_id,
+			       const struct net_path *target);
+
+#endif
