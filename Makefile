@@ -24,8 +24,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wundef -Werror
 CPPFLAGS += -D_GNU_SOURCE -Iuser -I$(BUILD)
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 -fno-strict-aliasing $(WARNINGS)
-LDLIBS   := -lxdp -lbpf -lelf -lz -losipparser2 -lcrypto -levent_core -lcares -lsqlite3 -ljansson \
-	    -linih -lsystemd -lresolv -lpthread
+LDLIBS   := -lxdp -lbpf -lelf -lz -losipparser2 -levent_openssl -levent_core -lssl -lcrypto -lcares \
+	    -lsqlite3 -ljansson -linih -lsystemd -lresolv -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 # The library is every subsystem but the two programs' own folders; the daemon's folder without its

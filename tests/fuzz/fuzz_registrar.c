@@ -83,7 +83,8 @@ static void check_answer(const struct registrar_result *result)
 static void receive(struct registrar *registrar, struct slice record, uint64_t *now_s,
 		    unsigned *cseq)
 {
-	static const struct net_path path = {NET_UDP, {{4, {192, 0, 2, 1}}, 5060}, {{0}, 0}};
+	static const struct net_path path = {.transport = NET_UDP,
+					     .remote = {{4, {192, 0, 2, 1}}, 5060}};
 	static struct registrar_result result;
 	static struct sip_msg msg;
 	unsigned op = record.n ? (unsigned char)record.p[0] : 0;

@@ -111,9 +111,9 @@ stop daemon
 
 cat >"$tmp/bad.conf" <<'CONF'
 [sipwardd]
-listen = tcp:1.2.3.4
+listen = sctp:1.2.3.4
 CONF
-check_exit "configuration error names file, line, field and value" 2 "bad.conf:2: listen 'tcp:1.2.3.4'" \
+check_exit "configuration error names file, line, field and value" 2 "bad.conf:2: listen 'sctp:1.2.3.4'" \
 	"$BUILD/sipwardd" --config "$tmp/bad.conf"
 check_exit "interface that is not there is an error" 1 'nosuch' \
 	in_ns gate "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" --interface nosuch \

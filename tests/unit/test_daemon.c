@@ -30,11 +30,20 @@ static int read_text(struct fixture *f, const char *text, struct config *config)
 	return rc;
 }
 
+static void assert_listens(const struct config_listen *listen, enum net_transport transport,
+			   const char *address)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	assert_int_equal(listen->transport, transport);
+	endpoint_format(&listen->address, text);
+	assert_string_equal(text, address);
+}
+
 static void every_key_is_read(void **state)
 {
 	struct fixture *f = *state;
 	struct config config;
-	char text[ENDPOINT_TEXT_SIZE];
 
 	assert_ok(f,
 		  read_text(f,
@@ -42,6 +51,14 @@ static void every_key_is_read(void **state)
 			    "listen = udp:192.0.2.1\nlisten = udp:[2001:db8::1]:5070\n"
 			    "dns_servers = 192.0.2.53,[2001:db8::53]:5353\ndns_timeout = 500\n"
 			    "state = /var/s\npin_dir = /p\nnonce_key_file = /k\n"
+			    "listen = tcp:192.0.2.1\nlisten = tls:192.0.2.1\n"
+			    "tls_certificate = a.example  /a.pem /a.key\n"
+			    "tls_certificate = b.example /b.pem /b.key\n"
+			    "tls_client_ca = /clients\ntls_ca = /servers\n"
+			    "tcp_connections = 11\ntcp_connections_per_source = 12\n"
+			    "tcp_idle_timeout = 13\ntcp_message_timeout = 14\n"
+			    "tcp_connect_timeout = 15\ntls_handshake_timeout = 16\n"
+			    "tcp_output_limit = 170000\n"
 			    "log_level = debug\nlog_format = json\n",
 			    &config));
 	assert_string_equal(config.interface, "eth0");
@@ -53,11 +70,24 @@ static void every_key_is_read(void **state)
 	assert_string_equal(config.nonce_key_file, "/k");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.log_format, LOG_FORMAT_JSON);
-	assert_int_equal(config.listen_count, 2);
-	endpoint_format(&config.listen[0], text);
-	assert_string_equal(text, "192.0.2.1:5060");
-	endpoint_format(&config.listen[1], text);
-	assert_string_equal(text, "[2001:db8::1]:5070");
+	assert_int_equal(config.listen_count, 4);
+	assert_listens(&config.listen[0], NET_UDP, "192.0.2.1:5060");
+	assert_listens(&config.listen[1], NET_UDP, "[2001:db8::1]:5070");
+	assert_listens(&config.listen[2], NET_TCP, "192.0.2.1:5060");
+	assert_listens(&config.listen[3], NET_TLS, "192.0.2.1:5061");
+	assert_int_equal(config.tls.certificate_count, 2);
+	assert_string_equal(config.tls.certificates[0].domain, "a.example");
+	assert_string_equal(config.tls.certificates[0].chain_file, "/a.pem");
+	assert_string_equal(config.tls.certificates[1].key_file, "/b.key");
+	assert_string_equal(config.tls.client_ca_file, "/clients");
+	assert_string_equal(config.tls.ca_file, "/servers");
+	assert_int_equal(config.limits.connections, 11);
+	assert_int_equal(config.limits.connections_per_source, 12);
+	assert_int_equal(config.limits.idle_ms, 13000);
+	assert_int_equal(config.limits.message_ms, 14000);
+	assert_int_equal(config.limits.connect_ms, 15000);
+	assert_int_equal(config.limits.handshake_ms, 16000);
+	assert_int_equal(config.limits.output_bytes, 170000);
 }
 
 static void without_listen_all_addresses_of_both_families_are_listened_on(void **state)
@@ -67,10 +97,18 @@ static void without_listen_all_addresses_of_both_families_are_listened_on(void *
 
 	assert_ok(f, read_text(f, "[sipwardd]\n", &config));
 	config_complete(&config);
-	assert_int_equal(config.listen_count, 2);
-	assert_int_equal(config.listen[0].ip.family, 4);
-	assert_int_equal(config.listen[1].ip.family, 6);
-	assert_int_equal(config.listen[1].port, 5060);
+	assert_int_equal(config.listen_count, 4);
+	assert_listens(&config.listen[0], NET_UDP, "0.0.0.0:5060");
+	assert_listens(&config.listen[1], NET_UDP, "[::]:5060");
+	assert_listens(&config.listen[2], NET_TCP, "0.0.0.0:5060");
+	assert_listens(&config.listen[3], NET_TCP, "[::]:5060");
+	assert_int_equal(config.limits.connections, net_limits_default.connections);
+
+	assert_ok(f, read_text(f, "[sipwardd]\ntls_certificate = a /a.pem /a.key\n", &config));
+	config_complete(&config);
+	assert_int_equal(config.listen_count, 6);
+	assert_listens(&config.listen[4], NET_TLS, "0.0.0.0:5061");
+	assert_listens(&config.listen[5], NET_TLS, "[::]:5061");
 }
 
 static void configuration_errors_name_line_field_value_and_rule(void **state)
@@ -84,8 +122,17 @@ static void configuration_errors_name_line_field_value_and_rule(void **state)
 		 "test.conf:2: key 'listen' is in section [other]"},
 		{"listen = udp:1.2.3.4\n",
 		 "test.conf:1: key 'listen' stands before the line [sipwardd]"},
-		{"[sipwardd]\n\nlisten = tcp:1.2.3.4\n",
-		 "test.conf:3: listen 'tcp:1.2.3.4' is not udp:"},
+		{"[sipwardd]\n\nlisten = sctp:1.2.3.4\n",
+		 "test.conf:3: listen 'sctp:1.2.3.4' is not udp:"},
+		{"[sipwardd]\ntcp_connections = 0\n",
+		 "tcp_connections '0' is no number of connections from 1 to 1000000"},
+		{"[sipwardd]\ntcp_idle_timeout = 1h\n",
+		 "tcp_idle_timeout '1h' is no number of seconds from 1 to 86400"},
+		{"[sipwardd]\ntls_certificate = a.example /a.pem\n",
+		 "tls_certificate 'a.example /a.pem' is not DOMAIN CERTIFICATE KEY"},
+		{"[sipwardd]\ntls_certificate = a /a.pem /a.key b\n", "is not DOMAIN"},
+		{"[sipwardd]\ntls_certificate = a /1 /2\ntls_certificate = A /3 /4\n",
+		 "test.conf:3: tls_certificate 'A /3 /4': the domain is given twice"},
 		{"[sipwardd]\nlisten = udp:host\n", "listen 'udp:host' is not udp:"},
 		{"[sipwardd]\nlisten = udp:1.2.3.4:99999\n", "listen 'udp:1.2.3.4:99999'"},
 		{"[sipwardd]\nlog_level = loud\n", "log_level 'loud' is none of error, warning"},

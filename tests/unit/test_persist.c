@@ -66,7 +66,9 @@ static void registers(struct world *w, const char *user, const char *fields)
 						.register_max_s = 7200,
 						.register_default_s = 3600,
 						.register_contacts = 10};
-	struct net_path path = {NET_UDP, {{4, {192, 0, 2, 9}}, 4000}, {{4, {10, 0, 0, 1}}, 5060}};
+	struct net_path path = {.transport = NET_UDP,
+				.remote = {{4, {192, 0, 2, 9}}, 4000},
+				.local = {{4, {10, 0, 0, 1}}, 5060}};
 	struct registrar_request request = {
 		.msg = &msg,
 		.path = &path,

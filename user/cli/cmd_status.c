@@ -299,13 +299,13 @@ static uint64_t number_of(const json_t *object, const char *key)
 }
 
 /* "1234 messages: requests 1200, forwarded 34" */
-static void add_traffic(struct status *status, json_t *proxy)
+static void add_traffic(struct status *status, const char *title, json_t *counts)
 {
 	char text[400] = "";
 	size_t used = 0;
 	const char *name;
 	json_t *count;
-	json_object_foreach(proxy, name, count)
+	json_object_foreach(counts, name, count)
 	{
 		if (!json_integer_value(count) || strcmp(name, "received") == 0)
 			continue;
@@ -313,8 +313,8 @@ static void add_traffic(struct status *status, json_t *proxy)
 				 name, json_integer_value(count));
 		used += used + (size_t)n < sizeof(text) ? (size_t)n : 0;
 	}
-	line(status, "traffic", "%llu messages%.*s",
-	     (unsigned long long)number_of(proxy, "received"), (int)used, text);
+	line(status, title, "%llu messages%.*s", (unsigned long long)number_of(counts, "received"),
+	     (int)used, text);
 }
 
 /* What each table of the daemon holds. */
@@ -324,6 +324,8 @@ static void add_tables(struct status *status, const json_t *answer)
 		const char *part, *key, *title;
 	} tables[] = {
 		{"transactions", "transactions", "transactions"},
+		{"connections", "incoming", "connections from others"},
+		{"connections", "outgoing", "connections to others"},
 		{"registrar", "bindings", "registrations"},
 		{"calls", "calls", "limited calls"},
 		{"lockouts", "sources", "sources that failed"},
@@ -350,7 +352,8 @@ static void add_answer(struct status *status)
 	output_span((double)number_of(answer, "uptime_s"), span, sizeof(span));
 	line(status, "daemon", "running for %s, goes by generation %llu", span,
 	     (unsigned long long)number_of(answer, "generation"));
-	add_traffic(status, json_object_get(answer, "proxy"));
+	add_traffic(status, "traffic", json_object_get(answer, "proxy"));
+	add_traffic(status, "network", json_object_get(answer, "net"));
 	add_tables(status, answer);
 	set(status, "daemon_status", answer);
 }

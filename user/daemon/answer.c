@@ -54,11 +54,22 @@ static json_t *call_status(const struct answerer *answerer)
 static json_t *net_status(const struct answerer *answerer)
 {
 	struct net_stats stats;
+	json_t *object = json_object();
 
 	net_stats(answerer->net, &stats);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "received", number(stats.received), "sent",
-			 number(stats.sent), "truncated", number(stats.truncated), "send_dropped",
-			 number(stats.send_dropped), "send_errors", number(stats.send_errors));
+	for (int i = 0; i < NET_COUNTERS; i++)
+		json_object_set_new(object, net_counter_name((enum net_counter)i),
+				    number(stats.counters[i]));
+	return object;
+}
+
+static json_t *connection_status(const struct answerer *answerer)
+{
+	struct net_stats stats;
+
+	net_stats(answerer->net, &stats);
+	return json_pack("{s:o, s:o, s:o}", "incoming", number(stats.incoming), "outgoing",
+			 number(stats.outgoing), "limit", number(stats.connection_limit));
 }
 
 static json_t *lockout_status(const struct answerer *answerer)
@@ -97,9 +108,13 @@ static const struct {
 	const char *name;
 	json_t *(*status)(const struct answerer *answerer);
 } parts[] = {
-	{"proxy", proxy_status},	 {"transactions", transaction_status},
-	{"calls", call_status},		 {"net", net_status},
-	{"lockouts", lockout_status},	 {"replay", replay_status},
+	{"proxy", proxy_status},
+	{"transactions", transaction_status},
+	{"calls", call_status},
+	{"net", net_status},
+	{"connections", connection_status},
+	{"lockouts", lockout_status},
+	{"replay", replay_status},
 	{"registrar", registrar_status},
 };
 

@@ -10,9 +10,8 @@
 #include "dns/dns.h"
 
 #define SIP_PORT 5060
+#define SIPS_PORT 5061
 #define DNS_TIMEOUT_MS 3000
-#define DNS_TIMEOUT_LEAST_MS 100
-#define DNS_TIMEOUT_MOST_MS 60000
 
 void config_defaults(struct config *ret_config)
 {
@@ -20,35 +19,98 @@ void config_defaults(struct config *ret_config)
 		.state_dir = STORE_STATE_DIR_DEFAULT,
 		.pin_dir = FILTER_PIN_DIR_DEFAULT,
 		.dns_timeout_ms = DNS_TIMEOUT_MS,
+		.limits = net_limits_default,
 		.log_level = LOG_LEVEL_INFO,
 	};
+}
+
+static void listen_on_all(struct config *config, enum net_transport transport, uint16_t port)
+{
+	for (uint8_t family = 4; family <= 6; family += 2)
+		config->listen[config->listen_count++] =
+			(struct config_listen){transport, {{.family = family}, port}};
 }
 
 void config_complete(struct config *config)
 {
 	if (config->listen_count)
 		return;
-	config->listen[0] = (struct endpoint){{.family = 4}, SIP_PORT};
-	config->listen[1] = (struct endpoint){{.family = 6}, SIP_PORT};
-	config->listen_count = 2;
+	listen_on_all(config, NET_UDP, SIP_PORT);
+	listen_on_all(config, NET_TCP, SIP_PORT);
+	if (config->tls.certificate_count)
+		listen_on_all(config, NET_TLS, SIPS_PORT);
+}
+
+static int read_listen(const char *value, struct config_listen *ret_listen)
+{
+	struct slice address, name = slice_cut(slice_from(value), ':', &address);
+	enum net_transport transport = NET_UDP;
+
+	while (!slice_eq(name, slice_from(net_transport_name(transport))))
+		if (++transport > NET_TLS)
+			return -EINVAL;
+	ret_listen->transport = transport;
+	return endpoint_parse(address, transport == NET_TLS ? SIPS_PORT : SIP_PORT,
+			      &ret_listen->address);
 }
 
 static int set_listen(struct config *config, const char *value, struct error *err)
 {
-	struct endpoint e;
+	struct config_listen listen;
 
-	if (strncmp(value, "udp:", 4) != 0 || endpoint_parse(slice_from(value + 4), SIP_PORT, &e))
+	if (read_listen(value, &listen))
 		return error_set(err, -EINVAL,
-				 "listen '%s' is not udp:ADDRESS or udp:ADDRESS:PORT "
-				 "(IPv6 in brackets where a port follows)",
+				 "listen '%s' is not udp:ADDRESS or udp:ADDRESS:PORT, nor the same "
+				 "with tcp or tls (IPv6 in brackets where a port follows)",
 				 value);
 	for (unsigned i = 0; i < config->listen_count; i++)
-		if (endpoint_eq(&config->listen[i], &e))
+		if (config->listen[i].transport == listen.transport &&
+		    endpoint_eq(&config->listen[i].address, &listen.address))
 			return error_set(err, -EINVAL, "listen '%s' is given twice", value);
 	if (config->listen_count == CONFIG_LISTEN_MAX)
 		return error_set(err, -EINVAL, "listen '%s' is one too many: at most %d", value,
 				 CONFIG_LISTEN_MAX);
-	config->listen[config->listen_count++] = e;
+	config->listen[config->listen_count++] = listen;
+	return 0;
+}
+
+static struct slice next_word(struct slice *rest)
+{
+	return slice_cut(slice_trim(*rest), ' ', rest);
+}
+
+static bool has_certificate(const struct net_tls *tls, struct slice domain)
+{
+	for (unsigned i = 0; i < tls->certificate_count; i++)
+		if (slice_eq_nocase(slice_from(tls->certificates[i].domain), domain))
+			return true;
+	return false;
+}
+
+static int set_certificate(struct config *config, const char *value, struct error *err)
+{
+	struct net_tls *tls = &config->tls;
+	struct slice rest = slice_from(value), domain = next_word(&rest);
+	struct slice chain = next_word(&rest), key = next_word(&rest);
+
+	if (!key.n || slice_trim(rest).n)
+		return error_set(err, -EINVAL,
+				 "tls_certificate '%s' is not DOMAIN CERTIFICATE KEY, with the "
+				 "names of two files",
+				 value);
+	if (has_certificate(tls, domain))
+		return error_set(err, -EINVAL, "tls_certificate '%s': the domain is given twice",
+				 value);
+	if (tls->certificate_count == NET_CERTIFICATES_MAX)
+		return error_set(err, -EINVAL, "tls_certificate '%s' is one too many: at most %d",
+				 value, NET_CERTIFICATES_MAX);
+	if (slice_text(domain, tls->certificates[tls->certificate_count].domain, NET_NAME_SIZE) ||
+	    slice_text(chain, tls->certificates[tls->certificate_count].chain_file,
+		       NET_FILE_SIZE) ||
+	    slice_text(key, tls->certificates[tls->certificate_count].key_file, NET_FILE_SIZE))
+		return error_set(err, -EINVAL, "tls_certificate '%s': no part may have %d bytes",
+				 value, NET_FILE_SIZE);
+	tls->certificate_count++;
 	return 0;
 }
 
@@ -102,23 +164,14 @@ static int set_dns_servers(struct config *config, const char *value, struct erro
 	return 0;
 }
 
-static int set_dns_timeout(struct config *config, const char *value, struct error *err)
-{
-	uint32_t ms;
-
-	if (slice_u32(slice_from(value), &ms) || ms < DNS_TIMEOUT_LEAST_MS ||
-	    ms > DNS_TIMEOUT_MOST_MS)
-		return error_set(err, -EINVAL, "dns_timeout '%s' is no number of ms from %d to %d",
-				 value, DNS_TIMEOUT_LEAST_MS, DNS_TIMEOUT_MOST_MS);
-	config->dns_timeout_ms = ms;
-	return 0;
-}
-
-/* A key with a setter, or a text of at most size - 1 bytes. */
+/* A key with a setter, a number in a unit, or a text of at most size - 1 bytes. */
 struct key {
 	const char *name;
 	int (*set)(struct config *config, const char *value, struct error *err);
 	size_t offset, size;
+	const char *unit;
+	unsigned least, most;
+	unsigned scale; /* what one of the unit is in the field */
 	bool repeats;
 };
 
@@ -127,6 +180,12 @@ struct key {
 		.name = (name_), .offset = offsetof(struct config, field),                         \
 		.size = sizeof(((struct config *)0)->field)                                        \
 	}
+#define NUMBER_KEY(name_, field, unit_, least_, most_, scale_)                                     \
+	{                                                                                          \
+		.name = (name_), .offset = offsetof(struct config, field), .unit = (unit_),        \
+		.least = (least_), .most = (most_), .scale = (scale_)                              \
+	}
+#define SECONDS_KEY(name_, field, most_) NUMBER_KEY(name_, field, "seconds", 1, most_, 1000)
 
 static const struct key keys[] = {
 	TEXT_KEY("interface", interface),
@@ -136,7 +195,18 @@ static const struct key keys[] = {
 	TEXT_KEY("pin_dir", pin_dir),
 	TEXT_KEY("nonce_key_file", nonce_key_file),
 	{.name = "dns_servers", .set = set_dns_servers},
-	{.name = "dns_timeout", .set = set_dns_timeout},
+	NUMBER_KEY("dns_timeout", dns_timeout_ms, "ms", 100, 60000, 1),
+	NUMBER_KEY("tcp_connections", limits.connections, "connections", 1, 1000000, 1),
+	NUMBER_KEY("tcp_connections_per_source", limits.connections_per_source, "connections", 1,
+		   1000000, 1),
+	SECONDS_KEY("tcp_idle_timeout", limits.idle_ms, 86400),
+	SECONDS_KEY("tcp_message_timeout", limits.message_ms, 3600),
+	SECONDS_KEY("tcp_connect_timeout", limits.connect_ms, 60),
+	NUMBER_KEY("tcp_output_limit", limits.output_bytes, "bytes", NET_DATAGRAM_MAX, 1 << 30, 1),
+	SECONDS_KEY("tls_handshake_timeout", limits.handshake_ms, 3600),
+	{.name = "tls_certificate", .set = set_certificate, .repeats = true},
+	TEXT_KEY("tls_client_ca", tls.client_ca_file),
+	TEXT_KEY("tls_ca", tls.ca_file),
 	{.name = "log_level", .set = set_log_level},
 	{.name = "log_format", .set = set_log_format},
 };
@@ -156,6 +226,18 @@ static int set_text(struct config *config, const struct key *key, const char *va
 	return 0;
 }
 
+static int set_number(struct config *config, const struct key *key, const char *value,
+		      struct error *err)
+{
+	uint32_t number;
+
+	if (slice_u32(slice_from(value), &number) || number < key->least || number > key->most)
+		return error_set(err, -EINVAL, "%s '%s' is no number of %s from %u to %u",
+				 key->name, value, key->unit, key->least, key->most);
+	*(unsigned *)((char *)config + key->offset) = number * key->scale;
+	return 0;
+}
+
 static const struct key *key_find(const char *name)
 {
 	for (size_t i = 0; i < KEYS; i++)
@@ -164,17 +246,26 @@ static const struct key *key_find(const char *name)
 	return NULL;
 }
 
+static int refuse_unknown(const char *name, struct error *err)
+{
+	char names[400];
+	size_t n = 0;
+
+	for (size_t i = 0; i < KEYS; i++)
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n ? ", " : "",
+				      keys[i].name);
+	return error_set(err, -EINVAL, "unknown key '%.40s': there are %s", name, names);
+}
+
 int config_set(struct config *config, const char *name, const char *value, struct error *err)
 {
 	const struct key *key = key_find(name);
 
 	if (!key)
-		return error_set(
-			err, -EINVAL,
-			"unknown key '%s': there are interface, upstream, listen, state, pin_dir, "
-			"nonce_key_file, dns_servers, dns_timeout, log_level, log_format",
-			name);
-	return key->set ? key->set(config, value, err) : set_text(config, key, value, err);
+		return refuse_unknown(name, err);
+	if (key->set)
+		return key->set(config, value, err);
+	return key->unit ? set_number(config, key, value, err) : set_text(config, key, value, err);
 }
 
 /* ---- the file ---- */

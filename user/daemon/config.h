@@ -6,11 +6,17 @@
 #include "base/addr.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "net/net.h"
 #include "store/store.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/sipward/sipward.conf"
 #define CONFIG_LISTEN_MAX 16
 #define CONFIG_PATH_SIZE 256
+
+struct config_listen {
+	enum net_transport transport;
+	struct endpoint address;
+};
 
 struct config {
 	char interface[16]; /* empty: none */
@@ -18,8 +24,10 @@ struct config {
 	char state_dir[CONFIG_PATH_SIZE];
 	char pin_dir[CONFIG_PATH_SIZE];
 	char nonce_key_file[CONFIG_PATH_SIZE]; /* empty: the store's own secret */
-	struct endpoint listen[CONFIG_LISTEN_MAX];
+	struct config_listen listen[CONFIG_LISTEN_MAX];
 	unsigned listen_count;
+	struct net_limits limits;
+	struct net_tls tls;
 	char dns_servers[CONFIG_PATH_SIZE]; /* empty: those of resolv.conf */
 	unsigned dns_timeout_ms;
 	enum log_level log_level;
@@ -27,8 +35,8 @@ struct config {
 };
 
 void config_defaults(struct config *ret_config);
-/* Sets one field by its name in the file; listen adds an address. -EINVAL says field, value and
- * rule. */
+/* Sets one field by its name in the file; listen and tls_certificate add one. -EINVAL says field,
+ * value and rule. */
 int config_set(struct config *config, const char *key, const char *value, struct error *err);
 /* Reads the file over what config says already. -EINVAL names file and line too; -ENOENT and the
  * like if it can not be read. */

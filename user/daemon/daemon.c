@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
@@ -22,10 +23,10 @@
 
 #define LOCKOUT_SOURCES 65536
 #define REPLAY_NONCES 65536
-#define BATCHES_A_TURN 4 /* then timers and signals get theirs */
 #define TICK_MOST_NS NS_PER_S
 #define TICK_LEAST_NS (4 * NS_PER_MS) /* the coarse clock's own step */
-#define EVENTS_MAX 32
+#define EVENTS_MAX 8
+#define CONNECTION_LINES_PER_S 10
 
 struct daemon {
 	const struct config *config;
@@ -45,6 +46,8 @@ struct daemon {
 	struct event_base *base;
 	struct control *control;
 	struct answerer answerer;
+	uint64_t lines_second; /* what strangers do to connections is logged so often a second */
+	unsigned lines;
 	struct event *timer;
 	struct event *events[EVENTS_MAX];
 	unsigned event_count;
@@ -61,8 +64,7 @@ static int output_send(void *arg, const struct net_path *path, const struct iove
 static int output_local_for(void *arg, enum net_transport transport, const struct endpoint *remote,
 			    struct endpoint *ret_local)
 {
-	(void)transport;
-	return net_local_for(arg, remote, ret_local);
+	return net_local_for(arg, transport, remote, ret_local);
 }
 
 static bool output_is_local(void *arg, const struct endpoint *endpoint)
@@ -103,34 +105,37 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 		log_error("nonce_key_failed", LOG_STR("error", "the keys can not be rotated"));
 }
 
-static unsigned socket_of(const struct daemon *d, evutil_socket_t fd)
-{
-	unsigned i = 0;
-
-	while (net_socket_fd(d->net, i) != fd)
-		i++;
-	return i;
-}
-
-static void on_packets(evutil_socket_t fd, short what, void *arg)
+static void on_receive(void *arg, const struct net_packet *packets, unsigned n)
 {
 	struct daemon *d = arg;
-	struct net_packet packets[NET_BATCH];
-	unsigned socket = socket_of(d, fd);
 
-	(void)what;
-	for (int turn = 0; turn < BATCHES_A_TURN; turn++) {
-		int n = net_receive(d->net, socket, packets);
-
-		if (n <= 0)
-			break;
-		proxy_receive(d->proxy, packets, (unsigned)n, clock_coarse_ns());
-		net_flush(d->net);
-		if (n < NET_BATCH)
-			break;
-	}
+	proxy_receive(d->proxy, packets, n, clock_coarse_ns());
 	persist_hand_over(d->persist);
 	arm_timer(d);
+}
+
+static void log_connection(struct daemon *d, const char *event, const struct net_path *path,
+			   const char *why)
+{
+	uint64_t second = clock_coarse_ns() / NS_PER_S;
+
+	if (second != d->lines_second)
+		d->lines = 0;
+	d->lines_second = second;
+	if (d->lines++ < CONNECTION_LINES_PER_S)
+		log_info(event, LOG_ENDPOINT("remote", &path->remote),
+			 LOG_STR("transport", net_transport_name(path->transport)),
+			 LOG_STR("cause", why));
+}
+
+static void on_failed(void *arg, const struct net_path *path, const char *why)
+{
+	log_connection(arg, "connection_failed", path, why);
+}
+
+static void on_misbehaved(void *arg, const struct net_path *path, const char *why)
+{
+	log_connection(arg, "misbehaved", path, why);
 }
 
 static void on_persist(evutil_socket_t fd, short what, void *arg)
@@ -204,18 +209,22 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg)
 static void on_reload(evutil_socket_t signal_number, short what, void *arg)
 {
 	struct daemon *d = arg;
+	struct error err;
 
 	(void)signal_number;
 	(void)what;
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
 		   (unsigned long long)(clock_coarse_ns() / 1000));
+	if (net_tls_load(d->net, &d->config->tls, &err))
+		log_error("tls_failed", LOG_STR("error", err.text),
+			  LOG_STR("effect", "goes on with the certificates it has"));
 	watch_reload(d->watch);
 }
 
 static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 {
 	struct daemon *d = arg;
-	struct log_field fields[PROXY_COUNTERS + 8];
+	struct log_field fields[PROXY_COUNTERS + NET_COUNTERS + 8];
 	struct registrar_stats registrar;
 	struct proxy_stats proxy;
 	struct net_stats net;
@@ -231,9 +240,11 @@ static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 				      (int64_t)proxy.counters[i]);
 	fields[n++] = LOG_INT("transactions", (int64_t)proxy.transactions);
 	fields[n++] = LOG_INT("calls", (int64_t)proxy.calls);
-	fields[n++] = LOG_INT("truncated", (int64_t)net.truncated);
-	fields[n++] = LOG_INT("send_dropped", (int64_t)net.send_dropped);
-	fields[n++] = LOG_INT("send_errors", (int64_t)net.send_errors);
+	/* What the proxy counts under these names says more. */
+	for (int i = NET_TRUNCATED; i < NET_COUNTERS; i++)
+		fields[n++] =
+			LOG_INT(net_counter_name((enum net_counter)i), (int64_t)net.counters[i]);
+	fields[n++] = LOG_INT("connections", (int64_t)(net.incoming + net.outgoing));
 	fields[n++] = LOG_INT("bindings", (int64_t)registrar.bindings);
 	fields[n++] = LOG_INT("bindings_full", (int64_t)registrar.full);
 	fields[n++] = LOG_INT("bindings_expired", (int64_t)registrar.expired);
@@ -242,32 +253,52 @@ static void on_stats(evutil_socket_t signal_number, short what, void *arg)
 
 /* ---- start ---- */
 
-/* A kernel without IPv6 is no reason not to serve IPv4. */
-static bool may_be_missing(const struct daemon *d, const struct endpoint *listen, int rc)
+/* A connection takes a descriptor, and the soft limit is often 1024. */
+static void raise_file_limit(const struct config *config)
 {
-	return rc == -EAFNOSUPPORT && listen->ip.family == 6 && net_socket_count(d->net);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < 2 * (rlim_t)config->limits.connections)
+		log_warning("file_limit", LOG_INT("open_files", (int64_t)limit.rlim_cur),
+			    LOG_STR("effect", "fewer than tcp_connections can be had"));
 }
 
-static int listen_on(struct daemon *d, const struct endpoint *listen, struct error *err)
+/* A kernel without IPv6 is no reason not to serve IPv4. */
+static bool may_be_missing(const struct daemon *d, const struct config_listen *listen, int rc)
 {
-	int rc = net_listen_udp(d->net, listen, err);
+	return rc == -EAFNOSUPPORT && listen->address.ip.family == 6 && net_socket_count(d->net);
+}
+
+static int listen_on(struct daemon *d, const struct config_listen *listen, struct error *err)
+{
+	int rc = net_listen(d->net, listen->transport, &listen->address, err);
+	const char *transport = net_transport_name(listen->transport);
 
 	if (may_be_missing(d, listen, rc)) {
-		log_warning("not_listening", LOG_ENDPOINT("address", listen),
-			    LOG_STR("error", err->text));
+		log_warning("not_listening", LOG_STR("transport", transport),
+			    LOG_ENDPOINT("address", &listen->address), LOG_STR("error", err->text));
 		return 0;
 	}
 	if (!rc)
-		log_info("listening", LOG_STR("transport", "udp"), LOG_ENDPOINT("address", listen));
+		log_info("listening", LOG_STR("transport", transport),
+			 LOG_ENDPOINT("address", &listen->address));
 	return rc;
 }
 
 static int listen_all(struct daemon *d, struct error *err)
 {
-	int rc = net_create(&d->net);
+	int rc;
 
+	if (net_create(&d->config->limits, &d->net))
+		return error_set(err, -ENOMEM, "out of memory");
+	rc = net_tls_load(d->net, &d->config->tls, err);
 	for (unsigned i = 0; !rc && i < d->config->listen_count; i++)
 		rc = listen_on(d, &d->config->listen[i], err);
+	raise_file_limit(d->config);
 	return rc;
 }
 
@@ -394,6 +425,7 @@ static int add_events(struct daemon *d)
 		event_callback_fn callback;
 	} signals[] = {
 		{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGUSR1, on_stats}};
+	const struct net_handler handler = {on_receive, on_failed, on_misbehaved, d};
 	int rc = 0;
 
 	d->base = event_base_new();
@@ -404,8 +436,8 @@ static int add_events(struct daemon *d)
 		return -ENOMEM;
 	for (size_t i = 0; !rc && i < sizeof(signals) / sizeof(signals[0]); i++)
 		rc = add_event(d, signals[i].number, EV_SIGNAL | EV_PERSIST, signals[i].callback);
-	for (unsigned i = 0; !rc && i < net_socket_count(d->net); i++)
-		rc = add_event(d, net_socket_fd(d->net, i), EV_READ | EV_PERSIST, on_packets);
+	if (!rc)
+		rc = net_start(d->net, d->base, &handler);
 	if (!rc)
 		rc = add_event(d, -1, EV_PERSIST, on_second);
 	if (!rc)
@@ -434,6 +466,7 @@ static void dismantle(struct daemon *d)
 		event_free(d->events[i]);
 	if (d->timer)
 		event_free(d->timer);
+	net_free(d->net);
 	if (d->base)
 		event_base_free(d->base);
 	hosts_stop(d->hosts);
@@ -441,7 +474,6 @@ static void dismantle(struct daemon *d)
 	proxy_free(d->proxy);
 	persist_stop(d->persist);
 	registrar_free(d->registrar);
-	net_free(d->net);
 	lockouts_free(d->lockouts);
 	replay_free(d->replay);
 	digest_context_free(d->digest);

@@ -4,6 +4,32 @@
 
 #include "net/net_internal.h"
 
+#define SOCKET_BUFFER_BYTES (8 << 20)
+#define BATCHES_A_TURN 4 /* then timers and signals get theirs */
+
+/* Buffers as large as we may have: FORCE needs CAP_NET_ADMIN, the other is cut to the sysctl. */
+static void enlarge_buffers(int fd)
+{
+	if (net_set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER_BYTES))
+		net_set_option(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES);
+	if (net_set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER_BYTES))
+		net_set_option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);
+}
+
+int datagram_set_options(int fd, unsigned family)
+{
+	int rc;
+
+	enlarge_buffers(fd);
+	if (family == 6) {
+		rc = net_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		return rc ? rc : net_set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	}
+	/* Large requests are fragmented, never refused for a remembered path MTU. */
+	rc = net_set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	return rc ? rc : net_set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
 union control {
 	struct cmsghdr align;
 	char v4[CMSG_SPACE(sizeof(struct in_pktinfo))];
@@ -65,33 +91,52 @@ static int packet_from(struct mmsghdr *m, const struct net_socket *s, struct net
 	ret_packet->path.transport = NET_UDP;
 	ret_packet->path.local.ip = destination(&m->msg_hdr, &s->bound);
 	ret_packet->path.local.port = s->bound.port;
+	ret_packet->path.name = NULL;
+	ret_packet->client_verified = false;
 	return 0;
 }
 
-int net_receive(struct net *net, unsigned index, struct net_packet packets[NET_BATCH])
+/* How many packets there were, 0 if none, or a negative errno. Truncated ones are not among them.
+ */
+static int receive(struct net *net, const struct net_socket *s, struct net_packet *packets,
+		   unsigned *ret_n)
 {
-	struct net_socket *s = &net->sockets[index];
 	struct batch b;
-	int got, n = 0;
+	int got;
 
 	batch_prepare(&b, net->receive_pool);
 	got = recvmmsg(s->fd, b.messages, NET_BATCH, MSG_DONTWAIT, NULL);
-	if (got < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	*ret_n = 0;
 	for (int i = 0; i < got; i++) {
-		if (b.messages[i].msg_hdr.msg_flags & MSG_TRUNC) {
-			net->stats.truncated++;
-			continue;
-		}
-		if (packet_from(&b.messages[i], s, &packets[n]) == 0)
-			n++;
+		if (b.messages[i].msg_hdr.msg_flags & MSG_TRUNC)
+			net_count(net, NET_TRUNCATED);
+		else if (packet_from(&b.messages[i], s, &packets[*ret_n]) == 0)
+			++*ret_n;
 	}
-	net->stats.received += (uint64_t)n;
-	return n;
+	net->counters[NET_RECEIVED] += *ret_n;
+	return got;
 }
 
-int net_send(struct net *net, const struct net_path *path, const struct iovec *iov,
-	     unsigned iov_count)
+void datagram_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct net_socket *s = arg;
+	struct net_packet packets[NET_BATCH];
+	unsigned n;
+
+	(void)fd;
+	(void)what;
+	for (int turn = 0; turn < BATCHES_A_TURN; turn++) {
+		int got = receive(s->net, s, packets, &n);
+
+		if (n)
+			net_hand_over(s->net, packets, n);
+		if (got < NET_BATCH)
+			return;
+	}
+}
+
+int datagram_send(struct net *net, const struct net_path *path, const struct iovec *iov,
+		  unsigned iov_count)
 {
 	struct net_queued *q;
 	struct net_path chosen = *path;
@@ -103,7 +148,7 @@ int net_send(struct net *net, const struct net_path *path, const struct iovec *i
 	/* A datagram of 65535 bytes has no room for its own headers. */
 	if (length > NET_DATAGRAM_MAX - 28)
 		return -EMSGSIZE;
-	if (!chosen.local.ip.family && net_local_for(net, &path->remote, &chosen.local))
+	if (!chosen.local.ip.family && net_local_for(net, NET_UDP, &path->remote, &chosen.local))
 		return -ENETUNREACH;
 	socket = net_socket_for(net, &chosen);
 	if (socket < 0)
@@ -172,12 +217,12 @@ static void send_all(struct net *net, int fd, struct mmsghdr *messages, unsigned
 
 		if (rc > 0) {
 			done += (unsigned)rc;
-			net->stats.sent += (unsigned)rc;
+			net->counters[NET_SENT] += (unsigned)rc;
 		} else if (errno == EAGAIN || errno == ENOBUFS) {
-			net->stats.send_dropped += n - done;
+			net->counters[NET_SEND_DROPPED] += n - done;
 			return;
 		} else if (errno != EINTR) {
-			net->stats.send_errors++;
+			net_count(net, NET_SEND_ERRORS);
 			done++;
 		}
 	}

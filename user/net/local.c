@@ -15,7 +15,8 @@ int net_socket_for(const struct net *net, const struct net_path *path)
 	for (unsigned i = 0; i < net->socket_count; i++) {
 		const struct net_socket *s = &net->sockets[i];
 
-		if (s->bound.ip.family != path->remote.ip.family ||
+		if (s->transport != path->transport ||
+		    s->bound.ip.family != path->remote.ip.family ||
 		    s->bound.port != path->local.port)
 			continue;
 		if (ip_eq(&s->bound.ip, &path->local.ip))
@@ -50,21 +51,17 @@ static int route_source(const struct endpoint *remote, struct ip *ret_ip)
 }
 
 /* Preference: a socket bound to the route's own source, a wildcard one, the first of the family. */
-static int choose_local(const struct net *net, const struct endpoint *remote,
-			struct endpoint *ret_local)
+static int choose_socket(const struct net *net, enum net_transport transport,
+			 const struct ip *source, struct endpoint *ret_local)
 {
 	const struct net_socket *any = NULL, *first = NULL;
-	struct ip source;
-	int rc = route_source(remote, &source);
 
-	if (rc)
-		return rc;
 	for (unsigned i = 0; i < net->socket_count; i++) {
 		const struct net_socket *s = &net->sockets[i];
 
-		if (s->bound.ip.family != remote->ip.family)
+		if (s->transport != transport || s->bound.ip.family != source->family)
 			continue;
-		if (ip_eq(&s->bound.ip, &source)) {
+		if (ip_eq(&s->bound.ip, source)) {
 			*ret_local = s->bound;
 			return 0;
 		}
@@ -75,34 +72,52 @@ static int choose_local(const struct net *net, const struct endpoint *remote,
 	}
 	if (!first)
 		return -ENETUNREACH;
-	*ret_local = any ? (struct endpoint){source, any->bound.port} : first->bound;
+	*ret_local = any ? (struct endpoint){*source, any->bound.port} : first->bound;
 	return 0;
 }
 
-static struct net_route *route_slot(struct net *net, const struct endpoint *remote)
+static int choose_local(const struct net *net, enum net_transport transport,
+			const struct endpoint *remote, struct endpoint *ret_local)
 {
-	uint32_t h = remote->port;
+	struct ip source;
+	int rc = route_source(remote, &source);
+
+	if (rc)
+		return rc;
+	rc = choose_socket(net, transport, &source, ret_local);
+	for (enum net_transport other = NET_UDP; rc && transport != NET_UDP && other <= NET_TLS;
+	     other++)
+		rc = choose_socket(net, other, &source, ret_local);
+	return rc;
+}
+
+static struct net_route *route_slot(struct net *net, enum net_transport transport,
+				    const struct endpoint *remote)
+{
+	uint32_t h = remote->port + transport;
 
 	for (unsigned i = 0; i < sizeof(remote->ip.bytes); i++)
 		h = h * 31 + remote->ip.bytes[i];
 	return &net->routes[h % NET_ROUTES];
 }
 
-int net_local_for(struct net *net, const struct endpoint *remote, struct endpoint *ret_local)
+int net_local_for(struct net *net, enum net_transport transport, const struct endpoint *remote,
+		  struct endpoint *ret_local)
 {
-	struct net_route *route = route_slot(net, remote);
+	struct net_route *route = route_slot(net, transport, remote);
 	uint64_t now = clock_coarse_ns();
 	struct endpoint local;
 	int rc;
 
-	if (route->until_ns > now && endpoint_eq(&route->remote, remote)) {
+	if (route->until_ns > now && route->transport == transport &&
+	    endpoint_eq(&route->remote, remote)) {
 		*ret_local = route->local;
 		return 0;
 	}
-	rc = choose_local(net, remote, &local);
+	rc = choose_local(net, transport, remote, &local);
 	if (rc)
 		return rc;
-	*route = (struct net_route){*remote, local, now + NS_PER_S};
+	*route = (struct net_route){transport, *remote, local, now + NS_PER_S};
 	*ret_local = local;
 	return 0;
 }
