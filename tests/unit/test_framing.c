@@ -127,6 +127,7 @@ static void streams_are_cut_the_same_at_every_split(void **state)
 		{OPTIONS "l: 65535\r\n\r\n", "Message Too Large "},
 		{"GET / HTTP/1.1\r\n", "Not SIP "},
 		{"hello\r\n", "Not SIP "},
+		{"OPTIONS SIP/2.0\r\n", "Not SIP "},
 		{"\x16\x03\x01", "Not SIP "},
 		{OPTIONS "l: 0\r\n\r\nSSH-2.0-x\r\n", "M31 Not SIP "},
 		{OPTIONS "l: 5\r\n\r\nabc", ""},

@@ -36,15 +36,19 @@ static enum framing_result take_blanks(struct framing *framing, struct slice byt
 	return FRAMING_BLANK;
 }
 
-/* The first line as sip_msg_parse knows SIP by it. */
+/* As sip_msg_parse knows SIP: by the version, first in a response, and in a request last, after the
+ * method and the URI. */
 static bool is_start_line(struct slice line)
 {
-	struct slice text = slice_trim(line);
-	const char *space = text.n ? memrchr(text.p, ' ', text.n) : NULL;
+	struct slice version;
+	const char *space;
 
-	return slice_starts_nocase(text, SLICE("SIP/")) ||
-	       (space &&
-		slice_starts_nocase(after(text, (size_t)(space + 1 - text.p)), SLICE("SIP/")));
+	if (slice_starts_nocase(line, SLICE("SIP/")))
+		return true;
+	slice_cut(slice_trim(line), ' ', &version);
+	space = version.n ? memrchr(version.p, ' ', version.n) : NULL;
+	return space && slice_starts_nocase(after(version, (size_t)(space + 1 - version.p)),
+					    SLICE("SIP/"));
 }
 
 /* The bytes up to and with the next line end; 0 if there is none. */
