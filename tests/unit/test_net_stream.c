@@ -261,14 +261,14 @@ static void a_byte_now_and_then_is_too_slow(void **state)
 	int fd;
 
 	(void)state;
-	limits.message_ms = 150;
+	limits.message_ms = 300;
 	side = tcp_side(&limits);
 	fd = bare_connect(side, "127.0.0.1:0");
 	bare_send(fd, REQUEST);
 	wait_until(&side->received, 1);
 	for (const char *p = REQUEST; *p && !side->misbehaved; p++) {
 		send(fd, p, 1, MSG_NOSIGNAL);
-		run_ms(20);
+		run_ms(30);
 	}
 	assert_int_equal(side->misbehaved, 1);
 	assert_string_equal(side->why, "message took too long");
@@ -301,7 +301,7 @@ static void idle_connections_are_closed_and_keepalives_keep_them(void **state)
 	int quiet, lively;
 
 	(void)state;
-	limits.idle_ms = 200;
+	limits.idle_ms = 600;
 	side = tcp_side(&limits);
 	quiet = bare_connect(side, "127.0.0.1:0");
 	lively = bare_connect(side, "127.0.0.1:0");
@@ -309,7 +309,7 @@ static void idle_connections_are_closed_and_keepalives_keep_them(void **state)
 	for (int i = 0; i < 10; i++) {
 		bare_send(lively, "\r\n\r\n");
 		bare_expect(lively, "\r\n");
-		run_ms(40);
+		run_ms(120);
 	}
 	assert_connections(side, 1, 0);
 	assert_int_equal(counted(side, NET_IDLE_CLOSED), 1);

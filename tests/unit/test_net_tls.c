@@ -383,7 +383,7 @@ static void broken_and_slow_handshakes_are_told(void **state)
 	int plain, slow, scan;
 
 	(void)state;
-	limits.handshake_ms = 200;
+	limits.handshake_ms = 500;
 	side = server(&limits);
 	scan = bare_connect(side, "127.0.0.1:0");
 	wait_counted(side, NET_ACCEPTED, 1);

@@ -10,7 +10,7 @@
 #include "store/store.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/sipward/sipward.conf"
-#define CONFIG_LISTEN_MAX 16
+#define CONFIG_LISTEN_MAX NET_SOCKETS_MAX
 #define CONFIG_PATH_SIZE 256
 
 struct config_listen {

@@ -19,6 +19,7 @@
 enum net_transport { NET_UDP = 1, NET_TCP = 2, NET_TLS = 3 };
 
 #define NET_BATCH 64
+#define NET_SOCKETS_MAX 32
 #define NET_DATAGRAM_MAX 65535 /* also of a message in a stream */
 
 /* "udp", "tcp", "tls". */

@@ -8,7 +8,6 @@
 #include "net/conn.h"
 #include "net/net.h"
 
-#define NET_SOCKETS_MAX 32
 #define NET_ROUTES 256
 #define NET_LOCAL_MAX 256
 #define SEND_POOL_BYTES (8 * NET_DATAGRAM_MAX)
@@ -88,8 +87,8 @@ int stream_send(struct net *net, const struct net_path *path, const struct iovec
 
 void tls_free(struct tls *tls);
 bool tls_can_serve(const struct net *net);
-/* The stream of a client that begins its handshake, or of a server that is being connected to. NULL
- * if there is no memory; the descriptor is then still the caller's. */
+/* The stream of a client that begins its handshake, or of a server that is being connected to. Take
+ * over the descriptor, also where they return NULL: no memory. */
 struct bufferevent *tls_accept(struct net *net, int fd);
 struct bufferevent *tls_connect(struct net *net, int fd, const struct net_path *path);
 /* Whether the peer has shown a certificate that one of our authorities vouches for. */

@@ -187,29 +187,36 @@ static int local_of(int fd, struct endpoint *ret_local)
 	return endpoint_from_sockaddr((struct sockaddr *)&sa, ret_local);
 }
 
-/* False: there is no room, or no memory. */
-static bool take(struct net *net, int fd, const struct net_path *path)
+/* Takes over the descriptor, also where it returns NULL: no memory. */
+static struct bufferevent *plain(struct net *net, int fd)
 {
+	struct bufferevent *stream = bufferevent_socket_new(net->base, fd, BEV_OPT_CLOSE_ON_FREE);
+
+	if (!stream)
+		close(fd);
+	return stream;
+}
+
+/* Takes over the descriptor. */
+static void take(struct net *net, int fd, const struct net_path *path)
+{
+	bool tls = path->transport == NET_TLS;
 	struct bufferevent *stream;
 	struct conn *conn;
 
-	if (!conn_may_be_added(net, &path->remote.ip, true))
-		return false;
-	stream = path->transport == NET_TLS
-			 ? tls_accept(net, fd)
-			 : bufferevent_socket_new(net->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!stream)
-		return false;
-	conn = conn_add(net, stream, path, true);
-	if (!conn) {
-		bufferevent_setfd(stream, -1);
-		bufferevent_free(stream);
-		return false;
+	if (!conn_may_be_added(net, &path->remote.ip, true)) {
+		close(fd);
+		return;
 	}
-	net_count(net, NET_ACCEPTED);
-	conn_enter(conn, path->transport == NET_TLS ? CONN_HANDSHAKE : CONN_MESSAGE);
-	attach(conn);
-	return true;
+	stream = tls ? tls_accept(net, fd) : plain(net, fd);
+	conn = stream ? conn_add(net, stream, path, true) : NULL;
+	if (conn) {
+		net_count(net, NET_ACCEPTED);
+		conn_enter(conn, tls ? CONN_HANDSHAKE : CONN_MESSAGE);
+		attach(conn);
+	} else if (stream) {
+		bufferevent_free(stream);
+	}
 }
 
 /* No descriptors left, for one: trying again at once would take all the worker's time. */
@@ -238,8 +245,10 @@ void stream_on_acceptable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		if (endpoint_from_sockaddr((struct sockaddr *)&sa, &path.remote) ||
-		    local_of(client, &path.local) || !take(s->net, client, &path))
+		    local_of(client, &path.local))
 			close(client);
+		else
+			take(s->net, client, &path);
 	}
 }
 
@@ -269,17 +278,13 @@ static int open_socket(const struct net_path *path)
 static int begin(struct net *net, int fd, const struct net_path *path, struct conn **ret_conn)
 {
 	struct bufferevent *stream =
-		path->transport == NET_TLS
-			? tls_connect(net, fd, path)
-			: bufferevent_socket_new(net->base, fd, BEV_OPT_CLOSE_ON_FREE);
+		path->transport == NET_TLS ? tls_connect(net, fd, path) : plain(net, fd);
 	struct sockaddr_storage sa;
 	socklen_t len = endpoint_to_sockaddr(&path->remote, &sa);
 	struct conn *conn;
 
-	if (!stream) {
-		close(fd);
+	if (!stream)
 		return -ENOMEM;
-	}
 	conn = conn_add(net, stream, path, false);
 	if (!conn) {
 		bufferevent_free(stream);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "net/net_internal.h"
 
@@ -227,18 +228,19 @@ bool tls_can_serve(const struct net *net)
 
 /* ---- streams ---- */
 
+/* On failure libevent frees ssl, and the descriptor is closed with it. */
 static struct bufferevent *stream_new(struct net *net, int fd, SSL *ssl,
 				      enum bufferevent_ssl_state state)
 {
 	struct bufferevent *stream;
 
-	if (!ssl)
+	if (!ssl) {
+		close(fd);
 		return NULL;
+	}
 	stream = bufferevent_openssl_socket_new(net->base, fd, ssl, state, BEV_OPT_CLOSE_ON_FREE);
-	if (!stream)
-		SSL_free(ssl);
-	else
-		/* Where a message ends its length says. */
+	/* Where a message ends its length says. */
+	if (stream)
 		bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
 	return stream;
 }
