@@ -149,7 +149,7 @@ static int read_entry(struct store *store, sqlite3_stmt *stmt, struct store_acl_
 	column_text(stmt, 4, ret_entry->note, sizeof(ret_entry->note));
 	if (!column_prefix(stmt, 2, &ret_entry->prefix))
 		return error_set(err, -EIO, "%s/%s: ACL entry %lld holds no prefix", store->dir,
-				 STORE_FILE, (long long)ret_entry->id);
+				 store->database->file, (long long)ret_entry->id);
 	return 0;
 }
 

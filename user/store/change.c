@@ -39,7 +39,8 @@ static int begin(struct store *store, struct error *err)
 		return rc;
 	rc = store_generation(store, &generation);
 	if (rc) {
-		error_set(err, rc, "%s/%s: the generation can not be read", store->dir, STORE_FILE);
+		error_set(err, rc, "%s/%s: the generation can not be read", store->dir,
+			  store->database->file);
 		db_rollback(store);
 		return rc;
 	}

@@ -11,8 +11,9 @@ static int io_error(struct store *store, struct error *err)
 	int cause = sqlite3_system_errno(store->db);
 
 	if (cause == ENOSPC || cause == EDQUOT)
-		return error_set(err, -ENOSPC, "%s/%s: the disk is full", store->dir, STORE_FILE);
-	return error_set(err, -EIO, "%s/%s: %s (%s)", store->dir, STORE_FILE,
+		return error_set(err, -ENOSPC, "%s/%s: the disk is full", store->dir,
+				 store->database->file);
+	return error_set(err, -EIO, "%s/%s: %s (%s)", store->dir, store->database->file,
 			 sqlite3_errmsg(store->db), cause ? strerror(cause) : "no cause given");
 }
 
@@ -26,7 +27,7 @@ static int open_error(struct store *store, struct error *err)
 	if (cause == ENOSPC)
 		return io_error(store, err);
 	return error_set(err, cause == EROFS ? -EROFS : -EACCES, "%s/%s: can not be opened: %s",
-			 store->dir, STORE_FILE,
+			 store->dir, store->database->file,
 			 cause ? strerror(cause) : sqlite3_errmsg(store->db));
 }
 
@@ -40,25 +41,28 @@ int db_error(struct store *store, int result, struct error *err)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return error_set(err, -EBUSY, "%s/%s: locked by another process for too long", dir,
-				 STORE_FILE);
+				 store->database->file);
 	case SQLITE_FULL:
-		return error_set(err, -ENOSPC, "%s/%s: the disk is full", dir, STORE_FILE);
+		return error_set(err, -ENOSPC, "%s/%s: the disk is full", dir,
+				 store->database->file);
 	case SQLITE_READONLY:
-		return error_set(err, -EROFS, "%s/%s: can not be written", dir, STORE_FILE);
+		return error_set(err, -EROFS, "%s/%s: can not be written", dir,
+				 store->database->file);
 	case SQLITE_CANTOPEN:
 	case SQLITE_PERM:
 		return open_error(store, err);
 	case SQLITE_NOTADB:
-		return error_set(err, -EPROTO, "%s/%s: is no store of sipward", dir, STORE_FILE);
+		return error_set(err, -EPROTO, "%s/%s: is no %s of sipward", dir,
+				 store->database->file, store->database->what);
 	case SQLITE_NOMEM:
-		return error_set(err, -ENOMEM, "%s/%s: out of memory", dir, STORE_FILE);
+		return error_set(err, -ENOMEM, "%s/%s: out of memory", dir, store->database->file);
 	case SQLITE_CONSTRAINT:
-		return error_set(err, -EEXIST, "%s/%s: %s", dir, STORE_FILE,
+		return error_set(err, -EEXIST, "%s/%s: %s", dir, store->database->file,
 				 sqlite3_errmsg(store->db));
 	case SQLITE_IOERR:
 		return io_error(store, err);
 	default:
-		return error_set(err, -EIO, "%s/%s: %s", dir, STORE_FILE,
+		return error_set(err, -EIO, "%s/%s: %s", dir, store->database->file,
 				 sqlite3_errmsg(store->db));
 	}
 }

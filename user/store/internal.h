@@ -8,13 +8,31 @@
 #include "base/sealed.h"
 #include "store/store.h"
 
-#define STORE_FILE "sipward.db"
 #define STORE_DIR_SIZE 4096
 #define WHO_SIZE 128
 #define STORE_TIMEOUT_MS 5000 /* how long another process's lock is waited for */
 
+/* A kind of file: the store itself (schema.c), the call records (call.c). */
+struct database {
+	const char *file;     /* its name in the state directory */
+	const char *what;     /* for sentences */
+	const char *setup;    /* pragmas of each connection */
+	int application_id;
+	/* Step i leads from user_version i to i + 1. Append only: a step that has been released
+	 * never changes. */
+	const char *const *steps;
+	int64_t version; /* how many steps there are */
+	int (*begin)(struct store *store, struct error *err); /* fills an empty one; may be NULL */
+};
+extern const struct database store_database;
+
+/* Opens it, and brings it to its newest version (store.c). */
+int database_open(const char *state_dir, const struct database *database, struct store **ret_store,
+		  struct error *err);
+
 struct store {
 	sqlite3 *db;
+	const struct database *database;
 	int dir_fd; /* the state directory; flock on it lets one process migrate or sync at a time
 		     */
 	char dir[STORE_DIR_SIZE];

@@ -5,10 +5,7 @@
 
 #include "store/internal.h"
 
-#define APPLICATION_ID 0x53495057 /* "SIPW" */
-
-/* Step i leads from user_version i to i + 1. Append only: a step that has been released never
- * changes. A prefix is the blob of struct prefix_key. */
+/* A prefix is the blob of struct prefix_key. */
 static const char *const steps[] = {
 	/* 0: ACLs, credentials, trunks, settings */
 	"CREATE TABLE state ("
@@ -221,7 +218,18 @@ static const char *const steps[] = {
 	"  UNIQUE (peer_id, user));",
 };
 
-#define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
+/*
+ * synchronous = FULL: a change that was reported as done outlives power loss, not only a kill
+ * (NORMAL would keep the file whole, but might lose the last changes: a removed address would be
+ * admitted again). Changes are an operator's, so that one fsync each costs nothing that matters.
+ */
+static const char connection_setup[] = "PRAGMA foreign_keys = ON;"
+				       "PRAGMA synchronous = FULL;"
+				       "PRAGMA secure_delete = ON;"
+				       "PRAGMA trusted_schema = OFF;"
+				       "PRAGMA temp_store = MEMORY;"
+				       "PRAGMA cache_size = -65536;"
+				       "PRAGMA journal_size_limit = 67108864;";
 
 static int exec(struct store *store, const char *sql, struct error *err)
 {
@@ -243,17 +251,28 @@ static int first_generation(struct store *store, struct error *err)
 	return rc < 0 ? rc : 0;
 }
 
+const struct database store_database = {
+	.file = "sipward.db",
+	.what = "store",
+	.setup = connection_setup,
+	.application_id = 0x53495057, /* "SIPW" */
+	.steps = steps,
+	.version = sizeof(steps) / sizeof(steps[0]),
+	.begin = first_generation,
+};
+
 static int migrate_from(struct store *store, int64_t version, struct error *err)
 {
+	const struct database *database = store->database;
 	char pragma[96];
 	int rc = 0;
 
-	for (int64_t i = version; i < VERSION && rc == 0; i++)
-		rc = exec(store, steps[i], err);
-	if (rc == 0 && version == 0)
-		rc = first_generation(store, err);
+	for (int64_t i = version; i < database->version && rc == 0; i++)
+		rc = exec(store, database->steps[i], err);
+	if (rc == 0 && version == 0 && database->begin)
+		rc = database->begin(store, err);
 	snprintf(pragma, sizeof(pragma), "PRAGMA application_id = %d; PRAGMA user_version = %d",
-		 APPLICATION_ID, (int)VERSION);
+		 database->application_id, (int)database->version);
 	return rc ? rc : exec(store, pragma, err);
 }
 
@@ -261,6 +280,7 @@ static int migrate_from(struct store *store, int64_t version, struct error *err)
  * another process is seen whole or not at all. */
 static int read_version(struct store *store, int64_t *ret_version, struct error *err)
 {
+	const struct database *database = store->database;
 	int64_t application = 0, version = 0, tables = 0;
 	sqlite3_stmt *stmt = NULL;
 	int rc = db_query(store, &stmt, err,
@@ -278,14 +298,14 @@ static int read_version(struct store *store, int64_t *ret_version, struct error 
 	sqlite3_finalize(stmt);
 	if (rc < 0)
 		return rc;
-	if (application != APPLICATION_ID && (application || version || tables))
-		return error_set(err, -EPROTO, "%s/%s: is a database, but no store of sipward",
-				 store->dir, STORE_FILE);
-	if (version > VERSION)
+	if (application != database->application_id && (application || version || tables))
+		return error_set(err, -EPROTO, "%s/%s: is a database, but no %s of sipward",
+				 store->dir, database->file, database->what);
+	if (version > database->version)
 		return error_set(err, -EPROTO,
 				 "%s/%s: schema version %d is of a newer sipward; this one knows "
 				 "versions up to %d",
-				 store->dir, STORE_FILE, (int)version, (int)VERSION);
+				 store->dir, database->file, (int)version, (int)database->version);
 	*ret_version = version;
 	return 0;
 }
@@ -316,7 +336,7 @@ int schema_prepare(struct store *store, struct error *err)
 	int64_t version;
 	int rc = read_version(store, &version, err);
 
-	if (rc || version == VERSION)
+	if (rc || version == store->database->version)
 		return rc;
 	rc = store_lock(store, err);
 	if (rc)

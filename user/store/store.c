@@ -8,19 +8,6 @@
 
 #include "store/internal.h"
 
-/*
- * synchronous = FULL: a change that was reported as done outlives power loss, not only a kill
- * (NORMAL would keep the file whole, but might lose the last changes: a removed address would be
- * admitted again). Changes are an operator's, so that one fsync each costs nothing that matters.
- */
-static const char connection_setup[] = "PRAGMA foreign_keys = ON;"
-				       "PRAGMA synchronous = FULL;"
-				       "PRAGMA secure_delete = ON;"
-				       "PRAGMA trusted_schema = OFF;"
-				       "PRAGMA temp_store = MEMORY;"
-				       "PRAGMA cache_size = -65536;"
-				       "PRAGMA journal_size_limit = 67108864;";
-
 static int open_dir(struct store *store, const char *dir, struct error *err)
 {
 	if ((size_t)snprintf(store->dir, sizeof(store->dir), "%s", dir) >= sizeof(store->dir))
@@ -39,22 +26,23 @@ static int open_dir(struct store *store, const char *dir, struct error *err)
  * not be opened and closed here: that would drop the locks of this process's other connections. */
 static int create_file(struct store *store, struct error *err)
 {
-	int fd = openat(store->dir_fd, STORE_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = openat(store->dir_fd, store->database->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+			0600);
 
 	if (fd >= 0)
 		close(fd);
 	else if (errno != EEXIST)
-		return error_set(err, -errno, "%s/%s: can not be made: %s", store->dir, STORE_FILE,
-				 strerror(errno));
+		return error_set(err, -errno, "%s/%s: can not be made: %s", store->dir,
+				 store->database->file, strerror(errno));
 	return 0;
 }
 
 static int open_database(struct store *store, struct error *err)
 {
-	char path[STORE_DIR_SIZE + sizeof(STORE_FILE) + 1];
+	char path[STORE_DIR_SIZE + 32];
 	int result;
 
-	snprintf(path, sizeof(path), "%s/%s", store->dir, STORE_FILE);
+	snprintf(path, sizeof(path), "%s/%s", store->dir, store->database->file);
 	result = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX,
 				 NULL);
 	if (!store->db)
@@ -62,18 +50,20 @@ static int open_database(struct store *store, struct error *err)
 	if (result == SQLITE_OK) {
 		sqlite3_extended_result_codes(store->db, 1);
 		sqlite3_busy_timeout(store->db, STORE_TIMEOUT_MS);
-		result = sqlite3_exec(store->db, connection_setup, NULL, NULL, NULL);
+		result = sqlite3_exec(store->db, store->database->setup, NULL, NULL, NULL);
 	}
 	return db_error(store, result, err);
 }
 
-int store_open(const char *state_dir, struct store **ret_store, struct error *err)
+int database_open(const char *state_dir, const struct database *database, struct store **ret_store,
+		  struct error *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	int rc;
 
 	if (!store)
 		return error_set(err, -ENOMEM, "out of memory");
+	store->database = database;
 	store->dir_fd = -1;
 	who_are_we(store->who);
 	rc = open_dir(store, state_dir, err);
@@ -91,6 +81,11 @@ int store_open(const char *state_dir, struct store **ret_store, struct error *er
 	}
 	*ret_store = store;
 	return 0;
+}
+
+int store_open(const char *state_dir, struct store **ret_store, struct error *err)
+{
+	return database_open(state_dir, &store_database, ret_store, err);
 }
 
 void store_close(struct store *store)
