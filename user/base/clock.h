@@ -12,6 +12,8 @@ uint64_t clock_coarse_ns(void);
 
 /* Seconds since 1970, for people. */
 uint64_t clock_wall_s(void);
+/* The same in milliseconds. */
+int64_t clock_wall_ms(void);
 
 /* Seconds since 1970 when the process first asked, and counted on from there: never goes back, so
  * that a clock set back makes no nonce look as if it came from the future. */

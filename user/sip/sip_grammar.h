@@ -66,6 +66,11 @@ struct slice sip_uri_user(struct slice uri);
  * not be read. */
 unsigned sip_retry_after(struct slice value);
 
+/* What may be written down of a URI: SCHEME:USER@HOST:PORT and ";user=phone" where it stands there,
+ * without password, other parameters and headers; a tel URI's number; of other schemes the scheme
+ * and its colon. Cut to size - 1 bytes. Empty for what can not be read. Allocates nothing. */
+void sip_uri_plain(struct slice uri, char *buf, size_t size);
+
 /* Digest credentials: (Proxy-)Authorization (RFC 3261 §25.1, RFC 7616 §3.4). Quoted strings are
  * unquoted and their quoted pairs unescaped; absent ones are empty with p NULL, present empty ones
  * have p set. */
