@@ -47,6 +47,7 @@ static const struct field settings[] = {
 	SETTING("register-max", register_max_s, FIELD_NUMBER),
 	SETTING("register-default", register_default_s, FIELD_NUMBER),
 	SETTING("register-contacts", register_contacts, FIELD_NUMBER),
+	SETTING("call-retention-days", call_retention_days, FIELD_NUMBER),
 	SETTING("user-names-utf8", user_names_utf8, FIELD_YES),
 	SETTING("acl-limit", acl_limit, FIELD_NUMBER),
 	SETTING("acl-entry-limit", acl_entry_limit, FIELD_NUMBER),

@@ -44,6 +44,7 @@ static const struct number numbers[] = {
 	NUMBER(register_max_s, 7200, 1, 30 * DAY),
 	NUMBER(register_default_s, 3600, 1, 30 * DAY),
 	NUMBER(register_contacts, 10, 1, 100),
+	NUMBER(call_retention_days, 30, 1, 3650),
 	WORDS(user_names_utf8, false, true, "off|on"),
 	NUMBER(acl_limit, 0, 0, 1000000),
 	NUMBER(acl_entry_limit, 0, 0, 100000000),

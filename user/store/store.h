@@ -535,6 +535,7 @@ struct store_settings {
 	unsigned register_min_s, register_max_s; /* expiry granted: 60, 7200 */
 	unsigned register_default_s;		 /* where none is asked for: 3600 */
 	unsigned register_contacts;		 /* of one address of record: 10 */
+	unsigned call_retention_days;		 /* how long call records are kept: 30 */
 	bool user_names_utf8;			 /* see store_user_name_check; off */
 	/* Limits as hosted trunks have them; 0 (the default) = none. Of ACLs; of prefixes and host
 	 * names in one ACL; of users in all lists. What is there already stays. */
