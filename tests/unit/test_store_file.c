@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "store/internal.h"
+#include "small_disk.h"
 #include "store_fixture.h"
 
 /* A directory, and no store in it yet. */
@@ -318,21 +319,12 @@ static void lock_held_too_long_is_told(void **state)
 
 /* ---- disks ---- */
 
-/* A small disk over the directory, in a mount namespace that ends with this process. */
-static bool mount_small_disk(const struct fixture *f)
-{
-	if (geteuid() != 0 || unshare(CLONE_NEWNS))
-		return false;
-	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("tmpfs", f->dir, "tmpfs", 0, "size=1500k,mode=0700") == 0;
-}
-
 static void full_disk_is_told_and_loses_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct store_acl_entry *entries;
 
-	if (!mount_small_disk(f)) {
+	if (!mount_small_disk(f->dir, 1500)) {
 		skip();
 		return;
 	}
@@ -358,7 +350,7 @@ static void full_disk_undoes_a_whole_group(void **state)
 	struct fixture *f = *state;
 	struct store_acl_entry *entries;
 
-	if (!mount_small_disk(f)) {
+	if (!mount_small_disk(f->dir, 1500)) {
 		skip();
 		return;
 	}
@@ -382,7 +374,7 @@ static void read_only_disk_is_told(void **state)
 {
 	struct fixture *f = *state;
 
-	if (!mount_small_disk(f)) {
+	if (!mount_small_disk(f->dir, 1500)) {
 		skip();
 		return;
 	}

@@ -4,41 +4,7 @@
 
 #include "store/internal.h"
 #include "store_fixture.h"
-
-static sqlite3_mem_methods real;
-static long left = -1; /* allocations until one fails; negative = none does */
-static bool failed;
-
-static bool fails_now(void)
-{
-	if (left < 0 || left-- > 0)
-		return false;
-	failed = true;
-	return true;
-}
-
-static void *failing_malloc(int n)
-{
-	return fails_now() ? NULL : real.xMalloc(n);
-}
-
-static void *failing_realloc(void *old, int n)
-{
-	return fails_now() ? NULL : real.xRealloc(old, n);
-}
-
-static void install_failing_allocator(void)
-{
-	sqlite3_mem_methods failing;
-
-	assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real), SQLITE_OK);
-	failing = real;
-	failing.xMalloc = failing_malloc;
-	failing.xRealloc = failing_realloc;
-	assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &failing), SQLITE_OK);
-	/* So that every allocation comes to the allocator. */
-	assert_int_equal(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0), SQLITE_OK);
-}
+#include "failing_sqlite.h"
 
 static int visit_entry(const struct store_acl_entry *entry, void *arg)
 {

@@ -50,7 +50,7 @@ static const char *const steps[] = {
 
 static const struct database calls_database = {
 	.file = "calls.db",
-	.what = "call records",
+	.what = "file of call records",
 	/* NORMAL: power loss may take the last transactions, never the file. */
 	.setup = "PRAGMA synchronous = NORMAL;"
 		 "PRAGMA secure_delete = ON;"
@@ -430,9 +430,8 @@ int store_calls_live_each(struct store_calls *calls,
 
 /* ---- what is too old, or too much ---- */
 
-int store_calls_prune(struct store_calls *calls, int64_t before_ms, size_t n, struct error *err)
+static int delete_oldest(struct store *store, int64_t before_ms, size_t n, struct error *err)
 {
-	struct store *store = calls->store;
 	int rc = db_run(store, err,
 			"DELETE FROM call WHERE id IN"
 			" (SELECT id FROM call WHERE start_ms < ? ORDER BY start_ms LIMIT ?)",
@@ -449,5 +448,16 @@ int store_calls_prune(struct store_calls *calls, int64_t before_ms, size_t n, st
 			    " (SELECT id FROM call WHERE id <= (SELECT max(id) FROM call) - ?"
 			    " ORDER BY id LIMIT ?)",
 			    INT(STORE_CALLS_MAX), INT(n));
+	return rc;
+}
+
+int store_calls_prune(struct store_calls *calls, int64_t before_ms, size_t n, struct error *err)
+{
+	struct store *store = calls->store;
+	int rc;
+
+	sqlite3_busy_timeout(store->db, WRITE_TIMEOUT_MS);
+	rc = delete_oldest(store, before_ms, n, err);
+	sqlite3_busy_timeout(store->db, STORE_TIMEOUT_MS);
 	return rc;
 }

@@ -92,7 +92,7 @@ int store_calls_live_each(struct store_calls *calls,
 			  int (*visit)(const struct store_live_call *call, void *arg), void *arg,
 			  struct error *err);
 /* Removes at most n of the calls that began before the time, or are more than are kept: how many,
- * or a negative errno. */
+ * or a negative errno. Waits as little as store_calls_write. */
 int store_calls_prune(struct store_calls *calls, int64_t before_ms, size_t n, struct error *err);
 
 #endif
