@@ -32,7 +32,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 # main is in it too, so that tests can link what it is made of.
 LIB_SRC    := $(filter-out user/daemon/sipwardd.c,$(wildcard user/base/*.c user/filter/*.c \
 	      user/store/*.c user/dns/*.c user/sip/*.c user/digest/*.c user/registrar/*.c \
-	      user/policy/*.c user/proxy/*.c user/net/*.c user/document/*.c user/daemon/*.c))
+	      user/policy/*.c user/record/*.c user/proxy/*.c user/net/*.c user/document/*.c user/daemon/*.c))
 CLI_SRC    := $(wildcard user/cli/*.c)
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 LIB_SAN    := $(LIB_SRC:%.c=$(BUILD)/san/%.o)

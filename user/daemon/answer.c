@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "policy/vouch.h"
+#include "record/writer.h"
 
 static json_t *number(uint64_t value)
 {
@@ -103,6 +104,21 @@ static json_t *registrar_status(const struct answerer *answerer)
 			 number(stats.full), "untold", number(stats.untold));
 }
 
+static json_t *record_status(const struct answerer *answerer)
+{
+	struct record_writer_stats written = {0};
+	struct records_stats stats = {0};
+
+	if (answerer->records)
+		records_stats(answerer->records, &stats);
+	if (answerer->records && answerer->records->writer)
+		record_writer_stats(answerer->records->writer, &written);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "calls", number(stats.calls),
+			 "limit", number(stats.limit), "full", number(stats.full), "suppressed",
+			 number(stats.suppressed), "written", number(written.written), "dropped",
+			 number(written.dropped), "unlogged", number(written.unlogged));
+}
+
 /* Each part of the daemon that counts something has a row. */
 static const struct {
 	const char *name;
@@ -116,6 +132,7 @@ static const struct {
 	{"lockouts", lockout_status},
 	{"replay", replay_status},
 	{"registrar", registrar_status},
+	{"records", record_status},
 };
 
 static json_t *answer_status(const struct answerer *answerer, const json_t *request)
@@ -187,12 +204,20 @@ static json_t *answer_evidence(const struct answerer *answerer, const json_t *re
 	return evidence_of(proxy_admission(answerer->proxy), &ip);
 }
 
+static json_t *answer_calls(const struct answerer *answerer, const json_t *request)
+{
+	if (!answerer->records)
+		return json_pack("{s:s}", "error", "no calls are recorded");
+	return records_answer(answerer->records, request);
+}
+
 static const struct {
 	const char *ask;
 	json_t *(*answer)(const struct answerer *answerer, const json_t *request);
 } questions[] = {
 	{"status", answer_status},
 	{"evidence", answer_evidence},
+	{"calls", answer_calls},
 };
 
 json_t *answer_question(const char *ask, const json_t *request, void *arg)

@@ -4,8 +4,9 @@
  *
  *	{"ask": "status"}                           counters of every part, uptime, generation
  *	{"ask": "evidence", "source": "192.0.2.1"}  what is held against a source
+ *	{"ask": "calls", …}                         those in progress, see records_answer
  *
- * Times are Unix seconds.
+ * Times are Unix seconds, those of calls milliseconds.
  */
 #ifndef SIPWARD_DAEMON_ANSWER_H
 #define SIPWARD_DAEMON_ANSWER_H
@@ -14,11 +15,13 @@
 
 #include "net/net.h"
 #include "proxy/proxy.h"
+#include "record/record.h"
 
 /* What the answers are drawn from; all borrowed. */
 struct answerer {
 	const struct proxy *proxy;
 	const struct net *net;
+	const struct records *records; /* NULL: none are kept */
 	uint64_t started_ns; /* clock_coarse_ns */
 };
 

@@ -194,6 +194,7 @@ static const struct key keys[] = {
 	TEXT_KEY("state", state_dir),
 	TEXT_KEY("pin_dir", pin_dir),
 	TEXT_KEY("nonce_key_file", nonce_key_file),
+	TEXT_KEY("call_log", call_log),
 	{.name = "dns_servers", .set = set_dns_servers},
 	NUMBER_KEY("dns_timeout", dns_timeout_ms, "ms", 100, 60000, 1),
 	NUMBER_KEY("tcp_connections", limits.connections, "connections", 1, 1000000, 1),

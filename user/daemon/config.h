@@ -28,6 +28,7 @@ struct config {
 	unsigned listen_count;
 	struct net_limits limits;
 	struct net_tls tls;
+	char call_log[CONFIG_PATH_SIZE]; /* empty: none */
 	char dns_servers[CONFIG_PATH_SIZE]; /* empty: those of resolv.conf */
 	unsigned dns_timeout_ms;
 	enum log_level log_level;

@@ -20,6 +20,7 @@
 #include "daemon/watch.h"
 #include "net/net.h"
 #include "proxy/proxy.h"
+#include "record/writer.h"
 
 #define LOCKOUT_SOURCES 65536
 #define REPLAY_NONCES 65536
@@ -39,6 +40,8 @@ struct daemon {
 	struct lockouts *lockouts;
 	struct registrar *registrar;
 	struct persist *persist;
+	struct record_writer *record_writer;
+	struct records records;
 	struct proxy *proxy;
 	struct net *net;
 	struct watch *watch;
@@ -103,6 +106,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (keys_follow(&d->keys, policy_settings(d->policy), clock_steady_s()))
 		log_error("nonce_key_failed", LOG_STR("error", "the keys can not be rotated"));
+	records_tick(&d->records, clock_wall_ms());
 }
 
 static void on_receive(void *arg, const struct net_packet *packets, unsigned n)
@@ -180,6 +184,8 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 		watch_retire(d->watch, d->policy);
 		d->policy = news.policy;
 		replay_set_lifetime(d->replay, policy_settings(d->policy)->nonce_lifetime_s);
+		record_writer_retain(d->record_writer,
+				     policy_settings(d->policy)->call_retention_days);
 		persist_look(d->persist);
 	}
 	if (news.nonce_master.n)
@@ -218,6 +224,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg)
 	if (net_tls_load(d->net, &d->config->tls, &err))
 		log_error("tls_failed", LOG_STR("error", err.text),
 			  LOG_STR("effect", "goes on with the certificates it has"));
+	record_writer_reopen(d->record_writer);
 	watch_reload(d->watch);
 }
 
@@ -337,6 +344,26 @@ static int make_admission(struct daemon *d, struct error *err)
 	return 0;
 }
 
+static int start_records(struct daemon *d, struct error *err)
+{
+	struct record_writer_options options = {
+		.state_dir = d->config->state_dir,
+		.log_path = d->config->call_log,
+		.queue = RECORD_QUEUE,
+		.retention_days = policy_settings(d->policy)->call_retention_days,
+	};
+	int rc = record_writer_start(&options, &d->record_writer, err);
+
+	if (rc)
+		return rc;
+	if (records_init(&d->records, RECORDS_DEFAULT, d->record_writer, clock_wall_ms()))
+		return error_set(err, -ENOMEM, "out of memory");
+	if (records_load(&d->records, d->config->state_dir, NULL, NULL, err))
+		log_error("calls_not_loaded", LOG_STR("error", err->text),
+			  LOG_STR("effect", "calls of before have no record, or a shorter one"));
+	return 0;
+}
+
 static void on_ratchet(void *arg, int64_t user_id, unsigned strongest)
 {
 	struct daemon *d = arg;
@@ -398,6 +425,8 @@ static int prepare(struct daemon *d, struct error *err)
 	if (!rc)
 		rc = persist_start(d->config->state_dir, d->registrar, &d->persist, err);
 	if (!rc)
+		rc = start_records(d, err);
+	if (!rc)
 		rc = make_proxy(d, err);
 	if (!rc)
 		rc = start_watch(d, err);
@@ -452,7 +481,7 @@ static void start_control(struct daemon *d)
 {
 	struct error err = {0};
 
-	d->answerer = (struct answerer){d->proxy, d->net, clock_coarse_ns()};
+	d->answerer = (struct answerer){d->proxy, d->net, &d->records, clock_coarse_ns()};
 	if (control_start(d->base, d->config->state_dir, answer_question, &d->answerer, &d->control,
 			  &err))
 		log_warning("no_control", LOG_STR("error", err.text),
@@ -472,6 +501,9 @@ static void dismantle(struct daemon *d)
 	hosts_stop(d->hosts);
 	watch_stop(d->watch);
 	proxy_free(d->proxy);
+	records_save(&d->records, clock_wall_ms());
+	record_writer_stop(d->record_writer);
+	records_free(&d->records);
 	persist_stop(d->persist);
 	registrar_free(d->registrar);
 	lockouts_free(d->lockouts);

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "record/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "record/log.h"
+
+#define BATCH 512
+#define PAUSE_MS 100 /* between two transactions */
+#define RETRY_MS 250
+#define STOP_MS 2000
+#define PRUNE_ROWS 1000
+#define PRUNE_MS 60000 /* from the end of one pruning to the next */
+#define TELL_MS 60000  /* from one line about dropped records to the next */
+#define DAY_MS (86400 * 1000LL)
+
+struct record_writer {
+	pthread_t thread;
+	bool started;
+	size_t limit;
+	/* the thread's, once it runs */
+	char state_dir[4096];
+	struct store_calls *store; /* NULL: not open yet */
+	struct record_log log;
+	struct record_list unstored;
+	size_t unstored_n;
+	int last_error;
+	uint64_t prune_at_ms, tell_at_ms; /* of the coarse clock */
+	uint64_t told;
+
+	uint64_t written, dropped, unlogged; /* atomic */
+
+	pthread_mutex_t lock; /* over what follows */
+	pthread_cond_t wake;
+	bool stop, reopen;
+	struct record_list queue;
+	size_t queued;
+	unsigned retention_days;
+};
+
+static uint64_t now_ms(void)
+{
+	return clock_coarse_ns() / NS_PER_MS;
+}
+
+static void count(uint64_t *counter, uint64_t n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+static uint64_t counted(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* ---- the store ---- */
+
+/* Each failure is told once, a busy store not at all. */
+static void tell_failure(struct record_writer *writer, int rc, const struct error *err)
+{
+	if (rc && rc != -EBUSY && rc != writer->last_error)
+		log_error("calls_not_written", LOG_STR("error", err->text),
+			  LOG_STR("effect", "tried again; what finds no room is dropped"));
+	if (!rc && writer->last_error && writer->last_error != -EBUSY)
+		log_info("calls_written_again");
+	writer->last_error = rc;
+}
+
+static size_t fill(const struct record_writer *writer, struct store_call_change *changes)
+{
+	const struct record *record;
+	size_t n = 0;
+
+	TAILQ_FOREACH(record, &writer->unstored, link)
+	{
+		if (n == BATCH)
+			break;
+		changes[n++] = (struct store_call_change){
+			.record = &record->call,
+			.live = !record->call.cause,
+			.was_live = record->saved,
+			.dialog = record->id,
+			.cseq_extra = record->numbers.cseq_extra,
+			.invite_offset = record->numbers.invite_offset,
+		};
+	}
+	return n;
+}
+
+static void forget_first(struct record_writer *writer, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct record *record = TAILQ_FIRST(&writer->unstored);
+
+		TAILQ_REMOVE(&writer->unstored, record, link);
+		writer->unstored_n--;
+		free(record);
+	}
+}
+
+static int open_store(struct record_writer *writer, struct error *err)
+{
+	return writer->store ? 0 : store_calls_open(writer->state_dir, &writer->store, err);
+}
+
+/* One transaction. False: try again. */
+static bool write_batch(struct record_writer *writer)
+{
+	struct store_call_change changes[BATCH];
+	size_t n = fill(writer, changes);
+	struct error err = {0};
+	int rc;
+
+	if (n == 0)
+		return true;
+	rc = open_store(writer, &err);
+	if (!rc)
+		rc = store_calls_write(writer->store, changes, n, &err);
+	tell_failure(writer, rc, &err);
+	if (rc)
+		return false;
+	forget_first(writer, n);
+	count(&writer->written, n);
+	return true;
+}
+
+/* Bit by bit, so that a long retention made short holds up nothing. */
+static void prune(struct record_writer *writer, unsigned days)
+{
+	int64_t before_ms = clock_wall_ms() - days * DAY_MS;
+
+	if (now_ms() < writer->prune_at_ms)
+		return;
+	writer->prune_at_ms = now_ms() + PRUNE_MS;
+	if (!writer->store && !store_calls_exist(writer->state_dir))
+		return;
+	if (open_store(writer, NULL) == 0 &&
+	    store_calls_prune(writer->store, before_ms, PRUNE_ROWS, NULL) >= PRUNE_ROWS)
+		writer->prune_at_ms = now_ms();
+}
+
+/* ---- the thread ---- */
+
+/* Waits to be woken, or for the time. */
+static void wait_ms(struct record_writer *writer, unsigned ms, bool despite_wake)
+{
+	struct timespec until;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	ns = (uint64_t)until.tv_nsec + ms * NS_PER_MS;
+	until.tv_sec += (time_t)(ns / NS_PER_S);
+	until.tv_nsec = (long)(ns % NS_PER_S);
+	while (!writer->stop && (despite_wake || (!writer->reopen && !writer->queued)))
+		if (pthread_cond_clockwait(&writer->wake, &writer->lock, CLOCK_MONOTONIC, &until))
+			return;
+}
+
+/* Live ones come at the stop alone, and their memory is there already. */
+static bool has_room(const struct record_writer *writer, const struct record *record, size_t n)
+{
+	return n < writer->limit || !record->call.cause;
+}
+
+/* What there is room for waits for the store. */
+static void keep(struct record_writer *writer, struct record_list *list)
+{
+	struct record *record;
+
+	while ((record = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, record, link);
+		if (has_room(writer, record, writer->unstored_n)) {
+			TAILQ_INSERT_TAIL(&writer->unstored, record, link);
+			writer->unstored_n++;
+		} else {
+			free(record);
+			count(&writer->dropped, 1);
+		}
+	}
+}
+
+static void tell_dropped(struct record_writer *writer)
+{
+	uint64_t dropped = counted(&writer->dropped);
+
+	if (dropped == writer->told || now_ms() < writer->tell_at_ms)
+		return;
+	log_warning("calls_dropped", LOG_INT("count", (int64_t)(dropped - writer->told)),
+		    LOG_STR("effect", "they have no record"));
+	writer->told = dropped;
+	writer->tell_at_ms = now_ms() + TELL_MS;
+}
+
+/* What the thread does next, taken under the lock. */
+struct turn {
+	struct record_list list;
+	bool reopen;
+	unsigned days;
+};
+
+static void begin_turn(struct record_writer *writer, struct turn *ret_turn)
+{
+	TAILQ_INIT(&ret_turn->list);
+	TAILQ_CONCAT(&ret_turn->list, &writer->queue, link);
+	ret_turn->reopen = writer->reopen;
+	ret_turn->days = writer->retention_days;
+	writer->queued = 0;
+	writer->reopen = false;
+}
+
+static void take_in(struct record_writer *writer, struct turn *turn)
+{
+	if (turn->reopen)
+		record_log_close(&writer->log);
+	count(&writer->unlogged, record_log_append(&writer->log, &turn->list));
+	keep(writer, &turn->list);
+	tell_dropped(writer);
+}
+
+static unsigned idle_ms(const struct record_writer *writer)
+{
+	uint64_t now = now_ms();
+
+	return writer->prune_at_ms > now ? (unsigned)(writer->prune_at_ms - now) : 0;
+}
+
+static void *writer_main(void *arg)
+{
+	struct record_writer *writer = arg;
+	bool written = true;
+	struct turn turn;
+
+	pthread_mutex_lock(&writer->lock);
+	while (!writer->stop) {
+		if (!written)
+			wait_ms(writer, RETRY_MS, true);
+		else if (!writer->unstored_n)
+			wait_ms(writer, idle_ms(writer), false);
+		begin_turn(writer, &turn);
+		pthread_mutex_unlock(&writer->lock);
+		take_in(writer, &turn);
+		written = write_batch(writer);
+		prune(writer, turn.days);
+		pthread_mutex_lock(&writer->lock);
+		if (written && writer->unstored_n < BATCH)
+			wait_ms(writer, PAUSE_MS, true);
+	}
+	pthread_mutex_unlock(&writer->lock);
+	return NULL;
+}
+
+/* Signals are for the worker. */
+static int start_thread(struct record_writer *writer)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = -pthread_create(&writer->thread, NULL, writer_main, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	writer->started = rc == 0;
+	return rc;
+}
+
+/* ---- start and stop ---- */
+
+int record_writer_start(const struct record_writer_options *options,
+			struct record_writer **ret_writer, struct error *err)
+{
+	struct record_writer *writer = calloc(1, sizeof(*writer));
+
+	if (!writer)
+		return error_set(err, -ENOMEM, "out of memory");
+	writer->limit = options->queue;
+	writer->retention_days = options->retention_days;
+	snprintf(writer->state_dir, sizeof(writer->state_dir), "%s", options->state_dir);
+	record_log_init(&writer->log, options->log_path);
+	TAILQ_INIT(&writer->unstored);
+	TAILQ_INIT(&writer->queue);
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_cond_init(&writer->wake, NULL);
+	if (start_thread(writer)) {
+		record_writer_stop(writer);
+		return error_set(err, -EAGAIN, "can not start a thread");
+	}
+	*ret_writer = writer;
+	return 0;
+}
+
+static void write_rest(struct record_writer *writer)
+{
+	struct turn turn;
+
+	begin_turn(writer, &turn); /* the thread is gone, and workers put nothing any more */
+	take_in(writer, &turn);
+	for (unsigned waited = 0; writer->unstored_n && waited < STOP_MS;) {
+		if (write_batch(writer))
+			continue;
+		usleep(RETRY_MS * 1000);
+		waited += RETRY_MS;
+	}
+	if (writer->unstored_n)
+		log_error("calls_lost", LOG_INT("count", (int64_t)writer->unstored_n),
+			  LOG_STR("cause", "the store could not be written"));
+	forget_first(writer, writer->unstored_n);
+}
+
+static void end_thread(struct record_writer *writer)
+{
+	pthread_mutex_lock(&writer->lock);
+	writer->stop = true;
+	pthread_cond_signal(&writer->wake);
+	pthread_mutex_unlock(&writer->lock);
+	pthread_join(writer->thread, NULL);
+}
+
+void record_writer_stop(struct record_writer *writer)
+{
+	if (!writer)
+		return;
+	if (writer->started) {
+		end_thread(writer);
+		write_rest(writer);
+	}
+	store_calls_close(writer->store);
+	record_log_close(&writer->log);
+	pthread_cond_destroy(&writer->wake);
+	pthread_mutex_destroy(&writer->lock);
+	free(writer);
+}
+
+/* ---- the workers' side ---- */
+
+void record_writer_put(struct record_writer *writer, struct record *record)
+{
+	bool room;
+
+	pthread_mutex_lock(&writer->lock);
+	room = has_room(writer, record, writer->queued);
+	if (room) {
+		TAILQ_INSERT_TAIL(&writer->queue, record, link);
+		if (writer->queued++ == 0)
+			pthread_cond_signal(&writer->wake);
+	}
+	pthread_mutex_unlock(&writer->lock);
+	if (room)
+		return;
+	free(record);
+	count(&writer->dropped, 1);
+}
+
+void record_writer_reopen(struct record_writer *writer)
+{
+	pthread_mutex_lock(&writer->lock);
+	writer->reopen = true;
+	pthread_cond_signal(&writer->wake);
+	pthread_mutex_unlock(&writer->lock);
+}
+
+void record_writer_retain(struct record_writer *writer, unsigned days)
+{
+	pthread_mutex_lock(&writer->lock);
+	writer->retention_days = days;
+	pthread_mutex_unlock(&writer->lock);
+}
+
+void record_writer_stats(const struct record_writer *writer, struct record_writer_stats *ret_stats)
+{
+	*ret_stats = (struct record_writer_stats){
+		.written = counted(&writer->written),
+		.dropped = counted(&writer->dropped),
+		.unlogged = counted(&writer->unlogged),
+	};
+}
