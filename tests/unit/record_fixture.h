@@ -38,49 +38,44 @@ static inline struct record_start some_start(int64_t at_ms)
 	return start;
 }
 
-static inline void make_dir(char dir[64])
+static inline void make_dir(char path[64])
 {
-	strcpy(dir, "/tmp/sipward-test-record-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	strcpy(path, "/tmp/sipward-test-record-XXXXXX");
+	assert_non_null(mkdtemp(path));
 }
 
-static inline void remove_dir(const char *dir)
+static inline void remove_dir(const char *path)
 {
 	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	snprintf(command, sizeof(command), "rm -rf '%s'", path);
 	assert_int_equal(system(command), 0);
 }
-
-/* The records of calls that are over, as their JSON, in the order they began. */
-struct listed {
-	size_t n;
-	json_t *calls;
-};
 
 static inline int list_one(const struct call_record *record, void *arg)
 {
 	return json_array_append_new(arg, record_json(record));
 }
 
-static inline json_t *stored_calls(const char *dir)
+/* Those that are over, in the order they began. */
+static inline json_t *stored_calls(const char *path)
 {
 	struct store_call_query query = {.limit = UINT32_MAX};
 	struct store_calls *calls;
 	json_t *list = json_array();
-	struct error err;
+	struct error why;
 
-	if (!store_calls_exist(dir))
+	if (!store_calls_exist(path))
 		return list;
-	assert_int_equal(store_calls_open(dir, &calls, &err), 0);
-	assert_int_equal(store_calls_each(calls, &query, list_one, list, &err), 0);
+	assert_int_equal(store_calls_open(path, &calls, &why), 0);
+	assert_int_equal(store_calls_each(calls, &query, list_one, list, &why), 0);
 	store_calls_close(calls);
 	return list;
 }
 
-static inline size_t count_stored(const char *dir)
+static inline size_t count_stored(const char *path)
 {
-	json_t *list = stored_calls(dir);
+	json_t *list = stored_calls(path);
 	size_t n = json_array_size(list);
 
 	json_decref(list);

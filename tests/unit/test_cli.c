@@ -448,12 +448,13 @@ static json_int_t setting(const char *name)
 static void settings_are_listed_set_and_restored(void **state)
 {
 	(void)state;
-	expect_success("settings", "lockout-failures   10          failures   10 ");
+	expect_success("settings", "lockout-failures     10          failures   10 ");
 	expect_failure("acl list", 3, "there is no store");
 	expect_success("settings lockout-failures 5", "lockout-failures 5 failures");
 	expect_success("settings lockout-window 2m", "lockout-window 120 s");
 	expect_success("settings lockout-ceiling 1h", "lockout-ceiling 3600 s");
 	expect_success("settings lockout-action reject", "lockout-action reject");
+	expect_success("settings call-retention-days 90", "call-retention-days 90 days");
 	expect_success("settings source-rate 0", "source-rate 0 packets/s");
 	assert_int_equal(setting("lockout-failures"), 5);
 	assert_int_equal(setting("lockout-window"), 120);
@@ -467,7 +468,7 @@ static void settings_are_listed_set_and_restored(void **state)
 		       "reserved-headers PH-* Plivo* FS-* SipAuth* ZT-* Twilio* ClientRegion\n");
 	expect_success("settings reserved-headers default", "reserved-headers (none)");
 	json_t *all = json_of("settings");
-	assert_int_equal(json_array_size(all), 28);
+	assert_int_equal(json_array_size(all), 29);
 	json_decref(all);
 }
 
@@ -478,6 +479,8 @@ static void wrong_settings_name_field_value_and_rule(void **state)
 	expect_failure("settings xyzzy", 2, "`sipward settings` lists them");
 	expect_failure("settings lockout-failures 0", 2,
 		       "lockout-failures '0' is not from 1 to 1000000 failures");
+	expect_failure("settings call-retention-days 0", 2,
+		       "call-retention-days '0' is not from 1 to 3650 days");
 	expect_failure("settings lockout-failures 5m", 2, "lockout-failures '5m' is not from 1");
 	expect_failure("settings lockout-window 2d", 2,
 		       "lockout-window '2d' is not from 1 to 86400 s");

@@ -59,6 +59,7 @@ static void every_key_is_read(void **state)
 			    "tcp_idle_timeout = 13\ntcp_message_timeout = 14\n"
 			    "tcp_connect_timeout = 15\ntls_handshake_timeout = 16\n"
 			    "tcp_output_limit = 170000\n"
+			    "call_log = /l/calls\n"
 			    "log_level = debug\nlog_format = json\n",
 			    &config));
 	assert_string_equal(config.interface, "eth0");
@@ -68,6 +69,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(config.dns_servers, "192.0.2.53,[2001:db8::53]:5353");
 	assert_int_equal(config.dns_timeout_ms, 500);
 	assert_string_equal(config.nonce_key_file, "/k");
+	assert_string_equal(config.call_log, "/l/calls");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.log_format, LOG_FORMAT_JSON);
 	assert_int_equal(config.listen_count, 4);

@@ -72,19 +72,40 @@ static void each_end_has_its_cause(void **state)
 		{{503, CALL_GATE, 0}, "failed", 5000, NULL, "failed"},
 		{{603, CALL_CALLEE, 0}, "failed", 5000, NULL, "failed"},
 		{{302, CALL_CALLEE, 0}, "failed", 5000, NULL, "failed"},
-		{{403, CALL_GATE, RECORD_AUTH_INBOUND}, "sip_auth_failed", 4210, "inbound",
+		{{403, CALL_GATE, RECORD_AUTH_INBOUND},
+		 "sip_auth_failed",
+		 4210,
+		 "inbound",
 		 "failed"},
-		{{486, CALL_GATE, RECORD_AUTH_INBOUND}, "sip_auth_failed", 4210, "inbound",
+		{{486, CALL_GATE, RECORD_AUTH_INBOUND},
+		 "sip_auth_failed",
+		 4210,
+		 "inbound",
 		 "failed"},
-		{{401, CALL_CALLEE, RECORD_AUTH_OUTBOUND}, "sip_auth_failed", 4240, "outbound",
+		{{401, CALL_CALLEE, RECORD_AUTH_OUTBOUND},
+		 "sip_auth_failed",
+		 4240,
+		 "outbound",
 		 "failed"},
-		{{407, CALL_CALLEE, RECORD_AUTH_OUTBOUND}, "sip_auth_failed", 4240, "outbound",
+		{{407, CALL_CALLEE, RECORD_AUTH_OUTBOUND},
+		 "sip_auth_failed",
+		 4240,
+		 "outbound",
 		 "failed"},
-		{{403, CALL_CALLEE, RECORD_AUTH_OUTBOUND}, "sip_auth_failed", 4240, "outbound",
+		{{403, CALL_CALLEE, RECORD_AUTH_OUTBOUND},
+		 "sip_auth_failed",
+		 4240,
+		 "outbound",
 		 "failed"},
-		{{408, CALL_GATE, RECORD_AUTH_OUTBOUND}, "sip_auth_timeout", 4250, "outbound",
+		{{408, CALL_GATE, RECORD_AUTH_OUTBOUND},
+		 "sip_auth_timeout",
+		 4250,
+		 "outbound",
 		 "timeout"},
-		{{0, CALL_GATE, RECORD_AUTH_OUTBOUND}, "sip_auth_timeout", 4250, "outbound",
+		{{0, CALL_GATE, RECORD_AUTH_OUTBOUND},
+		 "sip_auth_timeout",
+		 4250,
+		 "outbound",
 		 "timeout"},
 		/* The credentials were taken, or it was not about them. */
 		{{408, CALL_CALLEE, RECORD_AUTH_OUTBOUND}, "no_answer", 3000, NULL, "no-answer"},
@@ -252,8 +273,8 @@ static void a_usual_call_takes_no_more_than_512_bytes(void **state)
 	struct record *record = record_create(&start);
 
 	(void)state;
-	texts = strlen(record->call.trunk) + strlen(record->call.user) +
-		strlen(record->call.from) + strlen(record->call.to) + strlen(record->call.call_id);
+	texts = strlen(record->call.trunk) + strlen(record->call.user) + strlen(record->call.from) +
+		strlen(record->call.to) + strlen(record->call.call_id);
 	assert_in_range(sizeof(*record) + texts + 5 + 16, 200, 512);
 	free(record);
 }
@@ -272,7 +293,7 @@ static void a_call_is_known_by_its_call_then_by_its_dialog(void **state)
 	assert_false(record_heard(&r, 1, BEGAN));
 	record_upstream(&r, 1, SLICE("sip:198.51.100.2:5060;transport=tcp"));
 	assert_true(record_answered(&r, 1, 2, 200, BEGAN + 3000));
-	assert_true(record_answered(&r, 1, 2, 200, BEGAN + 3100)); /* the 2xx once more */
+	assert_true(record_answered(&r, 1, 2, 200, BEGAN + 3100));  /* the 2xx once more */
 	assert_false(record_answered(&r, 1, 3, 200, BEGAN + 3200)); /* that of another fork */
 	assert_false(record_ended(&r, 1, &caller_ends, BEGAN + 4000));
 	assert_int_equal(ended, 0);
@@ -514,9 +535,8 @@ static void calls_in_progress_are_told_page_by_page(void **state)
 	assert_int_equal(ask_all(json_pack("{s:s}", "trunk", "other"), &questions), 100);
 	assert_int_equal(ask_all(json_pack("{s:s}", "trunk", "nobody's"), &questions), 0);
 	assert_int_equal(questions, 1);
-	assert_int_equal(ask_all(json_pack("{s:I}", "since_ms", (json_int_t)BEGAN + 851),
-				 &questions),
-			 50);
+	assert_int_equal(
+		ask_all(json_pack("{s:I}", "since_ms", (json_int_t)BEGAN + 851), &questions), 50);
 	assert_in_range(ask_all(json_object(), &questions), 890, 900);
 	assert_in_range(questions, 36, 37);
 }
@@ -524,10 +544,11 @@ static void calls_in_progress_are_told_page_by_page(void **state)
 static void a_question_of_nonsense_is_answered(void **state)
 {
 	static const char *const requests[] = {
-		"{\"limit\":0}",	    "{\"limit\":-1}",	"{\"limit\":99999999999}",
-		"{\"next\":7}",		    "{\"next\":\"zz\"}", "{\"next\":\"\"}",
-		"{\"since_ms\":\"noon\"}", "{\"trunk\":7}",	"{\"limit\":\"all\"}",
-		"{\"next\":\"ffffffffffffffffffffffffffffffff\"}",
+		"{\"limit\":0}",	   "{\"limit\":-1}",
+		"{\"limit\":99999999999}", "{\"next\":7}",
+		"{\"next\":\"zz\"}",	   "{\"next\":\"\"}",
+		"{\"since_ms\":\"noon\"}", "{\"trunk\":7}",
+		"{\"limit\":\"all\"}",	   "{\"next\":\"ffffffffffffffffffffffffffffffff\"}",
 	};
 	struct record_start start = some_start(BEGAN);
 

@@ -130,6 +130,9 @@ void cli_close(struct cli *cli);
 bool cli_daemon_runs(const struct cli *cli);
 /* "60s", "5m", "2h", "1d" or plain seconds, 1 s to 365 days. 0 or -EINVAL. */
 int cli_duration(struct cli *cli, const char *text, uint64_t *ret_seconds);
+/* The value of --since in seconds since 1970: "2h", so long ago, or a local date with or without a
+ * time. 0 or -EINVAL. */
+int cli_since(struct cli *cli, const char *text, int64_t *ret_s);
 /* A time of the coarse monotonic clock as seconds since 1970. */
 int64_t cli_wall_time(uint64_t monotonic_ns);
 /* Calls print once, or each second until interrupted where --watch is given. */
@@ -190,6 +193,7 @@ int cmd_registration_remove(struct cli *cli);
 int cmd_export(struct cli *cli);
 int cmd_apply(struct cli *cli);
 int cmd_audit(struct cli *cli);
+int cmd_calls(struct cli *cli);
 int cmd_lockout_list(struct cli *cli);
 int cmd_lockout_add(struct cli *cli);
 int cmd_lockout_clear(struct cli *cli);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/printable.h"
 #include "cli/output.h"
@@ -38,28 +37,6 @@ static int collect(int64_t time_s, const char *who, const char *what, void *arg)
 				       safe_text(who), "what", safe_text(what)));
 }
 
-/* "2h": so long ago; or a local date with or without a time. */
-static int parse_since(struct cli *cli, const char *text, int64_t *ret_s)
-{
-	static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"};
-	uint64_t ago;
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		struct tm tm = {.tm_isdst = -1};
-		const char *end = strptime(text, formats[i], &tm);
-		if (!end || *end)
-			continue;
-		*ret_s = mktime(&tm);
-		return 0;
-	}
-	if (cli_duration(cli, text, &ago) < 0)
-		return cli_error(cli, -EINVAL,
-				 "--since '%s' is neither a time such as 2h (ago) nor a date such "
-				 "as \"2026-01-31 17:00\"",
-				 text);
-	*ret_s = time(NULL) - (int64_t)ago;
-	return 0;
-}
-
 static int parse_options(struct cli *cli, uint32_t *ret_last, int64_t *ret_since_s)
 {
 	const char *last = args_option(cli, "--last"), *since = args_option(cli, "--since");
@@ -67,7 +44,7 @@ static int parse_options(struct cli *cli, uint32_t *ret_last, int64_t *ret_since
 	*ret_since_s = INT64_MIN;
 	if (last && (slice_u32(slice_from(last), ret_last) < 0 || *ret_last == 0))
 		return cli_error(cli, -EINVAL, "--last '%s' is no number from 1", last);
-	return since ? parse_since(cli, since, ret_since_s) : 0;
+	return since ? cli_since(cli, since, ret_since_s) : 0;
 }
 
 /* As a log is read: the latest at the end. */

@@ -12,6 +12,7 @@ enum setting_unit {
 	UNIT_PACKETS,
 	UNIT_BITS,
 	UNIT_CONTACTS,
+	UNIT_DAYS,
 	UNIT_ACLS,
 	UNIT_ENTRIES,
 	UNIT_USERS,
@@ -28,7 +29,7 @@ static const char *const unit_names[] = {
 	[UNIT_PACKETS] = "packets", [UNIT_BITS] = "bits",	  [UNIT_CONTACTS] = "contacts",
 	[UNIT_ACLS] = "ACLs",	    [UNIT_ENTRIES] = "entries",	  [UNIT_USERS] = "users",
 	[UNIT_MS] = "ms",	    [UNIT_ANSWERS] = "answers",	  [UNIT_MESSAGES] = "messages",
-	[UNIT_TEXT] = NULL,
+	[UNIT_DAYS] = "days",	    [UNIT_TEXT] = NULL,
 };
 
 /* The words of a setting that is false or true in the store. */
@@ -76,6 +77,8 @@ static const struct setting settings_table[] = {
 		"what one gets that asks for no time"),
 	SETTING("register-contacts", register_contacts, UNIT_CONTACTS,
 		"how many a user may have registered at once"),
+	SETTING("call-retention-days", call_retention_days, UNIT_DAYS,
+		"how long call records are kept"),
 	SETTING("user-names-utf8", user_names_utf8, UNIT_SWITCH,
 		"on: user names of any UTF-8 but '@' and ':'"),
 	SETTING("acl-limit", acl_limit, UNIT_ACLS, "how many there may be; 0: no limit"),

@@ -328,6 +328,7 @@ static void add_tables(struct status *status, const json_t *answer)
 		{"connections", "outgoing", "connections to others"},
 		{"registrar", "bindings", "registrations"},
 		{"calls", "calls", "limited calls"},
+		{"records", "calls", "calls in progress"},
 		{"lockouts", "sources", "sources that failed"},
 		{"replay", "nonces", "nonces in use"},
 	};

@@ -81,6 +81,8 @@ const struct command commands[] = {
 	 "list who has registered, and from where", 0, 1},
 	{"registration remove", cmd_registration_remove, "TRUNK USER [--contact URI]",
 	 "remove a user's registrations, or one of them", 2, 2},
+	{"calls", cmd_calls, "[--active] [--since TIME] [--trunk NAME] [--limit N]",
+	 "list calls that are over, or those in progress", 0, 0},
 	{"lockout list", cmd_lockout_list, "", "list the sources that are locked out", 0, 0},
 	{"lockout add", cmd_lockout_add, "SOURCE --for TIME",
 	 "lock a source out for a time such as 60s, 5m, 2h or 1d", 1, 1},

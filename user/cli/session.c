@@ -180,6 +180,27 @@ int cli_duration(struct cli *cli, const char *text, uint64_t *ret_seconds)
 	return 0;
 }
 
+int cli_since(struct cli *cli, const char *text, int64_t *ret_s)
+{
+	static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"};
+	uint64_t ago;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		struct tm tm = {.tm_isdst = -1};
+		const char *end = strptime(text, formats[i], &tm);
+		if (!end || *end)
+			continue;
+		*ret_s = mktime(&tm);
+		return 0;
+	}
+	if (cli_duration(cli, text, &ago) < 0)
+		return cli_error(cli, -EINVAL,
+				 "--since '%s' is neither a time such as 2h (ago) nor a date such "
+				 "as \"2026-01-31 17:00\"",
+				 text);
+	*ret_s = time(NULL) - (int64_t)ago;
+	return 0;
+}
+
 int64_t cli_wall_time(uint64_t monotonic_ns)
 {
 	int64_t ahead_ns = (int64_t)(monotonic_ns - clock_coarse_ns());

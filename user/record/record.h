@@ -4,13 +4,13 @@
  * allocation a call, about 400 bytes; what has no place or no memory is counted and goes without a
  * record: no call is ever refused for it.
  *
- * A call is known by a keyed hash of its Call-ID and the caller's tag until it is answered, then by
- * one of both tags (its dialog), as in proxy/calls.h. Times are clock_wall_ms.
+ * A call is known by a keyed hash of its Call-ID and the caller's tag until it is answered, then
+ * by one of both tags (its dialog), as in proxy/calls.h. Times are clock_wall_ms.
  *
- *	record_begin → record_answered → record_ended        INVITE, its 2xx, BYE
- *	record_begin → record_ended                          INVITE, CANCEL or another final answer
- *	record_refused                                       an INVITE that the gate itself refuses
- *	record_from_token → record_ended                     a dialog of before a kill
+ *	record_begin, record_answered, record_ended     INVITE, its 2xx, BYE
+ *	record_begin, record_ended                      INVITE, CANCEL or another final answer
+ *	record_refused                                  an INVITE that the gate itself refuses
+ *	record_from_token, record_ended                 a dialog of before a kill
  */
 #ifndef SIPWARD_RECORD_H
 #define SIPWARD_RECORD_H
@@ -33,8 +33,8 @@ struct record_writer;
 struct records {
 	struct table calls;
 	TAILQ_HEAD(record_list, record) order; /* the oldest first */
-	struct record *hand;		       /* whose silence is looked at next; NULL: the oldest */
-	struct record_writer *writer;	       /* borrowed; NULL: what ends is forgotten */
+	struct record *hand; /* whose silence is looked at next; NULL: the oldest one's */
+	struct record_writer *writer; /* borrowed; NULL: what ends is forgotten */
 	size_t limit;
 	int64_t started_ms; /* dialogs of since then are known here, if any */
 	uint64_t sequence;
