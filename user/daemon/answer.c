@@ -7,6 +7,10 @@
 #include "policy/vouch.h"
 #include "record/writer.h"
 
+_Static_assert((int)CALL_UDP == (int)NET_UDP && (int)CALL_TCP == (int)NET_TCP &&
+		       (int)CALL_TLS == (int)NET_TLS,
+	       "records name transports as the net does");
+
 static json_t *number(uint64_t value)
 {
 	return json_integer((json_int_t)value);
