@@ -88,6 +88,7 @@ enum sipward_lockout_reason {
 	SIPWARD_LOCKOUT_MANUAL = 0,
 	SIPWARD_LOCKOUT_CREDENTIAL = 1, /* wrong digests */
 	SIPWARD_LOCKOUT_ADDRESS = 2,	/* refused addresses */
+	SIPWARD_LOCKOUT_CONNECTION = 3, /* broken TLS handshakes, garbage on a connection */
 };
 
 struct sipward_port {

@@ -61,18 +61,24 @@ struct daemon {
 static int output_send(void *arg, const struct net_path *path, const struct iovec *iov,
 		       unsigned count)
 {
-	return net_send(arg, path, iov, count);
+	return net_send(((struct daemon *)arg)->net, path, iov, count);
 }
 
 static int output_local_for(void *arg, enum net_transport transport, const struct endpoint *remote,
 			    struct endpoint *ret_local)
 {
-	return net_local_for(arg, transport, remote, ret_local);
+	return net_local_for(((struct daemon *)arg)->net, transport, remote, ret_local);
 }
 
 static bool output_is_local(void *arg, const struct endpoint *endpoint)
 {
-	return net_is_local(arg, endpoint);
+	return net_is_local(((struct daemon *)arg)->net, endpoint);
+}
+
+static void output_learned(void *arg, int64_t credential_id, const char *realm,
+			   const struct store_ha1 *ha1)
+{
+	watch_learned(((struct daemon *)arg)->watch, credential_id, realm, ha1);
 }
 
 static void arm_timer(struct daemon *d)
@@ -134,12 +140,19 @@ static void log_connection(struct daemon *d, const char *event, const struct net
 
 static void on_failed(void *arg, const struct net_path *path, const char *why)
 {
-	log_connection(arg, "connection_failed", path, why);
+	struct daemon *d = arg;
+
+	log_connection(d, "connection_failed", path, why);
+	proxy_failed(d->proxy, path, clock_coarse_ns());
+	arm_timer(d);
 }
 
 static void on_misbehaved(void *arg, const struct net_path *path, const char *why)
 {
-	log_connection(arg, "misbehaved", path, why);
+	struct daemon *d = arg;
+
+	log_connection(d, "misbehaved", path, why);
+	proxy_misbehaved(d->proxy, path, clock_coarse_ns());
 }
 
 static void on_persist(evutil_socket_t fd, short what, void *arg)
@@ -374,7 +387,7 @@ static void on_ratchet(void *arg, int64_t user_id, unsigned strongest)
 static int make_proxy(struct daemon *d, struct error *err)
 {
 	struct proxy_options options = {
-		.output = {output_send, output_local_for, output_is_local, NULL, d->net},
+		.output = {output_send, output_local_for, output_is_local, output_learned, d},
 		.admission =
 			{
 				.policy = d->policy,
@@ -387,6 +400,7 @@ static int make_proxy(struct daemon *d, struct error *err)
 				.ratchet_arg = d,
 			},
 		.registrar = d->registrar,
+		.records = &d->records,
 	};
 	int rc = store_secret(d->store, "branch", options.branch_key, err);
 

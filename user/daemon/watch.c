@@ -19,9 +19,18 @@
 #define POLL_MS 1000
 #define RATCHETS_MAX 256
 
+#define LEARNED_MAX 32
+
 struct ratchet {
 	int64_t user_id;
 	unsigned strongest;
+};
+
+/* The realm of an outbound credential, and what is kept in its password's place. */
+struct learned {
+	int64_t credential_id;
+	char realm[STORE_NAME_SIZE];
+	struct store_ha1 ha1;
 };
 
 struct watch {
@@ -44,6 +53,8 @@ struct watch {
 	bool stop, reload;
 	struct ratchet ratchets[RATCHETS_MAX];
 	size_t ratchet_count;
+	struct learned learned[LEARNED_MAX];
+	size_t learned_count;
 	struct watch_news news;
 	struct policy *retired; /* to be freed by the thread */
 };
@@ -250,6 +261,31 @@ static void follow_store(struct watch *watch, bool reload, struct watch_news *ne
 		watch->stale = true;
 }
 
+/* One that is gone meanwhile, or has its realm already, needs no more. */
+static void write_learned(struct watch *watch)
+{
+	struct learned learned[LEARNED_MAX];
+	struct error err;
+	size_t n;
+
+	pthread_mutex_lock(&watch->lock);
+	n = watch->learned_count;
+	memcpy(learned, watch->learned, n * sizeof(learned[0]));
+	explicit_bzero(watch->learned, sizeof(watch->learned));
+	watch->learned_count = 0;
+	pthread_mutex_unlock(&watch->lock);
+	for (size_t i = 0; i < n; i++) {
+		int rc = store_outbound_learned(watch->store, learned[i].credential_id,
+						learned[i].realm, &learned[i].ha1, &err);
+
+		if (rc == 0)
+			log_info("realm_learned", LOG_STR("realm", learned[i].realm));
+		else if (rc != -ENOENT)
+			log_warning("realm_not_kept", LOG_STR("error", err.text));
+	}
+	explicit_bzero(learned, sizeof(learned));
+}
+
 static void write_ratchets(struct watch *watch)
 {
 	struct ratchet ratchets[RATCHETS_MAX];
@@ -303,6 +339,7 @@ static void *watch_main(void *arg)
 
 		/* Before a snapshot is read that should know of them. */
 		write_ratchets(watch);
+		write_learned(watch);
 		if (reload) {
 			resolve_peers(watch);
 			read_keys(watch, &news);
@@ -315,6 +352,7 @@ static void *watch_main(void *arg)
 		explicit_bzero(&news.nonce_master, sizeof(news.nonce_master));
 	}
 	write_ratchets(watch);
+	write_learned(watch);
 	return NULL;
 }
 
@@ -418,6 +456,23 @@ void watch_ratchet(struct watch *watch, int64_t user_id, unsigned strongest)
 	pthread_mutex_lock(&watch->lock);
 	if (watch->ratchet_count < RATCHETS_MAX)
 		watch->ratchets[watch->ratchet_count++] = (struct ratchet){user_id, strongest};
+	pthread_mutex_unlock(&watch->lock);
+	signal_fd(watch->wake_fd);
+}
+
+void watch_learned(struct watch *watch, int64_t credential_id, const char *realm,
+		   const struct store_ha1 *ha1)
+{
+	struct learned *learned;
+
+	pthread_mutex_lock(&watch->lock);
+	learned = &watch->learned[watch->learned_count];
+	if (watch->learned_count < LEARNED_MAX &&
+	    slice_text(slice_from(realm), learned->realm, sizeof(learned->realm)) == 0) {
+		learned->credential_id = credential_id;
+		learned->ha1 = *ha1;
+		watch->learned_count++;
+	}
 	pthread_mutex_unlock(&watch->lock);
 	signal_fd(watch->wake_fd);
 }

@@ -43,6 +43,10 @@ void watch_retire(struct watch *watch, struct policy *policy);
  * there is no room for is lost. */
 void watch_ratchet(struct watch *watch, int64_t user_id, unsigned strongest);
 
+/* Has the store keep what the realm of an outbound credential has turned out to be. The same. */
+void watch_learned(struct watch *watch, int64_t credential_id, const char *realm,
+		   const struct store_ha1 *ha1);
+
 /* Resolves the upstreams' names again, and reads everything again. */
 void watch_reload(struct watch *watch);
 

@@ -35,6 +35,7 @@ const char *filter_lockout_reason_name(uint32_t reason)
 		[SIPWARD_LOCKOUT_MANUAL] = "manual",
 		[SIPWARD_LOCKOUT_CREDENTIAL] = "credential",
 		[SIPWARD_LOCKOUT_ADDRESS] = "address",
+		[SIPWARD_LOCKOUT_CONNECTION] = "connection",
 	};
 	const size_t count = sizeof(lockout_names) / sizeof(lockout_names[0]);
 

@@ -68,6 +68,9 @@ static const struct consequence consequences[ADMISSION_CAUSES] = {
 	[ADMISSION_NO_REGISTRAR] = {.name = "no_registrar",
 				    .verdict = ADMISSION_REFUSE,
 				    .status = 403},
+	[ADMISSION_NO_CLIENT_CERTIFICATE] = {"no_client_certificate", ADMISSION_REFUSE, 403,
+					     EVIDENCE_TRANSPORT, SIPWARD_LOCKOUT_CREDENTIAL, 0,
+					     false},
 };
 
 struct decision {
@@ -104,6 +107,21 @@ static void note_failure(struct decision *decision, enum admission_cause cause)
 	if (lockout_failure(admission->lockouts, policy_settings(admission->policy), &failure,
 			    request->now_ns, &decision->result->lockout))
 		decision->result->locked_out = true;
+}
+
+bool admission_misbehaved(const struct admission *admission, const struct ip *source,
+			  uint64_t now_ns, struct sipward_lockout *ret_lockout)
+{
+	struct lockout_evidence failure = {
+		.source = *source,
+		.grade = LOCKOUT_HARD,
+		.reason = SIPWARD_LOCKOUT_CONNECTION,
+		.vouched = vouch_of(admission, source, now_ns) != VOUCHER_NONE,
+	};
+
+	return admission->lockouts && !policy_is_upstream(admission->policy, source) &&
+	       lockout_failure(admission->lockouts, policy_settings(admission->policy), &failure,
+			       now_ns, ret_lockout);
 }
 
 /* ---- challenges ---- */
@@ -276,6 +294,7 @@ static enum admission_cause decide_in_trunk(struct decision *decision)
 {
 	enum admission_cause cause;
 
+	decision->result->auth = decision->result->trunk->config.auth;
 	switch (decision->result->trunk->config.auth) {
 	case STORE_AUTH_IP_ACL:
 		return decide_by_address(decision);
@@ -305,6 +324,12 @@ static int find_trunk(struct decision *decision)
 	return 0;
 }
 
+static bool lacks_certificate(const struct decision *decision)
+{
+	return decision->result->trunk->config.client_certificate &&
+	       !decision->request->client_verified;
+}
+
 static enum admission_cause decide(struct decision *decision)
 {
 	struct admission_result *result = decision->result;
@@ -313,12 +338,12 @@ static enum admission_cause decide(struct decision *decision)
 	result->trunk = decision->request->trunk;
 	if (!result->trunk && find_trunk(decision) != 0)
 		return ADMISSION_NO_RESOURCES;
-	if (result->trunk && result->trunk->config.enabled) {
-		result->auth = result->trunk->config.auth;
-		return decide_in_trunk(decision);
-	}
-	if (result->trunk)
+	if (result->trunk && !result->trunk->config.enabled)
 		cause = ADMISSION_TRUNK_DISABLED;
+	else if (result->trunk && lacks_certificate(decision))
+		cause = ADMISSION_NO_CLIENT_CERTIFICATE;
+	else if (result->trunk)
+		return decide_in_trunk(decision);
 	note_failure(decision, cause);
 	return cause;
 }

@@ -53,6 +53,7 @@ enum admission_cause {
 	ADMISSION_TRUNK_DISABLED,   /* 403, as an address that is refused */
 	ADMISSION_BY_REGISTRATION,  /* auth type none: the From user has registered from here */
 	ADMISSION_NO_REGISTRAR,	    /* REGISTER on a trunk that nobody can register with: 403 */
+	ADMISSION_NO_CLIENT_CERTIFICATE, /* the trunk asks for a verified one: 403 */
 	ADMISSION_CAUSES
 };
 const char *admission_cause_name(enum admission_cause cause);
@@ -84,6 +85,7 @@ struct admission_request {
 	struct endpoint source;
 	unsigned transport; /* enum net_transport */
 	bool reliable;	    /* TCP or TLS: the source can not be forged */
+	bool client_verified; /* with a certificate of the gate's client authorities */
 	uint64_t now_ns;    /* clock_coarse_ns */
 	uint64_t now_s;	    /* clock_steady_s */
 };
@@ -98,6 +100,11 @@ void admission_decide(const struct admission *admission, const struct admission_
  * only), or -ENOMEM. */
 int admission_registered(const struct admission *admission, const struct sip_msg *msg,
 			 const struct ip *source, uint64_t now_s);
+
+/* A peer broke the rules of its TCP or TLS connection: hard evidence, but for those of the gate's own
+ * upstreams and destinations. True if that has just locked it out; *ret_lockout says until when. */
+bool admission_misbehaved(const struct admission *admission, const struct ip *source,
+			  uint64_t now_ns, struct sipward_lockout *ret_lockout);
 
 /* What the operator may want to know about the refusal or challenge, or NULL. */
 const char *admission_hint(const struct policy *policy, const struct sip_msg *msg,

@@ -153,7 +153,7 @@ static int add_realm_of_gate(const struct store_credentials *list, void *arg)
 		return 0;
 	realm = calloc(1, sizeof(*realm));
 	if (!realm)
-		return no_memory(build->err);
+		return policy_no_memory(build->err);
 	memcpy(realm->name, list->realm, sizeof(realm->name));
 	table_insert(&policy->tables[POLICY_REALMS], &realm->by_name,
 		     policy_hash_realm(policy, name));

@@ -70,6 +70,8 @@ static int rewrite(struct proxy *proxy, const struct txn *txn, struct hop *hop,
 	if (rc)
 		return rc;
 	*ret_message = (struct slice){proxy->out, n};
+	if (!txn->in_dialog && !txn->own)
+		account_moved(proxy, sent, hop);
 	authenticate_message(proxy, policy_trunk_by_id(proxy->admission.policy, txn->trunk_id), hop,
 			     &own, ret_message);
 	return 0;

@@ -142,6 +142,16 @@ static int take_challenge(struct proxy *proxy, const struct attempt *attempt,
 	return rc;
 }
 
+/* The dialog's next requests must bear higher numbers than the one that is sent again. */
+static void raise_dialog(struct proxy *proxy, const struct txn *txn, const struct sip_msg *msg)
+{
+	struct record_numbers *numbers =
+		account_numbers(proxy, msg, !(txn->token.flags & TOKEN_TO_CUSTOMER));
+
+	if (numbers)
+		numbers->cseq_extra++;
+}
+
 bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg,
 			bool *ret_ours)
 {
@@ -160,7 +170,7 @@ bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const stru
 	int rc;
 
 	*ret_ours = credential;
-	if (!credential || txn->cancelled)
+	if (!credential || txn->cancelled || hop.cseq_offset > UINT8_MAX)
 		return false;
 	rc = take_challenge(proxy, attempt, credential, msg);
 	if (rc) {
@@ -172,5 +182,7 @@ bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const stru
 	if (attempt_again(proxy, txn, &hop))
 		return false;
 	txn->attempts->answers = attempt->answers + 1;
+	if (txn->in_dialog)
+		raise_dialog(proxy, txn, msg);
 	return true;
 }

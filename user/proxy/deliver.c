@@ -121,7 +121,12 @@ static bool call_contact(const struct store_binding *binding, void *arg)
 static bool call_destination(struct callee *callee)
 {
 	const struct policy_trunk *trunk = callee->trunk;
-	struct target_choice choice = {trunk->destinations, trunk->destination_count, NULL};
+	struct target_choice choice = {
+		.hops = trunk->destinations,
+		.hop_count = trunk->destination_count,
+		.secure = slice_starts_nocase(callee->request->msg->uri, SLICE("sips:")),
+		.large = callee->request->msg->raw.n > FORWARD_UDP_MAX,
+	};
 	char uri[TARGET_URI_SIZE];
 	struct hop hop = {0};
 	const struct policy_hop *picked = target_pick(callee->proxy, &choice, &hop.target);
@@ -132,6 +137,8 @@ static bool call_destination(struct callee *callee)
 	hop.uri = slice_from(uri);
 	forward = forward_to(callee, &hop);
 	forward.can_move = true;
+	forward.secure = choice.secure;
+	forward.large = choice.large;
 	callee->answered = !send_first(callee, &forward, "to_destination");
 	return true;
 }

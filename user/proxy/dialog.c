@@ -156,6 +156,7 @@ static bool caller_is_good(const struct proxy *proxy, const struct request *requ
 	if (is_always_let(request->msg->method))
 		return true;
 	return trunk->config.enabled &&
+	       (!trunk->config.client_certificate || request->client_verified) &&
 	       clock_steady_s() < (uint64_t)token->issued_s + TOKEN_AGE_MAX_S &&
 	       is_still_admitted(proxy, request, trunk, token);
 }
@@ -211,6 +212,18 @@ static void identify_caller(struct forward *forward, struct caller_decision *cal
 	forward->caller = caller;
 }
 
+/* Requests of this call that were sent twice, with credentials, have raised its numbers further. */
+static void raise_by_dialog(struct proxy *proxy, struct forward *forward)
+{
+	const struct sip_msg *msg = forward->request->msg;
+	const struct record_numbers *numbers =
+		account_numbers(proxy, msg, !(forward->token.flags & TOKEN_TO_CUSTOMER));
+
+	if (numbers)
+		forward->hop.cseq_offset += msg->method == SIP_ACK ? numbers->invite_offset :
+								     numbers->cseq_extra;
+}
+
 bool dialog_receive(struct proxy *proxy, const struct request *request,
 		    const struct policy_trunk **ret_trunk)
 {
@@ -243,6 +256,7 @@ bool dialog_receive(struct proxy *proxy, const struct request *request,
 		identify_caller(&forward, &caller);
 		forward.hop.cseq_offset = token.cseq_offset;
 		forward.hop.credential_id = token.credential_id;
+		raise_by_dialog(proxy, &forward);
 		forward.hop.target.transport = (enum net_transport)token.upstream_transport;
 		forward.hop.target.remote = token.upstream;
 	} else if (is_upstream_of(forward.trunk, &token, &request->path->remote.ip)) {

@@ -150,6 +150,8 @@ static int start_transaction(struct proxy *proxy, const struct forward *forward,
 	txn->from_customer = forward->from_customer;
 	txn->in_dialog = forward->in_dialog;
 	txn->can_move = forward->can_move;
+	txn->secure = forward->secure;
+	txn->large = forward->large;
 	txn->anonymous = is_anonymous(forward);
 	txn->counted = is_counted(forward);
 	txn->record_route = forward->record_route;
@@ -207,6 +209,7 @@ bool forward_send(struct proxy *proxy, struct forward *forward, struct txn **ret
 		reply_stateless(proxy, request, 503, SLICE("Retry-After: 5\r\n"));
 		return false;
 	}
+	account_begin(proxy, forward);
 	if (request->msg->method == SIP_INVITE)
 		say_trying(proxy, request, *ret_txn);
 	return true;

@@ -14,18 +14,25 @@ static void drop_requests(struct txn *txn)
 			blob_clear(&a->request);
 }
 
-static void answer(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg)
+static void answer_by(struct proxy *proxy, const struct attempt *attempt,
+		      const struct sip_msg *msg, bool ours)
 {
 	struct txn *txn = attempt->timer.txn;
 	bool accepted = txn->method == SIP_INVITE && msg->status < 300;
 
 	rules_answered(proxy, txn, msg);
+	account_answered(proxy, attempt, msg, ours);
 	response_forward(proxy, attempt, msg, !accepted);
 	if (accepted)
 		blob_clear(&txn->response);
 	blob_clear(&txn->best);
 	timer_complete(proxy, txn, accepted ? TXN_ACCEPTED : TXN_COMPLETED);
 	drop_requests(txn);
+}
+
+static void answer(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg)
+{
+	answer_by(proxy, attempt, msg, false);
 }
 
 /* A response of our own in place of one that the next hop owes. */
@@ -35,7 +42,7 @@ static bool answer_ourselves(struct proxy *proxy, const struct attempt *attempt,
 
 	if (!response_make(proxy, attempt, status, &msg))
 		return false;
-	answer(proxy, attempt, msg);
+	answer_by(proxy, attempt, msg, true);
 	return true;
 }
 

@@ -67,6 +67,7 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	proxy->output = options->output;
 	proxy->admission = options->admission;
 	proxy->registrar = options->registrar;
+	proxy->records = options->records;
 	proxy->admission.registrar = options->registrar;
 	proxy->admission.proofs = &proxy->proofs;
 	memcpy(proxy->branch_key, options->branch_key, sizeof(proxy->branch_key));
@@ -131,7 +132,7 @@ static void receive_one(struct proxy *proxy, const struct net_packet *packet)
 	switch (sip_msg_parse(packet->bytes, msg, &why)) {
 	case SIP_PARSE_OK:
 		if (msg->is_request)
-			request_receive(proxy, msg, &packet->path);
+			request_receive(proxy, msg, packet);
 		else
 			response_receive(proxy, msg, &packet->path);
 		break;
@@ -210,6 +211,14 @@ void proxy_failed(struct proxy *proxy, const struct net_path *path, uint64_t now
 	/* Of others nothing is waited for. */
 	if (policy_is_upstream(proxy->admission.policy, &path->remote.ip))
 		table_each(&proxy->txns.table, fail_txn, &failed);
+}
+
+void proxy_misbehaved(struct proxy *proxy, const struct net_path *path, uint64_t now_ns)
+{
+	struct sipward_lockout lockout;
+
+	if (admission_misbehaved(&proxy->admission, &path->remote.ip, now_ns, &lockout))
+		report_lockout(&path->remote, &lockout, now_ns);
 }
 
 void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats)

@@ -29,6 +29,7 @@ struct proxy_options {
 	struct proxy_output output;
 	struct admission admission; /* all that it points to is borrowed */
 	struct registrar *registrar; /* borrowed; NULL: none */
+	struct records *records;     /* borrowed; NULL: none are kept */
 	uint8_t branch_key[16];
 	uint8_t dialog_key[16];
 	size_t transactions; /* at most so many at a time; 0 = the default */
@@ -54,6 +55,8 @@ void proxy_receive(struct proxy *proxy, const struct net_packet *packets, unsign
 /* A connection could not be made, or was lost with messages unsent: whoever waits for an answer from
  * there tries another way at the next tick. */
 void proxy_failed(struct proxy *proxy, const struct net_path *path, uint64_t now_ns);
+/* A peer broke the rules of its connection: counted against it. */
+void proxy_misbehaved(struct proxy *proxy, const struct net_path *path, uint64_t now_ns);
 /* Repeats and gives up what is due. */
 void proxy_tick(struct proxy *proxy, uint64_t now_ns);
 /* When proxy_tick has something to do; UINT64_MAX if nothing is pending. */

@@ -15,6 +15,7 @@
 #include "proxy/source.h"
 #include "proxy/token.h"
 #include "proxy/txn.h"
+#include "record/record.h"
 #include "sip/sip_edit.h"
 
 #define TIMER_T1_NS (500 * NS_PER_MS)
@@ -26,6 +27,7 @@ struct proxy {
 	struct proxy_output output;
 	struct admission admission;
 	struct registrar *registrar;
+	struct records *records;
 	uint8_t branch_key[16];
 	uint8_t dialog_key[16];
 	struct txns txns;
@@ -56,11 +58,13 @@ struct request {
 	struct slice via_element;    /* the topmost */
 	struct sip_via via;	     /* the same, read */
 	struct branch branch;	     /* ours, should it be forwarded */
+	bool client_verified;	     /* it came with a TLS certificate that we trust */
 };
 
 /* ---- request.c, dialog.c ---- */
 
-void request_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path);
+void request_receive(struct proxy *proxy, const struct sip_msg *msg,
+		     const struct net_packet *packet);
 bool request_makes_dialog(enum sip_method method);
 /* Forwards it by the signed token in its Route. False: it has none that is good. *ret_trunk is then
  * set if the token is genuine: the trunk to be admitted by again. */
@@ -113,6 +117,8 @@ int hop_route(struct proxy *proxy, struct net_path *target);
 
 /* ---- forward.c ---- */
 
+/* A request that is longer as received exceeds 1300 bytes with the fields that we add. */
+#define FORWARD_UDP_MAX 950
 #define FORWARD_MAX (NET_DATAGRAM_MAX - 28) /* with the headers of IPv4 and UDP before it */
 
 struct forward {
@@ -127,6 +133,7 @@ struct forward {
 	bool record_route;
 	bool in_dialog;
 	bool can_move; /* to another hop of the trunk, if this one fails */
+	bool secure, large; /* see struct target_choice */
 	struct slice chosen; /* the user whose credential an upstream is to get; empty: the default */
 	unsigned own_fields; /* set by forward_write: how many of ours lead the message */
 };
@@ -198,6 +205,8 @@ struct target_choice {
 	const struct policy_hop *hops;
 	size_t hop_count;
 	const struct txn *txn; /* not where it has been already; NULL: anywhere */
+	bool secure;	       /* by TLS alone (sips) */
+	bool large;	       /* too large for UDP where there is another way (RFC 3261 §18.1.1) */
 };
 /* The hop to try next, with the way there. NULL: none is left, or can be reached. */
 const struct policy_hop *target_pick(struct proxy *proxy, const struct target_choice *choice,
@@ -228,6 +237,33 @@ void rules_undo(struct proxy *proxy, const struct request *request);
 /* Counts by what becomes of requests: a final response passes, or none ever came. */
 void rules_answered(struct proxy *proxy, const struct txn *txn, const struct sip_msg *response);
 void rules_unanswered(struct proxy *proxy, const struct txn *txn);
+
+/* Keyed hashes that name a call by the tag of the party that began it, and its dialog. */
+uint64_t rules_call_id(const struct proxy *proxy, const struct sip_msg *msg, struct slice tag);
+uint64_t rules_dialog_id(const struct proxy *proxy, const struct sip_msg *msg, struct slice tag,
+			 struct slice other_tag);
+
+/* ---- accounting.c: what the call records are told ---- */
+
+void account_begin(struct proxy *proxy, const struct forward *forward);
+/* An INVITE goes to another hop. */
+void account_moved(struct proxy *proxy, const struct sip_msg *sent, const struct hop *hop);
+/* An INVITE was refused by the gate. */
+struct account_refusal {
+	unsigned status;
+	struct slice user; /* who it said to be; empty: nobody */
+	bool auth;	   /* for its address or credentials */
+};
+void account_refused(struct proxy *proxy, const struct request *request,
+		     const struct policy_trunk *trunk, const struct account_refusal *refusal);
+/* The transaction's final response. ours: made by the gate. */
+void account_answered(struct proxy *proxy, const struct attempt *attempt,
+		      const struct sip_msg *msg, bool ours);
+/* There will be none. */
+void account_unanswered(struct proxy *proxy, const struct txn *txn);
+/* What the dialog of a request or response has to remember; NULL: it is not known. */
+struct record_numbers *account_numbers(struct proxy *proxy, const struct sip_msg *msg,
+				       bool by_caller);
 
 /* ---- route.c ---- */
 

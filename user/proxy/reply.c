@@ -11,7 +11,9 @@ struct net_path reply_path(const struct request *request)
 {
 	struct net_path path = *request->path;
 
-	path.remote = sip_reply_destination(request->msg, &request->path->remote);
+	/* By the connection that it came by (RFC 3261 §18.2.2). */
+	if (path.transport == NET_UDP)
+		path.remote = sip_reply_destination(request->msg, &request->path->remote);
 	return path;
 }
 
@@ -45,13 +47,15 @@ int reply_write(struct proxy *proxy, const struct request *request, unsigned sta
 }
 
 /* Answers to forged sources would make a reflector of the gate, the more the larger they are. */
-static bool may_answer(struct proxy *proxy, const struct ip *ip, const struct sip_msg *msg,
+static bool may_answer(struct proxy *proxy, const struct net_path *path, const struct sip_msg *msg,
 		       size_t answer_n)
 {
+	const struct ip *ip = &path->remote.ip;
 	unsigned times = msg->raw.n ? (unsigned)(answer_n / msg->raw.n) : 1;
 	const struct store_settings *settings = policy_settings(proxy->admission.policy);
 
-	if (source_is_vouched(proxy, ip) ||
+	/* The other end of a connection can not be forged. */
+	if (path->transport != NET_UDP || source_is_vouched(proxy, ip) ||
 	    source_take_answer(&proxy->sources, settings, ip, times ? times : 1, proxy->now_ns))
 		return true;
 	proxy_count(proxy, PROXY_REPLY_WITHHELD);
@@ -65,7 +69,7 @@ void reply_stateless(struct proxy *proxy, const struct request *request, unsigne
 	struct slice message;
 
 	if (reply_write(proxy, request, status, headers, &message) == 0 &&
-	    may_answer(proxy, &request->path->remote.ip, request->msg, message.n))
+	    may_answer(proxy, request->path, request->msg, message.n))
 		proxy_send(proxy, &path, message);
 }
 
@@ -87,9 +91,10 @@ void reply_unreadable(struct proxy *proxy, const struct net_path *path, unsigned
 		return;
 	reply_tag(proxy, 0, tag);
 	reply.to_tag = (struct slice){tag, sizeof(tag) - 1};
-	back.remote = sip_reply_destination(msg, &path->remote);
+	if (path->transport == NET_UDP)
+		back.remote = sip_reply_destination(msg, &path->remote);
 	if (sip_reply_write(msg, &reply, proxy->made, sizeof(proxy->made), &n) == 0 &&
-	    may_answer(proxy, &path->remote.ip, msg, n))
+	    may_answer(proxy, path, msg, n))
 		proxy_send(proxy, &back, (struct slice){proxy->made, n});
 }
 
@@ -106,6 +111,7 @@ void reply_refuse(struct proxy *proxy, const struct request *request, unsigned s
 
 	proxy_count(proxy, PROXY_REFUSED);
 	report_refusal(&proxy->report, &line, proxy->now_ns);
+	account_refused(proxy, request, NULL, &(struct account_refusal){.status = status});
 	if (request->msg->method != SIP_ACK)
 		reply_stateless(proxy, request, status, (struct slice){0});
 }

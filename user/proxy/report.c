@@ -70,13 +70,16 @@ void report_refusal(struct report *report, const struct report_line *line, uint6
 void report_lockout(const struct endpoint *source, const struct sipward_lockout *lockout,
 		    uint64_t now_ns)
 {
+	static const char *const reasons[] = {
+		[SIPWARD_LOCKOUT_MANUAL] = "manual",
+		[SIPWARD_LOCKOUT_CREDENTIAL] = "wrong_credentials",
+		[SIPWARD_LOCKOUT_ADDRESS] = "address_refused",
+		[SIPWARD_LOCKOUT_CONNECTION] = "broken_connections",
+	};
 	uint64_t left_ns = lockout->until_ns > now_ns ? lockout->until_ns - now_ns : 0;
-	const char *reason = lockout->reason == SIPWARD_LOCKOUT_CREDENTIAL ? "wrong_credentials"
-									   : "address_refused";
-
 	log_info("locked_out", LOG_IP("source", &source->ip),
 		 LOG_INT("seconds", (int64_t)(left_ns / NS_PER_S)),
-		 LOG_INT("failures", lockout->failures), LOG_STR("reason", reason));
+		 LOG_INT("failures", lockout->failures), LOG_STR("reason", reasons[lockout->reason]));
 }
 
 void report_hop(const struct health_hop *hop)

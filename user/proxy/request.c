@@ -113,10 +113,13 @@ static void refuse_extension(struct proxy *proxy, const struct request *request)
 	reply_stateless(proxy, request, 420, (struct slice){header, (size_t)n});
 }
 
-/* Of sips a datagram can not keep the promise (RFC 5630 §3.1.3). */
-static bool is_served_scheme(struct slice uri)
+/* Of sips only TLS can keep the promise (RFC 5630 §3.1.3). */
+static bool is_served_scheme(const struct request *request)
 {
-	return slice_starts_nocase(uri, SLICE("sip:")) || slice_starts_nocase(uri, SLICE("tel:"));
+	struct slice uri = request->msg->uri;
+
+	return slice_starts_nocase(uri, SLICE("sip:")) || slice_starts_nocase(uri, SLICE("tel:")) ||
+	       (slice_starts_nocase(uri, SLICE("sips:")) && request->path->transport == NET_TLS);
 }
 
 /* True if the request can not be forwarded by anybody (RFC 3261 §16.3). */
@@ -124,7 +127,7 @@ static bool stop_invalid(struct proxy *proxy, const struct request *request)
 {
 	const struct sip_msg *msg = request->msg;
 
-	if (!is_served_scheme(msg->uri))
+	if (!is_served_scheme(request))
 		reply_refuse(proxy, request, 416, "uri_scheme");
 	else if (has_looped(request))
 		reply_refuse(proxy, request, 482, "loop");
@@ -215,8 +218,12 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 {
 	struct report_line line =
 		line_of(request, "forwarded", admission_cause_name(result->cause));
-	struct target_choice choice = {result->trunk->upstreams, result->trunk->upstream_count,
-				       NULL};
+	struct target_choice choice = {
+		.hops = result->trunk->upstreams,
+		.hop_count = result->trunk->upstream_count,
+		.secure = slice_starts_nocase(request->msg->uri, SLICE("sips:")),
+		.large = request->msg->raw.n > FORWARD_UDP_MAX,
+	};
 	const struct policy_hop *hop;
 	struct caller_decision caller;
 	struct txn *txn;
@@ -226,6 +233,8 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		.trunk = result->trunk,
 		.from_customer = true,
 		.can_move = true,
+		.secure = choice.secure,
+		.large = choice.large,
 		.admitted = result,
 		.record_route = request_makes_dialog(request->msg->method),
 	};
@@ -261,6 +270,12 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 	}
 }
 
+static bool is_auth_failure(enum admission_cause cause)
+{
+	return cause == ADMISSION_ADDRESS_REFUSED || cause == ADMISSION_BAD_CREDENTIALS ||
+	       cause == ADMISSION_NO_CLIENT_CERTIFICATE;
+}
+
 static void answer_denied(struct proxy *proxy, const struct request *request,
 			  const struct admission_result *result)
 {
@@ -281,6 +296,10 @@ static void answer_denied(struct proxy *proxy, const struct request *request,
 		report_decision(&line);
 	if (result->locked_out)
 		report_lockout(&request->path->remote, &result->lockout, proxy->now_ns);
+	if (refused)
+		account_refused(proxy, request, result->trunk,
+				&(struct account_refusal){result->status, result->tried,
+							  is_auth_failure(result->cause)});
 	reply_stateless(proxy, request, result->status,
 			refused ? (struct slice){0} : result->challenge);
 }
@@ -295,6 +314,7 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 		.source = request->path->remote,
 		.transport = request->path->transport,
 		.reliable = request->path->transport != NET_UDP,
+		.client_verified = request->client_verified,
 		.now_ns = proxy->now_ns,
 		.now_s = clock_steady_s(),
 	};
@@ -337,9 +357,12 @@ static void dispatch(struct proxy *proxy, const struct request *request)
 		receive_new(proxy, request, trunk);
 }
 
-void request_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path)
+void request_receive(struct proxy *proxy, const struct sip_msg *msg,
+		     const struct net_packet *packet)
 {
-	struct request request = {.msg = msg, .path = path};
+	const struct net_path *path = &packet->path;
+	struct request request = {
+		.msg = msg, .path = path, .client_verified = packet->client_verified};
 
 	proxy_count(proxy, PROXY_REQUESTS);
 	if (!via_element(msg, 0, &request.via_element) ||

@@ -73,6 +73,7 @@ static void provisional(struct proxy *proxy, struct attempt *attempt, const stru
 	if (open && msg->status > 100 && attempt->timer.txn->state == TXN_PROCEEDING &&
 	    !attempt->timer.txn->own)
 		response_forward(proxy, attempt, msg, true);
+	attempt->progressed |= msg->status > 100;
 	attempt_provisional(proxy, attempt);
 }
 

@@ -4,8 +4,8 @@
 
 /* ---- requests ---- */
 
-static uint64_t call_id(const struct proxy *proxy, const struct sip_msg *msg,
-			struct slice caller_tag)
+uint64_t rules_call_id(const struct proxy *proxy, const struct sip_msg *msg,
+		       struct slice caller_tag)
 {
 	struct mac mac;
 
@@ -15,8 +15,8 @@ static uint64_t call_id(const struct proxy *proxy, const struct sip_msg *msg,
 	return mac_end(&mac);
 }
 
-static uint64_t dialog_id(const struct proxy *proxy, const struct sip_msg *msg,
-			  struct slice caller_tag, struct slice callee_tag)
+uint64_t rules_dialog_id(const struct proxy *proxy, const struct sip_msg *msg,
+			 struct slice caller_tag, struct slice callee_tag)
 {
 	struct mac mac;
 
@@ -43,6 +43,8 @@ static void refuse(struct proxy *proxy, const struct request *request,
 		line.user = admitted->user->name;
 	proxy_count(proxy, PROXY_REFUSED);
 	report_refusal(&proxy->report, &line, proxy->now_ns);
+	account_refused(proxy, request, admitted->trunk,
+			&(struct account_refusal){.status = status, .user = line.user});
 	reply_stateless(proxy, request, status,
 			status == 503 ? SLICE("Retry-After: 1\r\n") : (struct slice){0});
 }
@@ -59,7 +61,7 @@ static bool may_call(struct proxy *proxy, const struct request *request,
 	struct calls_placed placed = {admitted->trunk, admitted->user, proxy->now_ns};
 	struct slice tag = sip_tag(sip_msg_value(request->msg, SIP_FROM));
 	enum calls_verdict verdict =
-		calls_begin(&proxy->calls, &placed, call_id(proxy, request->msg, tag));
+		calls_begin(&proxy->calls, &placed, rules_call_id(proxy, request->msg, tag));
 
 	if (verdict == CALLS_OK)
 		return true;
@@ -83,7 +85,7 @@ bool rules_pass(struct proxy *proxy, const struct request *request,
 void rules_undo(struct proxy *proxy, const struct request *request)
 {
 	if (request->msg->method == SIP_INVITE)
-		calls_end(&proxy->calls, call_id(proxy, request->msg,
+		calls_end(&proxy->calls, rules_call_id(proxy, request->msg,
 						 sip_tag(sip_msg_value(request->msg, SIP_FROM))));
 }
 
@@ -105,8 +107,8 @@ static struct counted counted_by(const struct proxy *proxy, const struct txn *tx
 	struct counted counted = {
 		.placed.trunk = policy_trunk_by_id(proxy->admission.policy, txn->trunk_id),
 		.placed.now_ns = proxy->now_ns,
-		.call = call_id(proxy, msg, caller),
-		.dialog = dialog_id(proxy, msg, caller, callee),
+		.call = rules_call_id(proxy, msg, caller),
+		.dialog = rules_dialog_id(proxy, msg, caller, callee),
 	};
 
 	if (counted.placed.trunk && txn->user_id)
@@ -148,6 +150,7 @@ void rules_unanswered(struct proxy *proxy, const struct txn *txn)
 	struct counted counted;
 	const char *why;
 
+	account_unanswered(proxy, txn);
 	if (!txn->counted || !txn->attempts ||
 	    sip_msg_parse(blob_slice(&txn->attempts->request), &proxy->second, &why) !=
 		    SIP_PARSE_OK)

@@ -16,6 +16,22 @@ static bool was_tried(const struct txn *txn, const struct policy_hop *hop)
 	return false;
 }
 
+static bool has_stream(const struct target_choice *choice, const struct policy_hop *hop)
+{
+	for (size_t i = 0; i < choice->hop_count; i++)
+		if (choice->hops[i].transport != NET_UDP &&
+		    ip_eq(&choice->hops[i].endpoint.ip, &hop->endpoint.ip))
+			return true;
+	return false;
+}
+
+static bool is_fit(const struct target_choice *choice, const struct policy_hop *hop)
+{
+	if (choice->secure)
+		return hop->transport == NET_TLS;
+	return !choice->large || hop->transport != NET_UDP || !has_stream(choice, hop);
+}
+
 /* The lower the sooner. */
 static unsigned rank(const struct proxy *proxy, const struct policy_hop *hop)
 {
@@ -68,7 +84,7 @@ const struct policy_hop *target_pick(struct proxy *proxy, const struct target_ch
 			.transport = hop->transport, .remote = hop->endpoint, .name = hop->host};
 		int before = picked ? order(proxy, hop, picked) : -1;
 
-		if (was_tried(choice->txn, hop) || before > 0 || hop_route(proxy, &target))
+		if (was_tried(choice->txn, hop) || !is_fit(choice, hop) || before > 0 || hop_route(proxy, &target))
 			continue;
 		if (before < 0)
 			seen = 0;
@@ -85,7 +101,7 @@ static struct target_choice choice_of(const struct proxy *proxy, const struct tx
 {
 	const struct policy_trunk *trunk =
 		policy_trunk_by_id(proxy->admission.policy, txn->trunk_id);
-	struct target_choice choice = {.txn = txn};
+	struct target_choice choice = {.txn = txn, .secure = txn->secure, .large = txn->large};
 
 	if (!trunk || txn->cancelled || !txn->can_move)
 		return choice;
@@ -99,7 +115,7 @@ bool target_remains(const struct proxy *proxy, const struct txn *txn)
 	struct target_choice choice = choice_of(proxy, txn);
 
 	for (size_t i = 0; i < choice.hop_count; i++)
-		if (!was_tried(txn, &choice.hops[i]))
+		if (!was_tried(txn, &choice.hops[i]) && is_fit(&choice, &choice.hops[i]))
 			return true;
 	return false;
 }

@@ -58,6 +58,7 @@ struct attempt {
 	enum attempt_cancel cancel;
 	bool passed_over;	/* another was made in its place: only a 2xx still counts */
 	bool unreachable;	/* the transport has failed */
+	bool progressed;	/* more than 100 was heard */
 	unsigned cseq_offset;	/* what CSeq was raised by */
 	int64_t credential_id;	/* ours there; 0 = none */
 	uint32_t generation;	/* of the nonce that was answered; 0 = none was */
@@ -91,6 +92,7 @@ struct txn {
 	enum txn_own own;
 	bool cancelled;		   /* the requester has changed its mind */
 	bool can_move;		   /* to another hop of its trunk, if one fails */
+	bool secure, large;	   /* see struct target_choice */
 	bool from_customer;	   /* the request; responses then come from the upstream */
 	bool in_dialog;
 	bool anonymous;		   /* the caller's name is kept from the upstream */
