@@ -226,8 +226,8 @@ static const struct {
 	{"trunks/main/upstreams/1", "weight", "3",
 	 "~ trunk main upstream sip:carrier.example;transport=tls: priority 20, weight 0 -> "
 	 "20, 3\n"},
-	{"trunks/main/destinations", "0", "'sips:z.example'",
-	 "+ trunk main destination sips:z.example\n"},
+	{"trunks/main/destinations", "0", "'sip:10.0.0.1'",
+	 "+ trunk main destination sip:10.0.0.1\n"},
 	{"trunks/main", "e164", "'require'", "~ trunk main e164: \"normalize\" -> \"require\"\n"},
 	{"trunks/main", "enabled", NULL, "~ trunk main enabled: false -> true\n"},
 	{"trunks/main", "algorithms", NULL,
