@@ -185,6 +185,18 @@ int cmd_trunk_list(struct cli *cli);
 int cmd_trunk_show(struct cli *cli);
 int cmd_trunk_attach(struct cli *cli);
 int cmd_trunk_detach(struct cli *cli);
+int cmd_peer_add(struct cli *cli); /* upstream and destination, both */
+int cmd_peer_set(struct cli *cli);
+int cmd_peer_remove(struct cli *cli);
+int cmd_peer_list(struct cli *cli);
+int cmd_outbound_add(struct cli *cli);
+int cmd_outbound_set(struct cli *cli);
+int cmd_outbound_passwd(struct cli *cli);
+int cmd_outbound_remove(struct cli *cli);
+int cmd_outbound_list(struct cli *cli);
+int cmd_header_add(struct cli *cli);
+int cmd_header_remove(struct cli *cli);
+int cmd_header_list(struct cli *cli);
 int cmd_caller_add(struct cli *cli);
 int cmd_caller_remove(struct cli *cli);
 int cmd_caller_list(struct cli *cli);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/peer.h"
 #include "cli/trunk.h"
 
 static int done(struct cli *cli, const char *key, const char *sentence)
@@ -30,6 +31,8 @@ int cmd_trunk_create(struct cli *cli)
 	if (rc == 0)
 		rc = store_trunk_create(cli->store, &trunk, args_option(cli, "--upstream"),
 					&cli->err);
+	if (rc == 0)
+		rc = peer_resolve(cli, trunk.name);
 	if (rc == 0)
 		rc = cli_sync(cli);
 	if (rc < 0)
@@ -66,6 +69,8 @@ int cmd_trunk_set(struct cli *cli)
 		rc = trunk_set_options(cli, &trunk);
 	if (rc == 0)
 		rc = write_trunk(cli, &trunk);
+	if (rc == 0)
+		rc = peer_resolve(cli, trunk.name);
 	return rc < 0 ? rc : done(cli, "changed", "changed");
 }
 
@@ -144,8 +149,10 @@ static const struct column trunk_fields[] = {
 	{"enabled", "enabled", COLUMN_YES},
 	{"upstreams", "upstreams", COLUMN_LIST},
 	{"upstream trusted", "upstream_trusted", COLUMN_YES},
-	{"outbound user", "outbound_user", COLUMN_YES},
+	{"outbound users", "outbound", COLUMN_LIST},
+	{"upstream chooses one", "outbound_user", COLUMN_YES},
 	{"destinations", "destinations", COLUMN_LIST},
+	{"headers", "headers", COLUMN_LIST},
 	{"client certificate", "client_certificate", COLUMN_YES},
 	{"authentication", "auth", COLUMN_TEXT},
 	{"ACLs", "acls", COLUMN_LIST},
@@ -178,12 +185,37 @@ static int add_name(int64_t id, const char *name, void *names)
 	return output_append(names, output_text(name));
 }
 
+struct peers {
+	struct cli *cli;
+	struct trunk_attached *attached;
+};
+
+static int add_outbound(const struct store_outbound *outbound, void *names)
+{
+	return output_append(names, output_text(outbound->user));
+}
+
 static int add_peer(const struct store_peer *peer, void *arg)
 {
-	struct trunk_attached *attached = arg;
-	return output_append(peer->role == STORE_UPSTREAM ? attached->upstreams
-							  : attached->destinations,
-			     output_text(peer->uri));
+	const struct peers *peers = arg;
+	const struct trunk_attached *attached = peers->attached;
+	bool upstream = peer->role == STORE_UPSTREAM;
+	int rc = output_append(upstream ? attached->upstreams : attached->destinations,
+			       output_text(peer->uri));
+	return rc < 0 ? rc
+		      : store_outbound_each(peers->cli->store, peer->id, add_outbound,
+					    attached->outbound, &peers->cli->err);
+}
+
+static int add_header(const struct store_header *header, void *headers)
+{
+	return output_append(headers, json_sprintf("%s: %s", header->name, header->value));
+}
+
+static struct trunk_attached attached_new(void)
+{
+	return (struct trunk_attached){json_array(), json_array(), json_array(),
+				       json_array(), json_array(), json_array()};
 }
 
 static void attached_free(struct trunk_attached *attached)
@@ -191,14 +223,20 @@ static void attached_free(struct trunk_attached *attached)
 	json_decref(attached->acls);
 	json_decref(attached->lists);
 	json_decref(attached->upstreams);
+	json_decref(attached->outbound);
 	json_decref(attached->destinations);
+	json_decref(attached->headers);
 }
 
 static int attached_read(struct cli *cli, const struct store_trunk *trunk,
 			 struct trunk_attached *ret_attached)
 {
-	struct trunk_attached attached = {json_array(), json_array(), json_array(), json_array()};
-	int rc = store_peer_each(cli->store, trunk->id, add_peer, &attached, &cli->err);
+	struct trunk_attached attached = attached_new();
+	struct peers peers = {cli, &attached};
+	int rc = store_peer_each(cli->store, trunk->id, add_peer, &peers, &cli->err);
+	if (rc == 0)
+		rc = store_trunk_header_each(cli->store, trunk->id, add_header, attached.headers,
+					     &cli->err);
 	if (rc == 0)
 		rc = store_trunk_acl_each(cli->store, trunk->id, add_name, attached.acls,
 					  &cli->err);
@@ -215,11 +253,11 @@ static int attached_read(struct cli *cli, const struct store_trunk *trunk,
 /* All about the trunk but how to call it. */
 static json_t *trunk_json(const struct store_trunk *trunk, const struct trunk_attached *attached)
 {
-	json_t *object =
-		json_pack("{s:o, s:s, s:O, s:O, s:O, s:O}", "name", output_text(trunk->name),
-			  "auth", store_auth_type_name(trunk->auth), "acls", attached->acls,
-			  "credentials", attached->lists, "upstreams", attached->upstreams,
-			  "destinations", attached->destinations);
+	json_t *object = json_pack(
+		"{s:o, s:s, s:O, s:O, s:O, s:O, s:O, s:O}", "name", output_text(trunk->name),
+		"auth", store_auth_type_name(trunk->auth), "acls", attached->acls, "credentials",
+		attached->lists, "upstreams", attached->upstreams, "outbound", attached->outbound,
+		"destinations", attached->destinations, "headers", attached->headers);
 	trunk_options_json(trunk, object);
 	return object;
 }

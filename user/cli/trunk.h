@@ -10,9 +10,9 @@ int trunk_set_options(struct cli *cli, struct store_trunk *trunk);
 /* Adds all fields that options set to the object. */
 void trunk_options_json(const struct store_trunk *trunk, json_t *object);
 
-/* What is attached, by name, and where calls go, by URI. */
+/* What is attached, by name, and where calls go, by URI, as whom and with what header fields. */
 struct trunk_attached {
-	json_t *acls, *lists, *upstreams, *destinations;
+	json_t *acls, *lists, *upstreams, *outbound, *destinations, *headers;
 };
 /* The URIs to call, an array (trunk_howto.c); NULL with the reason in cli->err. */
 json_t *trunk_call_json(struct cli *cli, const struct store_trunk *trunk);
