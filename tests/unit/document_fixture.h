@@ -40,6 +40,7 @@ static const char full[] =
 	"   'aliases': ['eu.acme.example', 'us.acme.example'],"
 	"   'upstreams': ['sip:192.0.2.11:5070', {'uri': 'sip:carrier.example;transport=tls',"
 	"    'priority': 20, 'weight': 0}],"
+	"   'headers': ['X-My-Header: a value', 'X-A: b'],"
 	"   'destinations': [{'uri': 'sip:198.51.100.5;transport=tcp', 'weight': 5},"
 	"    'sips:pbx.acme.example'],"
 	"   'enabled': false, 'algorithms': ['sha-512-256', 'sha-256', 'md5'], 'challenge': 401,"

@@ -266,6 +266,81 @@ static void a_trunk_tells_all_its_options(void **state)
 	json_decref(t);
 }
 
+static void a_trunk_has_several_upstreams_and_destinations(void **state)
+{
+	(void)state;
+	expect_success("trunk create t --domain sip.example", "created trunk t");
+	expect_success("upstream list", "there are none");
+	expect_success("trunk set t --upstream sip:192.0.2.1", "changed trunk t");
+	expect_success("upstream add t 'sip:Carrier.example;transport=tls' --priority 20",
+		       "added upstream sip:Carrier.example;transport=tls of trunk t");
+	assert_non_null(strstr(err, "carrier.example;transport=tls is resolved by the daemon"));
+	expect_success("upstream list t",
+		       "t      sip:192.0.2.1                            10       1  "
+		       "udp/192.0.2.1:5060  -      -                     -  -         -\n");
+	expect_success("upstream set t sip:carrier.example\\;transport=tls --weight 7",
+		       "changed upstream");
+	json_t *rows = json_of("upstream list");
+	json_t *row = json_array_get(rows, 1);
+	assert_int_equal(json_integer_value(json_object_get(row, "priority")), 20);
+	assert_int_equal(json_integer_value(json_object_get(row, "weight")), 7);
+	assert_true(json_is_null(json_object_get(row, "address")));
+	assert_true(json_is_null(json_object_get(row, "state")));
+	json_decref(rows);
+	expect_success("destination add t sips:192.0.2.7", "added destination sips:192.0.2.7");
+	expect_success("destination list t", "tls/192.0.2.7:5061");
+	expect_failure("trunk set t --upstream sip:192.0.2.9", 4, "has 2 upstreams");
+	expect_failure("upstream add t sip:192.0.2.1", 4, "has it already");
+	expect_failure("upstream add t sip:u@192.0.2.1", 2, "takes no user");
+	expect_failure("upstream add t sip:192.0.2.8 --weight 65536", 2, "--weight '65536'");
+	expect_failure("upstream set t sip:192.0.2.1", 2, "say what to change");
+	expect_failure("upstream list none", 3, "\"none\"");
+	expect_failure("upstream remove t sips:192.0.2.7", 3, "none of this URI");
+	expect_success("destination remove t sips:192.0.2.7", "removed destination");
+	expect_success("upstream remove t sip:192.0.2.1", "removed upstream sip:192.0.2.1");
+}
+
+static void outbound_credentials_are_added_and_listed_without_their_secret(void **state)
+{
+	(void)state;
+	expect_success("trunk create t --domain sip.example --upstream sip:192.0.2.1", "");
+	expect_success("echo s3cret | sipward outbound add t sip:192.0.2.1 4989 --password-stdin "
+		       "--realm carrier.example --register yes --expires 10m",
+		       "added outbound user 4989 at upstream sip:192.0.2.1 of trunk t");
+	expect_success("echo s3cret | sipward outbound add t sip:192.0.2.1 bob --password-stdin",
+		       "added outbound user bob");
+	expect_success("outbound list t",
+		       "t      sip:192.0.2.1  4989  carrier.example  yes        10 min\n"
+		       "t      sip:192.0.2.1  bob   -                no         60 min\n");
+	expect_success("outbound set t sip:192.0.2.1 4989 --register no", "changed outbound user");
+	expect_success("outbound list", "carrier.example  no         10 min\n");
+	expect_success("echo other | sipward outbound passwd t sip:192.0.2.1 4989 "
+		       "--password-stdin",
+		       "changed the password of outbound user 4989");
+	expect_success("outbound list", "4989  carrier.example");
+	expect_success("trunk show t", "outbound users           4989 bob\n");
+	expect_success("export", "\"user\": \"bob\"");
+	assert_null(strstr(out, "s3cret"));
+	assert_null(strstr(out, "sealed"));
+	expect_failure("outbound set t sip:192.0.2.1 eve --register no", 3, "eve");
+	expect_failure("echo x | sipward outbound add t sip:192.0.2.1 4989 --password-stdin", 4,
+		       "has one already");
+	expect_success("outbound remove t sip:192.0.2.1 4989", "removed outbound user 4989");
+}
+
+static void headers_for_the_customer_are_added_and_removed(void **state)
+{
+	(void)state;
+	expect_success("trunk create t --domain sip.example", "");
+	expect_success("header add t 'X-My-Header: a value'",
+		       "calls to the customer of trunk t get X-My-Header: a value");
+	expect_success("header list t", "X-My-Header  a value\n");
+	expect_success("trunk show t", "headers                  X-My-Header: a value\n");
+	expect_failure("header add t 'Via: x'", 2, "SIP itself");
+	expect_success("header remove t 'X-My-Header: a value'", "no longer get");
+	expect_success("header list t", "the trunk has none");
+}
+
 static void every_field_of_a_trunk_has_an_option(void **state)
 {
 	static const struct {
@@ -661,6 +736,9 @@ int main(void)
 		TEST(an_interrupted_question_leaves_the_terminal_echoing),
 		TEST(users_are_changed_and_removed),
 		TEST(a_trunk_tells_all_its_options),
+		TEST(headers_for_the_customer_are_added_and_removed),
+		TEST(outbound_credentials_are_added_and_listed_without_their_secret),
+		TEST(a_trunk_has_several_upstreams_and_destinations),
 		TEST(every_field_of_a_trunk_has_an_option),
 		TEST(trunk_show_prints_the_uri_to_call),
 		TEST(trunk_show_prints_the_steps_of_each_type),

@@ -137,6 +137,96 @@ static int remove_peer(struct apply *a, const struct difference *d)
 	return store_peer_remove(a->store, d->object, &peer, a->err);
 }
 
+/* ---- outbound credentials, header fields: those that stand in another order are made anew ---- */
+
+/* What the credential is written from: the document, or what the store had of it. */
+static int find_secret(struct apply *a, const struct peer *was, const struct outbound *is,
+		       struct store_outbound *ret_outbound)
+{
+	const struct outbound *had = was ? outbound_find(&was->outbound, is->user) : NULL;
+	const struct outbound *from = is->known ? is : had;
+
+	if (!is->known && !(had && had->known && outbound_same_secret(had, is)))
+		return error_set(a->err, -EINVAL,
+				 "outbound user \"%s\": is new in this realm and has no \"sealed\" "
+				 "password; export with --key-file, or add it first",
+				 is->user);
+	*ret_outbound = (struct store_outbound){
+		.registers = is->registers, .expires_s = is->expires_s, .ha1 = from->ha1};
+	strcpy(ret_outbound->realm, from->realm);
+	return 0;
+}
+
+typedef int outbound_write(struct store *store, const struct store_outbound_key *key,
+			   const struct store_outbound *outbound, const char *password,
+			   struct error *err);
+
+static int write_secret(struct apply *a, const struct difference *d, const struct outbound *is,
+			outbound_write *write)
+{
+	const struct peer *peer = d->is;
+	const struct store_outbound_key key = {d->object, peer->uri, is->user};
+	struct store_outbound outbound;
+	int rc = find_secret(a, d->was, is, &outbound);
+
+	if (rc)
+		return rc;
+	rc = write(a->store, &key, &outbound,
+		   outbound.realm[0] ? NULL : (const char *)&outbound.ha1, a->err);
+	explicit_bzero(&outbound, sizeof(outbound));
+	return rc;
+}
+
+static int change_outbound(struct apply *a, const struct difference *d, const struct outbound *was,
+			   const struct outbound *is)
+{
+	const struct peer *peer = d->is;
+	const struct store_outbound_key key = {d->object, peer->uri, is->user};
+	const struct store_outbound outbound = {.registers = is->registers,
+						.expires_s = is->expires_s};
+	int rc = 0;
+
+	if (!outbound_same_registration(was, is))
+		rc = store_outbound_set(a->store, &key, &outbound, a->err);
+	if (rc == 0 && !outbound_same_secret(was, is))
+		rc = write_secret(a, d, is, store_outbound_passwd);
+	return rc;
+}
+
+static int put_outbound(struct apply *a, const struct difference *d)
+{
+	static const struct peer none;
+	const struct peer *was = d->was ? d->was : &none, *is = d->is;
+	const struct outbound *had = was->outbound.items, *has = is->outbound.items;
+	size_t kept = list_prefix(&was->outbound, &is->outbound, sizeof(*has));
+	int rc = 0;
+
+	for (size_t i = kept; i < was->outbound.n && rc == 0; i++) {
+		const struct store_outbound_key key = {d->object, is->uri, had[i].user};
+
+		rc = store_outbound_remove(a->store, &key, a->err);
+	}
+	for (size_t i = 0; i < is->outbound.n && rc == 0; i++)
+		rc = i < kept ? change_outbound(a, d, &had[i], &has[i])
+			      : write_secret(a, d, &has[i], store_outbound_add);
+	return rc;
+}
+
+static int put_headers(struct apply *a, const struct difference *d)
+{
+	const struct list *was = &((const struct trunk *)d->was)->headers;
+	const struct list *is = &((const struct trunk *)d->is)->headers;
+	const struct header *had = was->items, *has = is->items;
+	size_t kept = list_prefix(was, is, sizeof(*has));
+	int rc = 0;
+
+	for (size_t i = kept; i < was->n && rc == 0; i++)
+		rc = store_trunk_header_remove(a->store, d->object, had[i].text, a->err);
+	for (size_t i = kept; i < is->n && rc == 0; i++)
+		rc = store_trunk_header_add(a->store, d->object, has[i].text, a->err);
+	return rc;
+}
+
 /* ---- the passes, in their order ---- */
 
 /* Settings first, as they say what else may be; then whatever ties things together. */
@@ -325,6 +415,10 @@ static int tie(const struct difference *d, void *arg)
 
 	if (d->is && (d->kind == DIFFERENCE_UPSTREAM || d->kind == DIFFERENCE_DESTINATION))
 		return check(a, d, put_peer(a, d));
+	if (d->kind == DIFFERENCE_OUTBOUND)
+		return check(a, d, put_outbound(a, d));
+	if (d->kind == DIFFERENCE_HEADERS)
+		return check(a, d, put_headers(a, d));
 	if (d->was)
 		return 0;
 	switch (d->kind) {

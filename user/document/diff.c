@@ -128,10 +128,43 @@ static bool same_peer(const struct peer *a, const struct peer *b)
 	return a && b && a->priority == b->priority && a->weight == b->weight;
 }
 
-static int pair_upstream(const struct walk *walk, const char *trunk, const void *was,
-			 const void *is)
+bool outbound_same_secret(const struct outbound *was, const struct outbound *is)
 {
-	return same_peer(was, is) ? 0 : tell(walk, DIFFERENCE_UPSTREAM, trunk, was, is);
+	bool same_realm = strcmp(was->realm, is->realm) == 0;
+
+	if (!is->known)
+		return same_realm || !is->realm[0];
+	return same_realm && was->known && CRYPTO_memcmp(&was->ha1, &is->ha1, sizeof(is->ha1)) == 0;
+}
+
+bool outbound_same_registration(const struct outbound *was, const struct outbound *is)
+{
+	return was->registers == is->registers && was->expires_s == is->expires_s;
+}
+
+static bool same_outbound(const struct list *was, const struct list *is)
+{
+	const struct outbound *a = was->items, *b = is->items;
+	size_t n = list_prefix(was, is, sizeof(*a));
+
+	for (size_t i = 0; i < n; i++) {
+		if (!outbound_same_secret(&a[i], &b[i]) ||
+		    !outbound_same_registration(&a[i], &b[i]))
+			return false;
+	}
+	return n == was->n && n == is->n;
+}
+
+static int pair_upstream(const struct walk *walk, const char *trunk, const void *was_,
+			 const void *is_)
+{
+	static const struct list none;
+	const struct peer *was = was_, *is = is_;
+	int rc = same_peer(was, is) ? 0 : tell(walk, DIFFERENCE_UPSTREAM, trunk, was, is);
+
+	if (rc || !is || same_outbound(was ? &was->outbound : &none, &is->outbound))
+		return rc;
+	return tell(walk, DIFFERENCE_OUTBOUND, trunk, was, is);
 }
 
 static int pair_destination(const struct walk *walk, const char *trunk, const void *was,
@@ -173,6 +206,13 @@ static int pair_trunk_list(const struct walk *walk, const char *trunk, const voi
 	return rc ? rc : tell(walk, DIFFERENCE_TRUNK_LIST, trunk, NULL, is);
 }
 
+static bool same_headers(const struct trunk *was, const struct trunk *is)
+{
+	size_t n = list_prefix(&was->headers, &is->headers, sizeof(struct header));
+
+	return n == was->headers.n && n == is->headers.n;
+}
+
 /* What stands in the trunk. */
 static int pair_parts(const struct walk *walk, const struct trunk *was, const struct trunk *is)
 {
@@ -198,6 +238,8 @@ static int pair_parts(const struct walk *walk, const struct trunk *was, const st
 
 		rc = walk_lists(walk, is->name, a, b, &parts[i].pairs);
 	}
+	if (rc == 0 && !same_headers(was ? was : &none, is))
+		rc = tell(walk, DIFFERENCE_HEADERS, is->name, was ? was : &none, is);
 	return rc;
 }
 

@@ -15,6 +15,8 @@ enum difference_kind {
 	DIFFERENCE_TRUNK,	/* struct trunk: changed means its fields */
 	DIFFERENCE_UPSTREAM,	/* struct peer: changed means priority or weight */
 	DIFFERENCE_DESTINATION, /* the same */
+	DIFFERENCE_OUTBOUND,	/* struct peer: what of its outbound credentials */
+	DIFFERENCE_HEADERS,	/* struct trunk: which header fields, or their order */
 	DIFFERENCE_TRUNK_ACL,	/* struct name, as below */
 	DIFFERENCE_TRUNK_LIST,
 	DIFFERENCE_TRUNK_CALLER,
@@ -32,6 +34,10 @@ typedef int difference_visit(const struct difference *difference, void *arg);
 /* In order of kind and name. A result other than 0 ends the walk and is returned. A list whose
  * realm changes is removed and added, as no HA1 outlives that, and so is what attaches it. */
 int state_diff(const struct state *was, const struct state *is, difference_visit *visit, void *arg);
+
+/* Whether the document leaves realm and password as they were. */
+bool outbound_same_secret(const struct outbound *was, const struct outbound *is);
+bool outbound_same_registration(const struct outbound *was, const struct outbound *is);
 
 /* '+', '-' or '~'. */
 char difference_sign(const struct difference *difference);

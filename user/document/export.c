@@ -112,7 +112,7 @@ static json_t *write_acls(struct writer *w, const struct list *acls)
 
 static json_t *write_user(struct writer *w, const struct credentials *list, const struct user *user)
 {
-	const struct seal_owner owner = {list->name, user->name, list->realm};
+	const struct seal_owner owner = {list->name, user->name, list->realm, NULL};
 	json_t *object = json_object();
 	char text[SEAL_TEXT_SIZE];
 
@@ -166,12 +166,47 @@ static void put_names(struct writer *w, json_t *object, const char *key, const s
 	put(w, object, key, list);
 }
 
+static json_t *write_outbound(struct writer *w, const struct outbound *outbound,
+			      const struct seal_owner *owner)
+{
+	json_t *object = json_object();
+	char text[SEAL_TEXT_SIZE];
+
+	put(w, object, "user", json_string(outbound->user));
+	put_text(w, object, "realm", outbound->realm);
+	if (outbound->registers)
+		put(w, object, "register", json_true());
+	if (outbound->expires_s != STORE_OUTBOUND_EXPIRES_S)
+		put(w, object, "expires", json_integer(outbound->expires_s));
+	if (!w->sealing || !outbound->known)
+		return object;
+	if (seal_write(&w->seal, owner, &outbound->ha1, text))
+		w->failed = true;
+	else
+		put(w, object, "sealed", json_string(text));
+	return object;
+}
+
+static json_t *write_outbounds(struct writer *w, const char *trunk, const struct peer *peer)
+{
+	const struct outbound *outbound = peer->outbound.items;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < peer->outbound.n; i++, outbound++) {
+		const struct seal_owner owner = {trunk, outbound->user, outbound->realm, peer->uri};
+
+		append(w, list, write_outbound(w, outbound, &owner));
+	}
+	return list;
+}
+
 /* One that is like any other is its URI alone. */
-static json_t *write_peer(struct writer *w, const struct peer *peer)
+static json_t *write_peer(struct writer *w, const char *trunk, const struct peer *peer)
 {
 	json_t *object;
 
-	if (peer->priority == STORE_PEER_PRIORITY && peer->weight == STORE_PEER_WEIGHT)
+	if (peer->priority == STORE_PEER_PRIORITY && peer->weight == STORE_PEER_WEIGHT &&
+	    !peer->outbound.n)
 		return json_string(peer->uri);
 	object = json_object();
 	put(w, object, "uri", json_string(peer->uri));
@@ -179,20 +214,32 @@ static json_t *write_peer(struct writer *w, const struct peer *peer)
 		put(w, object, "priority", json_integer(peer->priority));
 	if (peer->weight != STORE_PEER_WEIGHT)
 		put(w, object, "weight", json_integer(peer->weight));
+	if (peer->outbound.n)
+		put(w, object, "outbound", write_outbounds(w, trunk, peer));
 	return object;
 }
 
-static void put_peers(struct writer *w, json_t *object, const char *key, const struct list *peers)
+static json_t *write_peers(struct writer *w, const char *trunk, const struct list *peers)
 {
 	const struct peer *peer = peers->items;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < peers->n; i++, peer++)
+		append(w, list, write_peer(w, trunk, peer));
+	return list;
+}
+
+static void put_headers(struct writer *w, json_t *object, const struct list *headers)
+{
+	const struct header *header = headers->items;
 	json_t *list;
 
-	if (!peers->n)
+	if (!headers->n)
 		return;
 	list = json_array();
-	for (size_t i = 0; i < peers->n; i++, peer++)
-		append(w, list, write_peer(w, peer));
-	put(w, object, key, list);
+	for (size_t i = 0; i < headers->n; i++)
+		append(w, list, json_string(header[i].text));
+	put(w, object, "headers", list);
 }
 
 static json_t *write_trunks(struct writer *w, const struct list *trunks)
@@ -206,8 +253,12 @@ static json_t *write_trunks(struct writer *w, const struct list *trunks)
 		json_t *object = json_object();
 
 		put_fields(w, object, &trunk_fields, &trunk->fields, &defaults);
-		put_peers(w, object, "upstreams", &trunk->upstreams);
-		put_peers(w, object, "destinations", &trunk->destinations);
+		if (trunk->upstreams.n)
+			put(w, object, "upstreams", write_peers(w, trunk->name, &trunk->upstreams));
+		if (trunk->destinations.n)
+			put(w, object, "destinations",
+			    write_peers(w, trunk->name, &trunk->destinations));
+		put_headers(w, object, &trunk->headers);
 		put_names(w, object, "acls", &trunk->acls);
 		put_names(w, object, "credentials", &trunk->credentials);
 		put_names(w, object, "callers", &trunk->callers);

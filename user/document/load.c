@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the store into memory. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "document/state.h"
 
@@ -102,25 +103,78 @@ static int load_attached(int64_t id, const char *text, void *names)
 	return load_caller(text, names);
 }
 
+struct loading {
+	struct store *store;
+	struct trunk *trunk;
+	struct peer *peer;
+	struct error *err;
+};
+
+/* What is sealed with a key that is gone is not known here either. */
+static int load_password(struct store *store, int64_t id, struct outbound *outbound)
+{
+	char password[STORE_PASSWORD_SIZE] = "";
+	int rc = store_outbound_secret(store, id, password, NULL);
+
+	outbound->known = rc == 0;
+	strcpy((char *)&outbound->ha1, rc == 0 ? password : "");
+	explicit_bzero(password, sizeof(password));
+	return rc == -ENOMEM ? rc : 0;
+}
+
+static int load_outbound(const struct store_outbound *from, void *arg)
+{
+	struct loading *loading = arg;
+	struct outbound *outbound = list_add(&loading->peer->outbound, sizeof(*outbound));
+
+	if (!outbound)
+		return -ENOMEM;
+	strcpy(outbound->user, from->user);
+	strcpy(outbound->realm, from->realm);
+	outbound->registers = from->registers;
+	outbound->expires_s = from->expires_s;
+	if (!from->realm[0])
+		return load_password(loading->store, from->id, outbound);
+	outbound->known = true;
+	outbound->ha1 = from->ha1;
+	return 0;
+}
+
 static int load_peer(const struct store_peer *from, void *arg)
 {
-	struct trunk *trunk = arg;
-	struct list *peers =
-		from->role == STORE_UPSTREAM ? &trunk->upstreams : &trunk->destinations;
-	struct peer *peer = list_add(peers, sizeof(*peer));
+	struct loading *loading = arg;
+	bool upstream = from->role == STORE_UPSTREAM;
+	struct trunk *trunk = loading->trunk;
+	struct peer *peer =
+		list_add(upstream ? &trunk->upstreams : &trunk->destinations, sizeof(*peer));
 
 	if (!peer)
 		return -ENOMEM;
 	strcpy(peer->uri, from->uri);
 	peer->priority = from->priority;
 	peer->weight = from->weight;
+	loading->peer = peer;
+	return store_outbound_each(loading->store, from->id, load_outbound, loading, loading->err);
+}
+
+static int load_header(const struct store_header *from, void *headers)
+{
+	struct header *header = list_add(headers, sizeof(*header));
+
+	if (!header)
+		return -ENOMEM;
+	snprintf(header->text, sizeof(header->text), "%s: %s", from->name, from->value);
 	return 0;
 }
 
 static int load_peers(struct store *store, struct trunk *trunk, struct error *err)
 {
-	int rc = store_peer_each(store, trunk->fields.id, load_peer, trunk, err);
+	struct loading loading = {.store = store, .trunk = trunk, .err = err};
+	int64_t id = trunk->fields.id;
+	int rc = store_peer_each(store, id, load_peer, &loading, err);
 
+	if (rc == 0)
+		rc = store_trunk_header_each(store, id, load_header, &trunk->headers, err);
 	list_sort(&trunk->upstreams, sizeof(struct peer), name_order);
 	list_sort(&trunk->destinations, sizeof(struct peer), name_order);
 	return rc;

@@ -13,9 +13,10 @@
 _Static_assert(HA1_SIZE == 2 * STORE_ALGORITHMS * STORE_HA1_SIZE, "no padding is sealed");
 _Static_assert(SEAL_TEXT_SIZE > TEXT_LENGTH, "the sealed text fits");
 
-/* List, user and realm, each with its zero: no two owners give the same bytes. */
+/* List, user, realm and, if there is one, upstream, each with its zero: no two owners give the same
+ * bytes. */
 struct bound {
-	char bytes[2 * STORE_NAME_SIZE + STORE_USER_SIZE];
+	char bytes[3 * STORE_NAME_SIZE + STORE_URI_SIZE];
 	size_t n;
 };
 
@@ -28,12 +29,17 @@ int seal_init(const struct document_key *key, struct sealed_key *ret_seal)
 
 static int bind_owner(const struct seal_owner *owner, struct bound *ret_bound)
 {
-	int n = snprintf(ret_bound->bytes, sizeof(ret_bound->bytes), "%s%c%s%c%s", owner->list,
-			 '\0', owner->user, '\0', owner->realm);
+	const char *const parts[] = {owner->list, owner->user, owner->realm, owner->upstream};
 
-	if (n < 0 || (size_t)n >= sizeof(ret_bound->bytes))
-		return -EINVAL;
-	ret_bound->n = (size_t)n + 1;
+	ret_bound->n = 0;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && parts[i]; i++) {
+		size_t size = strlen(parts[i]) + 1;
+
+		if (ret_bound->n + size > sizeof(ret_bound->bytes))
+			return -EINVAL;
+		memcpy(ret_bound->bytes + ret_bound->n, parts[i], size);
+		ret_bound->n += size;
+	}
 	return 0;
 }
 
@@ -69,8 +75,10 @@ int seal_read(const struct sealed_key *seal, const struct seal_owner *owner, str
 	rc = sealed_read(seal, (struct slice){bound.bytes, bound.n},
 			 (struct slice){(const char *)sealed, SEALED_SIZE}, &ha1);
 	/* MD5 fills half of its room: what the store will not keep is no difference. */
-	memset(ha1.plain[0] + MD5_SIZE, 0, STORE_HA1_SIZE - MD5_SIZE);
-	memset(ha1.at_realm[0] + MD5_SIZE, 0, STORE_HA1_SIZE - MD5_SIZE);
+	if (owner->realm[0]) {
+		memset(ha1.plain[0] + MD5_SIZE, 0, STORE_HA1_SIZE - MD5_SIZE);
+		memset(ha1.at_realm[0] + MD5_SIZE, 0, STORE_HA1_SIZE - MD5_SIZE);
+	}
 	if (rc == 0)
 		*ret_ha1 = ha1;
 	explicit_bzero(&ha1, sizeof(ha1));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* HA1s as text that only the holder of the key file can read: "v1:" and base64 of the HA1s sealed
- * (base/sealed.h), bound to list, user and realm. */
+/* Secrets as text that only the holder of the key file can read: "v1:" and base64 of the secret
+ * sealed (base/sealed.h), bound to its owner. */
 #ifndef SIPWARD_DOCUMENT_SEAL_H
 #define SIPWARD_DOCUMENT_SEAL_H
 
@@ -9,9 +9,11 @@
 
 #define SEAL_TEXT_SIZE 300
 
-/* Whose HA1s they are. */
+/* Whose it is: a user's of a list or, with the upstream's URI, what the gate has there for a trunk
+ * (whose name is the list). Without a realm it is no HA1s but a password in their place, zeros
+ * behind it. */
 struct seal_owner {
-	const char *list, *user, *realm;
+	const char *list, *user, *realm, *upstream;
 };
 
 /* 0 or -ENOMEM. The caller wipes it. */

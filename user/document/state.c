@@ -36,6 +36,27 @@ const void *list_sort(struct list *list, size_t size, list_order *order)
 	return NULL;
 }
 
+const struct outbound *outbound_find(const struct list *list, const char *user)
+{
+	const struct outbound *outbound = list->items;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (strcmp(outbound[i].user, user) == 0)
+			return &outbound[i];
+	}
+	return NULL;
+}
+
+size_t list_prefix(const struct list *a, const struct list *b, size_t size)
+{
+	const char *x = a->items, *y = b->items;
+	size_t n = 0;
+
+	while (n < a->n && n < b->n && strcmp(x + n * size, y + n * size) == 0)
+		n++;
+	return n;
+}
+
 int entry_note(struct entry *entry, const char *note)
 {
 	if (!note[0])
@@ -89,10 +110,24 @@ static void free_credentials(struct credentials *list)
 	free(list->users.items);
 }
 
+static void free_peers(struct list *peers)
+{
+	struct peer *peer = peers->items;
+
+	for (size_t i = 0; i < peers->n; i++, peer++) {
+		if (peer->outbound.n)
+			explicit_bzero(peer->outbound.items,
+				       peer->outbound.n * sizeof(struct outbound));
+		free(peer->outbound.items);
+	}
+	free(peers->items);
+}
+
 static void free_trunk(struct trunk *trunk)
 {
-	free(trunk->upstreams.items);
-	free(trunk->destinations.items);
+	free_peers(&trunk->upstreams);
+	free_peers(&trunk->destinations);
+	free(trunk->headers.items);
 	free(trunk->acls.items);
 	free(trunk->credentials.items);
 	free(trunk->callers.items);

@@ -42,15 +42,30 @@ struct name {
 	char text[STORE_NAME_SIZE];
 };
 
+struct outbound {
+	char user[STORE_NAME_SIZE];
+	char realm[STORE_NAME_SIZE]; /* empty: not known */
+	bool registers;
+	unsigned expires_s;
+	bool known; /* false: the document leaves realm (if empty) and secret as they are */
+	struct store_ha1 ha1; /* without a realm the password, as text in its place */
+};
+
 struct peer {
 	char uri[STORE_URI_SIZE]; /* as the store keeps it */
 	unsigned priority, weight;
+	struct list outbound; /* struct outbound, in the store's order; of upstreams */
+};
+
+struct header {
+	char text[STORE_HEADER_NAME_SIZE + STORE_HEADER_VALUE_SIZE + 1]; /* "Name: value" */
 };
 
 struct trunk {
 	char name[STORE_NAME_SIZE];
 	struct store_trunk fields;
 	struct list upstreams, destinations;	/* struct peer */
+	struct list headers;			/* struct header, in the store's order */
 	struct list acls, credentials, callers; /* struct name */
 };
 
@@ -67,6 +82,11 @@ const void *list_sort(struct list *list, size_t size, list_order *order);
 
 /* Gives an entry its note; "" is none. 0 or -ENOMEM. */
 int entry_note(struct entry *entry, const char *note);
+
+/* The user's, or NULL. */
+const struct outbound *outbound_find(const struct list *outbound, const char *user);
+/* How many at the beginning of both lists are of the same name, which they begin with. */
+size_t list_prefix(const struct list *a, const struct list *b, size_t size);
 
 /* The order of names, and of all items that begin with one. */
 int name_order(const void *a, const void *b);

@@ -93,6 +93,70 @@ static void tell_peer(struct telling *telling, const struct difference *d)
 		line(telling, difference_sign(d), "trunk %s %s %s", d->object, role, peer->uri);
 }
 
+static void tell_outbound_user(struct telling *telling, const char *what,
+			       const struct outbound *was, const struct outbound *is)
+{
+	static const char *const yes[] = {"false", "true"};
+
+	if (!was)
+		line(telling, '+', "%s %s", what, is->user);
+	if (was && !outbound_same_registration(was, is))
+		line(telling, '~', "%s %s: register %s, expires %u -> %s, %u", what, is->user,
+		     yes[was->registers], was->expires_s, yes[is->registers], is->expires_s);
+	if (was && !outbound_same_secret(was, is))
+		line(telling, '~', "%s %s: another realm or password", what, is->user);
+}
+
+static void tell_outbound(struct telling *telling, const struct difference *d)
+{
+	static const struct peer none;
+	const struct peer *was = d->was ? d->was : &none, *is = d->is;
+	const struct outbound *had = was->outbound.items, *has = is->outbound.items;
+	char what[STORE_NAME_SIZE + STORE_URI_SIZE + 32];
+	size_t before = telling->count;
+
+	snprintf(what, sizeof(what), "trunk %s upstream %s outbound", d->object, is->uri);
+	for (size_t i = 0; i < was->outbound.n; i++) {
+		if (!outbound_find(&is->outbound, had[i].user))
+			line(telling, '-', "%s %s", what, had[i].user);
+	}
+	for (size_t i = 0; i < is->outbound.n; i++)
+		tell_outbound_user(telling, what, outbound_find(&was->outbound, has[i].user),
+				   &has[i]);
+	if (telling->count == before)
+		line(telling, '~', "%s: another order", what);
+}
+
+static bool has_header(const struct list *headers, const char *text)
+{
+	const struct header *header = headers->items;
+
+	for (size_t i = 0; i < headers->n; i++) {
+		if (strcmp(header[i].text, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void tell_headers(struct telling *telling, const struct difference *d)
+{
+	const struct list *was = &((const struct trunk *)d->was)->headers;
+	const struct list *is = &((const struct trunk *)d->is)->headers;
+	const struct header *had = was->items, *has = is->items;
+	size_t before = telling->count;
+
+	for (size_t i = 0; i < was->n; i++) {
+		if (!has_header(is, had[i].text))
+			line(telling, '-', "trunk %s header %s", d->object, had[i].text);
+	}
+	for (size_t i = 0; i < is->n; i++) {
+		if (!has_header(was, has[i].text))
+			line(telling, '+', "trunk %s header %s", d->object, has[i].text);
+	}
+	if (telling->count == before)
+		line(telling, '~', "trunk %s headers: another order", d->object);
+}
+
 static void tell_acl(struct telling *telling, const struct difference *d)
 {
 	const struct acl *was = d->was, *is = d->is;
@@ -188,6 +252,12 @@ int difference_tell(const struct difference *d, void *telling)
 	case DIFFERENCE_UPSTREAM:
 	case DIFFERENCE_DESTINATION:
 		tell_peer(telling, d);
+		break;
+	case DIFFERENCE_OUTBOUND:
+		tell_outbound(telling, d);
+		break;
+	case DIFFERENCE_HEADERS:
+		tell_headers(telling, d);
 		break;
 	case DIFFERENCE_ACL:
 		tell_acl(telling, d);
