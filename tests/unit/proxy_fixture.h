@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proxy/proxy.h"
+#include "record/record.h"
 
 #define SENT_MAX 64
 #define CUSTOMER "198.51.100.7:5062"
@@ -29,6 +30,7 @@ struct world {
 	struct replay *replay;
 	struct lockouts *lockouts;
 	struct registrar *registrar;
+	struct records records;
 	struct proxy *proxy;
 	uint64_t now;
 	size_t transactions; /* limit for the next proxy */
@@ -106,6 +108,7 @@ static inline void world_start_proxy(struct world *w)
 			  .replay = w->replay,
 			  .lockouts = w->lockouts},
 	    .registrar = w->registrar,
+	    .records = &w->records,
 	    .branch_key = "branch-key-0123",
 	    .dialog_key = "dialog-key-0123",
 	    .transactions = w->transactions,
@@ -149,6 +152,7 @@ static inline int world_setup(void **state)
 	assert_int_equal(replay_create(1000, 300, &w->replay), 0);
 	assert_int_equal(lockouts_create(NULL, 1000, &w->lockouts), 0);
 	assert_int_equal(registrar_create(1000, &w->registrar), 0);
+	assert_int_equal(records_init(&w->records, 1000, NULL, clock_wall_ms()), 0);
 	w->nonce_keys.present[0] = true;
 	world_read_store(w);
 	world_start_proxy(w);
@@ -162,6 +166,7 @@ static inline int world_teardown(void **state)
 
 	proxy_free(w->proxy);
 	registrar_free(w->registrar);
+	records_free(&w->records);
 	policy_unref(w->policy);
 	lockouts_free(w->lockouts);
 	replay_free(w->replay);

@@ -54,6 +54,7 @@ static int rewrite(struct proxy *proxy, const struct txn *txn, struct hop *hop,
 		.outside = &txn->requester,
 	};
 	const struct attempt *first = attempt_find(txn, 0);
+	struct hop edits = *hop;
 	const char *why;
 	unsigned own;
 	size_t n;
@@ -61,11 +62,13 @@ static int rewrite(struct proxy *proxy, const struct txn *txn, struct hop *hop,
 
 	if (!first || sip_msg_parse(blob_slice(&first->request), sent, &why) != SIP_PARSE_OK)
 		return -EINVAL;
+	/* That of the first attempt is raised already. */
+	edits.cseq_offset -= first->cseq_offset;
 	sip_edit_begin(&proxy->edit, sent);
 	for (unsigned i = 0; i < txn->own_fields; i++)
 		sip_edit_drop(&proxy->edit, (int)i);
 	own = hop_insert_fields(proxy, &fields);
-	hop_edit(&proxy->edit, hop);
+	hop_edit(&proxy->edit, &edits);
 	rc = sip_edit_write(&proxy->edit, proxy->out, FORWARD_MAX, &n);
 	if (rc)
 		return rc;

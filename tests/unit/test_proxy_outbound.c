@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A carrier that asks us for credentials: what it gets, and the numbers of the dialog since. */
+#include "proxy_call.h"
+
+#include "digest/password.h"
+#include "record/record.h"
+
+#define CARRIER PBX
+#define CARRIER2 "10.0.0.6:5060"
+#define URI "sip:" PBX
+#define SECRET "Carrier-Pass-1"
+
+static void add_credential(struct world *w, const char *uri, const char *user, const char *realm)
+{
+	struct store_outbound outbound = {.expires_s = STORE_OUTBOUND_EXPIRES_S};
+	struct store_outbound_key key = {"default", uri, user};
+
+	strcpy(outbound.realm, realm);
+	if (realm[0])
+		assert_int_equal(password_hash(w->digest, slice_from(user), slice_from(realm),
+					       SLICE(SECRET), &outbound.ha1),
+				 0);
+	assert_ok(w->f, store_outbound_add(w->f->store, &key, &outbound,
+					   realm[0] ? NULL : SECRET, &w->f->err));
+	world_read_store(w);
+}
+
+/* ---- what the carrier says and hears ---- */
+
+static const char *line_of(const char *text, const char *word)
+{
+	static char line[4][1024];
+	static unsigned next;
+	char *out = line[next++ % 4];
+
+	lines_of(text, word, out, 1024);
+	return out;
+}
+
+/* The carrier's response to a request, with further fields. */
+static void carrier_says(struct world *w, const char *request, const char *status,
+			 const char *fields)
+{
+	char text[4096], vias[1024], to[512];
+
+	lines_of(request, "Via:", vias, sizeof(vias));
+	lines_of(request, "To:", to, sizeof(to));
+	to[strcspn(to, "\n")] = '\0';
+	snprintf(text, sizeof(text), "SIP/2.0 %s\n%s%s%s%s%s\n%s%s%sContent-Length: 0\n\n", status,
+		 vias, line_of(request, "Record-Route:"), line_of(request, "From:"), to,
+		 strstr(to, ";tag=") ? "" : ";tag=t1", line_of(request, "Call-ID:"),
+		 line_of(request, "CSeq:"), fields);
+	hear(w, CARRIER, text);
+}
+
+#define CHALLENGE(nonce)                                                                           \
+	"Proxy-Authenticate: Digest realm=\"carrier.example\", nonce=\"" nonce                     \
+	"\", qop=\"auth\", algorithm=MD5\n"
+
+static char *kept(const char *text)
+{
+	assert_non_null(text);
+	return strdup(text);
+}
+
+static unsigned cseq_of(const char *text)
+{
+	unsigned cseq;
+
+	assert_int_equal(sscanf(line_of(text, "CSeq:"), "CSeq: %u", &cseq), 1);
+	return cseq;
+}
+
+static void parameter(const char *field, const char *name, char out[256])
+{
+	const char *at = strstr(field, name);
+
+	assert_non_null(at);
+	at += strlen(name);
+	at += *at == '"';
+	snprintf(out, 256, "%.*s", (int)strcspn(at, "\",\r\n"), at);
+}
+
+/* The credentials are right for the password, and count as said. */
+static void assert_authenticated(struct world *w, const char *request, const char *user,
+				 const char *method, const char *nc)
+{
+	char field[1024], expected[DIGEST_HEX_SIZE];
+	char nonce[256], cnonce[256], uri[256], response[256], name[256], count[256];
+	struct store_ha1 ha1;
+
+	lines_of(request, "Proxy-Authorization:", field, sizeof(field));
+	parameter(field, "username=", name);
+	parameter(field, "nonce=", nonce);
+	parameter(field, "cnonce=", cnonce);
+	parameter(field, " uri=", uri);
+	parameter(field, "response=", response);
+	parameter(field, "nc=", count);
+	assert_string_equal(name, user);
+	assert_string_equal(count, nc);
+	assert_int_equal(strncmp(strchr(request, ' ') + 1, uri, strlen(uri)), 0);
+	assert_int_equal(password_hash(w->digest, slice_from(user), SLICE("carrier.example"),
+				       SLICE(SECRET), &ha1),
+			 0);
+	assert_int_equal(digest_response(w->digest,
+					 &(struct digest_input){
+						 .ha1 = ha1.plain[DIGEST_MD5],
+						 .nonce = slice_from(nonce),
+						 .nc = slice_from(count),
+						 .cnonce = slice_from(cnonce),
+						 .qop = DIGEST_QOP_AUTH,
+						 .method = slice_from(method),
+						 .uri = slice_from(uri),
+					 },
+					 expected),
+			 0);
+	assert_string_equal(response, expected);
+}
+
+/* The INVITE as the carrier got it with credentials. */
+static char *authenticated_invite(struct world *w)
+{
+	char *first = kept(call_begins(w)), *second;
+
+	assert_null(strstr(first, "Authorization"));
+	carrier_says(w, first, "407 Proxy Authentication Required", CHALLENGE("n1"));
+	assert_int_equal(w->sent_count, 2);
+	assert_int_equal(cseq_of(sent_to(w, 0, CARRIER, "ACK ")), 7);
+	second = kept(sent_to(w, 1, CARRIER, "INVITE "));
+	assert_int_equal(cseq_of(second), 8);
+	assert_authenticated(w, second, "gate", "INVITE", "00000001");
+	free(first);
+	return second;
+}
+
+/* An established call; Route fields as the caller has them. */
+static void authenticated_call(struct world *w, char routes[1024])
+{
+	char *invite = authenticated_invite(w);
+
+	carrier_says(w, invite, "200 OK", "Contact: <sip:pbx@10.0.0.5>\n");
+	assert_int_equal(cseq_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 200 ")), 7);
+	routes_of(w->sent[0].text, true, routes);
+	free(invite);
+}
+
+static void caller_sends(struct world *w, const char *method, unsigned cseq, const char *routes,
+			 const char *fields)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text),
+		 "%s sip:pbx@10.0.0.5 SIP/2.0\nVia: SIP/2.0/UDP 198.51.100.7:5062;"
+		 "branch=z9hG4bK%s%u\n%sFrom: <sip:a@b>;tag=f1\nTo: <sip:100@gate.example>;tag=t1\n"
+		 "Call-ID: c1\nCSeq: %u %s\nMax-Forwards: 70\n%sContent-Length: 0\n\n",
+		 method, method, cseq, routes, cseq, method, fields);
+	hear(w, CUSTOMER, text);
+}
+
+/* ---- */
+
+static void challenge_is_answered_and_the_caller_never_sees_it(void **state)
+{
+	struct world *w = *state;
+	char routes[1024];
+	char *bye;
+
+	add_credential(w, URI, "gate", "carrier.example");
+	authenticated_call(w, routes);
+	caller_sends(w, "ACK", 7, routes, "");
+	assert_int_equal(cseq_of(sent_to(w, 0, CARRIER, "ACK ")), 8);
+	caller_sends(w, "BYE", 8, routes, "");
+	bye = kept(sent_to(w, 0, CARRIER, "BYE "));
+	assert_int_equal(cseq_of(bye), 9);
+	/* The nonce is known: nobody needs to ask again. */
+	assert_authenticated(w, bye, "gate", "BYE", "00000002");
+	carrier_says(w, bye, "200 OK", "");
+	assert_int_equal(cseq_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 200 ")), 8);
+	free(bye);
+}
+
+static void cancel_and_prack_bear_the_numbers_that_the_carrier_knows(void **state)
+{
+	struct world *w = *state;
+	char routes[1024], *invite;
+
+	add_credential(w, URI, "gate", "carrier.example");
+	invite = authenticated_invite(w);
+	carrier_says(w, invite, "183 Session Progress", "Contact: <sip:pbx@10.0.0.5>\nRSeq: 1\n");
+	assert_int_equal(cseq_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 183 ")), 7);
+	routes_of(w->sent[0].text, true, routes);
+	caller_sends(w, "PRACK", 8, routes, "RAck: 1 7 INVITE\n");
+	assert_int_equal(cseq_of(sent_to(w, 0, CARRIER, "PRACK ")), 9);
+	assert_string_equal(line_of(w->sent[0].text, "RAck:"), "RAck: 1 8 INVITE\n");
+	/* A retransmission is absorbed. */
+	hear(w, CUSTOMER, INVITE);
+	assert_null(strstr(w->sent[0].text, "INVITE sip"));
+	hear(w, CUSTOMER, cancel);
+	assert_int_equal(w->sent_count, 2);
+	assert_int_equal(cseq_of(sent_to(w, 1, CARRIER, "CANCEL ")), 8);
+	carrier_says(w, invite, "487 Request Terminated", "");
+	assert_int_equal(cseq_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 487 ")), 7);
+	assert_int_equal(cseq_of(sent_to(w, 1, CARRIER, "ACK ")), 8);
+	free(invite);
+}
+
+static void refused_credentials_end_the_call(void **state)
+{
+	struct world *w = *state;
+	char *invite;
+
+	add_credential(w, URI, "gate", "carrier.example");
+	invite = authenticated_invite(w);
+	carrier_says(w, invite, "407 Proxy Authentication Required", CHALLENGE("n1"));
+	assert_int_equal(w->sent_count, 2);
+	sent_to(w, 0, CARRIER, "ACK ");
+	sent_to(w, 1, CUSTOMER, "SIP/2.0 403 ");
+	free(invite);
+}
+
+static void stale_is_honoured_but_not_for_ever(void **state)
+{
+	struct world *w = *state;
+	char *invite, *again;
+
+	add_credential(w, URI, "gate", "carrier.example");
+	invite = authenticated_invite(w);
+	carrier_says(w, invite, "407 Proxy Authentication Required",
+		     "Proxy-Authenticate: Digest realm=\"carrier.example\", nonce=\"n2\", "
+		     "qop=\"auth\", stale=true\n");
+	again = kept(sent_to(w, 1, CARRIER, "INVITE "));
+	assert_int_equal(cseq_of(again), 9);
+	assert_authenticated(w, again, "gate", "INVITE", "00000001");
+	carrier_says(w, again, "407 Proxy Authentication Required",
+		     "Proxy-Authenticate: Digest realm=\"carrier.example\", nonce=\"n3\", "
+		     "qop=\"auth\", stale=true\n");
+	sent_to(w, 1, CUSTOMER, "SIP/2.0 403 ");
+	free(invite);
+	free(again);
+}
+
+static void another_realm_gets_nothing(void **state)
+{
+	struct world *w = *state;
+	char *invite;
+
+	add_credential(w, URI, "gate", "carrier.example");
+	invite = kept(call_begins(w));
+	carrier_says(w, invite, "401 Unauthorized",
+		     "WWW-Authenticate: Digest realm=\"evil.example\", nonce=\"n1\"\n");
+	assert_int_equal(w->sent_count, 2);
+	sent_to(w, 0, CARRIER, "ACK ");
+	sent_to(w, 1, CUSTOMER, "SIP/2.0 403 ");
+	free(invite);
+}
+
+static void realm_is_learned_once_and_then_pinned(void **state)
+{
+	struct world *w = *state;
+	char *invite, *again;
+
+	add_credential(w, URI, "gate", "");
+	invite = authenticated_invite(w);
+	/* Before the store's word has come back, too. */
+	hear(w, CUSTOMER, INVITE_OF("198.51.100.7:5062;branch=z9hG4bKother", ""));
+	again = kept(sent_to(w, 0, CARRIER, "INVITE "));
+	carrier_says(w, again, "401 Unauthorized",
+		     "WWW-Authenticate: Digest realm=\"evil.example\", nonce=\"n9\"\n");
+	sent_to(w, 1, CUSTOMER, "SIP/2.0 403 ");
+	free(again);
+	free(invite);
+	world_read_store(w);
+	hear(w, CUSTOMER, INVITE_OF("198.51.100.7:5062;branch=z9hG4bKthird", ""));
+	again = kept(sent_to(w, 0, CARRIER, "INVITE "));
+	carrier_says(w, again, "407 Proxy Authentication Required", CHALLENGE("n4"));
+	assert_authenticated(w, sent_to(w, 1, CARRIER, "INVITE "), "gate", "INVITE", "00000001");
+	free(again);
+}
+
+static void challenge_is_the_callers_where_we_have_no_credential(void **state)
+{
+	struct world *w = *state;
+	char *invite = kept(call_begins(w));
+
+	carrier_says(w, invite, "407 Proxy Authentication Required", CHALLENGE("n1"));
+	assert_non_null(strstr(sent_to(w, 0, CUSTOMER, "SIP/2.0 407 "), "carrier.example"));
+	free(invite);
+}
+
+static void request_in_dialog_is_authenticated_and_all_later_numbers_are_higher(void **state)
+{
+	struct world *w = *state;
+	char routes[1024], *request, *again;
+
+	add_credential(w, URI, "gate", "carrier.example");
+	authenticated_call(w, routes);
+	caller_sends(w, "ACK", 7, routes, "");
+	world_read_store(w); /* forgets the nonce */
+	caller_sends(w, "INVITE", 8, routes, "");
+	request = kept(sent_to(w, 0, CARRIER, "INVITE "));
+	assert_int_equal(cseq_of(request), 9);
+	assert_null(strstr(request, "Authorization"));
+	carrier_says(w, request, "407 Proxy Authentication Required", CHALLENGE("n5"));
+	again = kept(sent_to(w, 1, CARRIER, "INVITE "));
+	assert_int_equal(cseq_of(again), 10);
+	carrier_says(w, again, "200 OK", "Contact: <sip:pbx@10.0.0.5>\n");
+	assert_int_equal(cseq_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 200 ")), 8);
+	caller_sends(w, "ACK", 8, routes, "");
+	assert_int_equal(cseq_of(sent_to(w, 0, CARRIER, "ACK ")), 10);
+	caller_sends(w, "BYE", 9, routes, "");
+	assert_int_equal(cseq_of(sent_to(w, 0, CARRIER, "BYE ")), 11);
+	free(request);
+	free(again);
+}
+
+static void each_upstream_has_credentials_of_its_own(void **state)
+{
+	struct world *w = *state;
+	struct store_peer peer = {.role = STORE_UPSTREAM, .priority = 20, .weight = 1};
+	char *invite;
+
+	strcpy(peer.uri, "sip:" CARRIER2);
+	assert_ok(w->f, store_peer_add(w->f->store, "default", &peer, &w->f->err));
+	add_credential(w, URI, "gate", "carrier.example");
+	add_credential(w, "sip:" CARRIER2, "other", "carrier.example");
+	invite = authenticated_invite(w);
+	carrier_says(w, invite, "503 Service Unavailable", "");
+	free(invite);
+	/* The second one is not told what was for the first. */
+	invite = kept(sent_to(w, 0, CARRIER2, "INVITE "));
+	assert_null(strstr(invite, "Authorization"));
+	assert_int_equal(cseq_of(invite), 7);
+	carrier_says(w, invite, "407 Proxy Authentication Required", CHALLENGE("m1"));
+	assert_authenticated(w, sent_to(w, 1, CARRIER2, "INVITE "), "other", "INVITE", "00000001");
+	free(invite);
+}
+
+static void trusted_pbx_chooses_the_credential(void **state)
+{
+	struct world *w = *state;
+	struct store_trunk trunk;
+	char *invite;
+
+	add_credential(w, URI, "gate", "carrier.example");
+	add_credential(w, URI, "sales", "carrier.example");
+	assert_ok(w->f, store_trunk_get(w->f->store, "default", &trunk, &w->f->err));
+	trunk.outbound_user = true;
+	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
+	world_read_store(w);
+	hear(w, CUSTOMER, INVITE_OF(VIA, "x-sipward-outbound-USER: sales\n"));
+	invite = kept(sent_to(w, 0, CARRIER, "INVITE "));
+	assert_null(strcasestr(invite, "outbound"));
+	carrier_says(w, invite, "407 Proxy Authentication Required", CHALLENGE("n1"));
+	assert_authenticated(w, sent_to(w, 1, CARRIER, "INVITE "), "sales", "INVITE", "00000001");
+	free(invite);
+	hear(w, CUSTOMER,
+	     INVITE_OF("198.51.100.7:5062;branch=z9hG4bKy", "X-Sipward-Outbound-User: nobody\n"));
+	assert_int_equal(w->sent_count, 1);
+	sent_to(w, 0, CUSTOMER, "SIP/2.0 403 ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PROXY_TEST(challenge_is_answered_and_the_caller_never_sees_it),
+		PROXY_TEST(cancel_and_prack_bear_the_numbers_that_the_carrier_knows),
+		PROXY_TEST(refused_credentials_end_the_call),
+		PROXY_TEST(stale_is_honoured_but_not_for_ever),
+		PROXY_TEST(another_realm_gets_nothing),
+		PROXY_TEST(realm_is_learned_once_and_then_pinned),
+		PROXY_TEST(challenge_is_the_callers_where_we_have_no_credential),
+		PROXY_TEST(request_in_dialog_is_authenticated_and_all_later_numbers_are_higher),
+		PROXY_TEST(each_upstream_has_credentials_of_its_own),
+		PROXY_TEST(trusted_pbx_chooses_the_credential),
+	};
+
+	return cmocka_run_group_tests_name("proxy_outbound", tests, NULL, NULL);
+}
