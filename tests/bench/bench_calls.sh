@@ -45,6 +45,7 @@ measure() { # port, pids...
 
 mkdir -p "$tmp/state"
 sipward() { "$BUILD/sipward" --state "$tmp/state" --pin-dir "$pin_dir" "$@" >/dev/null 2>&1; }
+sipward settings health-interval 0
 sipward credentials create users --realm gate.example
 echo Correct-Horse-7 | sipward user add users alice --password-stdin
 sipward acl create customers

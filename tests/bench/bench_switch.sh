@@ -30,6 +30,7 @@ json.dump(document, sys.stdout)
 EOF
 {
 	sipward apply "$tmp/gate.json"
+	sipward settings health-interval 0
 	sipward credentials create phones --realm sip.example
 	sipward user add phones alice --password-stdin <<<$password
 	sipward trunk create calls --domain calls.example --upstream sip:$pbx:5060

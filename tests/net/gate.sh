@@ -23,6 +23,9 @@ sipward() {
 	in_ns gate "$BUILD/sipward" --state "$state" --pin-dir "$pin_dir" "$@"
 }
 
+# A sipp that plays the PBX takes an OPTIONS for a call.
+sipward settings health-interval 0 >/dev/null 2>&1
+
 # Makes of the customer's namespace a router that lets every source pass, and somebody on the internet
 # behind it, who reaches the gate as a neighbour.
 forger_add() {
