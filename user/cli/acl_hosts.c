@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/hosts.h"
+#include "cli/names.h"
 
 bool acl_hosts_is_name(struct slice text)
 {
@@ -37,69 +37,6 @@ struct store_acl_host *acl_hosts_next(struct acl_hosts *hosts)
 
 /* ---- asking DNS ---- */
 
-/* Asks whom the daemon asks; without its file the system's name servers. */
-static int open_dns(struct cli *cli, struct dns **ret_dns)
-{
-	const char *path = getenv("SIPWARD_CONFIG");
-	struct config config;
-	config_defaults(&config);
-	int rc = config_read(path ? path : CONFIG_FILE_DEFAULT, &config, &cli->err);
-	if (rc < 0)
-		config_defaults(&config);
-	if (rc < 0 && (path || rc == -EINVAL))
-		cli_note("%s; the system's name servers are asked", cli->err.text);
-	return dns_create(config.dns_servers, config.dns_timeout_ms, ret_dns, &cli->err);
-}
-
-static json_t *address_array(const struct ip *addresses, size_t n)
-{
-	json_t *array = json_array();
-	char text[IP_TEXT_SIZE];
-	for (size_t i = 0; i < n; i++) {
-		ip_format(&addresses[i], text);
-		json_array_append_new(array, json_string(text));
-	}
-	return array;
-}
-
-/* 1: resolved, 0: not, or a negative errno. */
-static int resolve_one(struct cli *cli, struct dns *dns, const struct store_acl_host *host,
-		       json_t *rows)
-{
-	struct dns_answer answer;
-	int rc = hosts_resolve(cli->store, dns, host, HOSTS_RETRY_MIN_S, &answer, &cli->err);
-	json_t *row = NULL;
-	if (rc < 0)
-		return rc;
-	if (rc > 0)
-		row = json_pack("{s:s, s:o, s:i, s:n}", "host", host->host, "addresses",
-				address_array(answer.addresses, answer.n), "ttl", (int)answer.ttl_s,
-				"failure");
-	else
-		row = json_pack("{s:s, s:[], s:n, s:o}", "host", host->host, "addresses", "ttl",
-				"failure", output_text(cli->err.text));
-	if (!row || output_append(rows, row) < 0)
-		return cli_error(cli, -ENOMEM, "out of memory");
-	return rc;
-}
-
-int acl_hosts_resolve(struct cli *cli, const struct acl_hosts *hosts, json_t *rows,
-		      size_t *ret_failed)
-{
-	struct dns *dns = NULL;
-	size_t failed = 0;
-	int rc = hosts->n ? open_dns(cli, &dns) : 0;
-	for (size_t i = 0; i < hosts->n && rc >= 0; i++) {
-		rc = resolve_one(cli, dns, &hosts->list[i], rows);
-		failed += rc == 0;
-		if (rc == -ENOENT) /* removed meanwhile */
-			rc = 0;
-	}
-	dns_free(dns);
-	*ret_failed = failed;
-	return rc < 0 ? rc : 0;
-}
-
 static const struct column refresh_columns[] = {
 	{"HOST", "host", COLUMN_TEXT},
 	{"ADDRESSES", "addresses", COLUMN_LIST},
@@ -107,38 +44,34 @@ static const struct column refresh_columns[] = {
 	{"FAILURE", "failure", COLUMN_TEXT},
 };
 
-static int collect(const struct store_acl_host *host, void *arg)
+static int collect(const struct store_acl_host *from, void *names)
 {
-	struct store_acl_host *next = acl_hosts_next(arg);
-	if (!next)
-		return -ENOMEM;
-	*next = *host;
-	return 0;
+	const struct host host = host_of_acl(from);
+	return names_add(names, &host);
 }
 
 int cmd_acl_refresh(struct cli *cli)
 {
 	const char *acl = cli->arg_count ? cli->args[0] : NULL;
-	struct acl_hosts hosts = {0};
+	struct names names = {0};
 	json_t *rows = json_array();
-	size_t failed = 0;
 	int rc = cli_store(cli);
 	if (rc == 0)
-		rc = store_acl_host_each(cli->store, acl, collect, &hosts, &cli->err);
+		rc = store_acl_host_each(cli->store, acl, collect, &names, &cli->err);
 	if (rc == 0)
-		rc = acl_hosts_resolve(cli, &hosts, rows, &failed);
-	if (rc == 0 && hosts.n)
+		rc = names_resolve(cli, &names, rows);
+	if (rc == 0 && names.n)
 		rc = cli_sync(cli);
 	if (rc == 0)
 		rc = output_table(cli, VIEW(refresh_columns, "there are no host names"),
 				  json_incref(rows));
-	if (rc == 0 && failed)
+	if (rc == 0 && names.failed)
 		rc = cli_error(cli, -EAGAIN,
 			       "%zu of %zu host names could not be resolved; they keep the "
 			       "addresses they had",
-			       failed, hosts.n);
+			       names.failed, names.n);
 	json_decref(rows);
-	free(hosts.list);
+	names_free(&names);
 	return rc;
 }
 
@@ -177,6 +110,17 @@ int acl_hosts_print(const struct store_acl_host *host, void *arg)
 	}
 	print_state(host);
 	return 0;
+}
+
+static json_t *address_array(const struct ip *addresses, size_t n)
+{
+	json_t *array = json_array();
+	char text[IP_TEXT_SIZE];
+	for (size_t i = 0; i < n; i++) {
+		ip_format(&addresses[i], text);
+		json_array_append_new(array, json_string(text));
+	}
+	return array;
 }
 
 static json_t *null_or(json_t *value, bool null)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Host names in ACLs, for the commands that show, add and resolve them. */
+/* Host names in ACLs, for the commands that show and add them. */
 #ifndef SIPWARD_CLI_ACL_HOSTS_H
 #define SIPWARD_CLI_ACL_HOSTS_H
 
@@ -15,11 +15,6 @@ struct acl_hosts {
 bool acl_hosts_is_name(struct slice text);
 /* Room for one more, zeroed; NULL without memory. */
 struct store_acl_host *acl_hosts_next(struct acl_hosts *hosts);
-/* Asks DNS for each and writes to the store what it says. Appends {host, addresses, ttl, failure}
- * for each to rows. */
-int acl_hosts_resolve(struct cli *cli, const struct acl_hosts *hosts, json_t *rows,
-		      size_t *ret_failed);
-
 /* A visitor of store_acl_host_each; arg: struct cli. */
 int acl_hosts_print(const struct store_acl_host *host, void *arg);
 json_t *acl_hosts_json(struct cli *cli, const struct store_acl_host *host);

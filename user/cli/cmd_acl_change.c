@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/acl_hosts.h"
+#include "cli/names.h"
 
 struct entries {
 	struct store_acl_entry *list;
@@ -114,7 +115,7 @@ static int store_entries(struct cli *cli, const struct entries *entries, size_t 
 
 struct search {
 	const struct acl_hosts *wanted;
-	struct acl_hosts found;
+	struct names found;
 };
 
 static bool same_host(const char *given, const char *stored)
@@ -126,18 +127,13 @@ static bool same_host(const char *given, const char *stored)
 }
 
 /* The stored host of each that was given. */
-static int find_host(const struct store_acl_host *host, void *arg)
+static int find_host(const struct store_acl_host *stored, void *arg)
 {
 	struct search *search = arg;
-	bool wanted = false;
-	for (size_t i = 0; i < search->wanted->n && !wanted; i++)
-		wanted = same_host(search->wanted->list[i].host, host->host);
-	if (!wanted)
-		return 0;
-	struct store_acl_host *found = acl_hosts_next(&search->found);
-	if (!found)
-		return -ENOMEM;
-	*found = *host;
+	const struct host host = host_of_acl(stored);
+	for (size_t i = 0; i < search->wanted->n; i++)
+		if (same_host(search->wanted->list[i].host, stored->host))
+			return names_add(&search->found, &host);
 	return 0;
 }
 
@@ -145,33 +141,11 @@ static int find_host(const struct store_acl_host *host, void *arg)
 static int resolve_added(struct cli *cli, const struct entries *entries, json_t *rows)
 {
 	struct search search = {.wanted = &entries->hosts};
-	size_t failed;
 	int rc = store_acl_host_each(cli->store, cli->args[0], find_host, &search, &cli->err);
 	if (rc == 0)
-		rc = acl_hosts_resolve(cli, &search.found, rows, &failed);
-	free(search.found.list);
+		rc = names_resolve(cli, &search.found, rows);
+	names_free(&search.found);
 	return rc;
-}
-
-static void print_resolved(struct cli *cli, const json_t *rows)
-{
-	const json_t *row, *addresses, *address;
-	size_t i, j;
-	json_array_foreach(rows, i, row)
-	{
-		const char *host = json_string_value(json_object_get(row, "host"));
-		const char *failure = json_string_value(json_object_get(row, "failure"));
-		if (failure) {
-			cli_note("%s is not resolved yet: %s; %s", host, failure,
-				 cli_daemon_runs(cli) ? "the daemon tries on"
-						      : "`sipward acl refresh` tries again");
-			continue;
-		}
-		printf("%s:", host);
-		addresses = json_object_get(row, "addresses");
-		json_array_foreach(addresses, j, address) printf(" %s", json_string_value(address));
-		putchar('\n');
-	}
 }
 
 static int tell_added(struct cli *cli, const struct entries *entries, size_t added, json_t *rows)
@@ -185,7 +159,7 @@ static int tell_added(struct cli *cli, const struct entries *entries, size_t add
 			     "ACL %s: %zu added%s", cli->args[0], added,
 			     added < given ? ", the others were there already" : "");
 	if (rc == 0 && !cli->json)
-		print_resolved(cli, rows);
+		names_print(cli, rows, "`sipward acl refresh` tries again");
 	return rc;
 }
 

@@ -239,6 +239,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg)
 			  LOG_STR("effect", "goes on with the certificates it has"));
 	record_writer_reopen(d->record_writer);
 	watch_reload(d->watch);
+	hosts_again(d->hosts);
 }
 
 static void on_stats(evutil_socket_t signal_number, short what, void *arg)

@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -14,8 +16,9 @@
 
 #define POLL_MS 1000
 
-/* A host that DNS does not tell, from its first failure to its recovery. */
+/* A name that DNS does not tell, from its first failure to its recovery. */
 struct failing {
+	enum host_kind kind;
 	int64_t host_id;
 	int64_t since_s;
 	unsigned retry_s;
@@ -30,42 +33,16 @@ struct list {
 struct hosts {
 	pthread_t thread;
 	bool started;
-	int stop_fd; /* readable: end */
+	int wake_fd;
+	atomic_bool stop, again;
 	struct store *store;
 	struct dns *dns;
 	uint64_t generation;
 	int64_t next_s;	     /* when the first host is due */
-	struct list due;     /* struct store_acl_host */
+	struct list due;     /* struct host */
 	struct list failing; /* struct failing */
 	int store_error;     /* of the last try; told once */
 };
-
-/* ---- one host ---- */
-
-int hosts_resolve(struct store *store, struct dns *dns, const struct store_acl_host *host,
-		  unsigned retry_s, struct dns_answer *ret_answer, struct error *err)
-{
-	struct error store_err;
-	int rc = host->kind == STORE_HOST_SRV ? dns_srv_addresses(dns, host->host, ret_answer, err)
-					      : dns_addresses(dns, host->host, ret_answer, err);
-	int64_t now = (int64_t)clock_wall_s();
-	int noted;
-
-	_Static_assert(DNS_ADDRESSES_MAX <= STORE_HOST_ADDRESSES_MAX, "any answer fits the store");
-	if (rc == -EINTR)
-		return rc;
-	if (rc == 0)
-		noted = store_acl_host_resolved(store, host->id, ret_answer->addresses,
-						ret_answer->n, now + ret_answer->ttl_s, &store_err);
-	else
-		noted = store_acl_host_failed(store, host->id, err->text, now + retry_s,
-					      &store_err);
-	if (noted) {
-		*err = store_err;
-		return noted;
-	}
-	return rc == 0;
-}
 
 /* ---- lists ---- */
 
@@ -84,12 +61,12 @@ static void *list_next(struct list *list, size_t size)
 	return (char *)list->items + list->n++ * size;
 }
 
-static struct failing *failing_find(const struct hosts *hosts, int64_t host_id)
+static struct failing *failing_find(const struct hosts *hosts, const struct host *host)
 {
 	struct failing *items = hosts->failing.items;
 
 	for (size_t i = 0; i < hosts->failing.n; i++)
-		if (items[i].host_id == host_id)
+		if (items[i].kind == host->kind && items[i].host_id == host->id)
 			return &items[i];
 	return NULL;
 }
@@ -111,68 +88,69 @@ static void failing_sweep(struct hosts *hosts)
 
 /* ---- what is told ---- */
 
-static struct slice address_list(const struct ip *addresses, size_t n, char *text, size_t size)
+static struct slice place_list(const struct host_places *places, char *text, size_t size)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < n && used + IP_TEXT_SIZE + 1 < size; i++) {
+	for (size_t i = 0; i < places->n && used + HOST_PLACE_TEXT_SIZE + 1 < size; i++) {
 		if (used)
 			text[used++] = ' ';
-		ip_format(&addresses[i], text + used);
+		host_place_format(&places->list[i], text + used);
 		used += strlen(text + used);
 	}
 	return (struct slice){text, used};
 }
 
+static bool holds(const struct host_places *places, const struct store_peer_address *wanted)
+{
+	for (size_t i = 0; i < places->n; i++)
+		if (places->list[i].transport == wanted->transport &&
+		    endpoint_eq(&places->list[i].endpoint, &wanted->endpoint))
+			return true;
+	return false;
+}
+
 /* Those of a that are not among b. */
-static size_t missing_from(const struct ip *a, size_t a_n, const struct ip *b, size_t b_n,
-			   struct ip *ret_missing)
+static void missing_from(const struct host_places *a, const struct host_places *b,
+			 struct host_places *ret_missing)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < a_n; i++) {
-		bool found = false;
-
-		for (size_t j = 0; j < b_n && !found; j++)
-			found = ip_eq(&a[i], &b[j]);
-		if (!found)
-			ret_missing[n++] = a[i];
-	}
-	return n;
+	ret_missing->n = 0;
+	for (size_t i = 0; i < a->n; i++)
+		if (!holds(b, &a->list[i]))
+			ret_missing->list[ret_missing->n++] = a->list[i];
 }
 
-static void tell_change(const struct store_acl_host *host, const struct ip *before, size_t before_n,
-			const struct dns_answer *answer)
+static void tell_change(const struct host *host, const struct host_places *before,
+			const struct host_places *answer)
 {
-	struct ip came[DNS_ADDRESSES_MAX], went[STORE_HOST_ADDRESSES_MAX];
+	struct host_places came, went;
 	char came_text[512], went_text[512];
-	size_t came_n = missing_from(answer->addresses, answer->n, before, before_n, came);
-	size_t went_n = missing_from(before, before_n, answer->addresses, answer->n, went);
 
-	if (came_n || went_n)
-		log_info(
-			"host_changed", LOG_STR("host", host->host),
-			LOG_SLICE("came", address_list(came, came_n, came_text, sizeof(came_text))),
-			LOG_SLICE("went", address_list(went, went_n, went_text, sizeof(went_text))),
-			LOG_INT("addresses", (int64_t)answer->n));
+	missing_from(answer, before, &came);
+	missing_from(before, answer, &went);
+	if (came.n || went.n)
+		log_info("host_changed", LOG_STR("host", host->name),
+			 LOG_SLICE("came", place_list(&came, came_text, sizeof(came_text))),
+			 LOG_SLICE("went", place_list(&went, went_text, sizeof(went_text))),
+			 LOG_INT("addresses", (int64_t)answer->n));
 }
 
-static void tell_recovery(struct hosts *hosts, const struct store_acl_host *host)
+static void tell_recovery(struct hosts *hosts, const struct host *host)
 {
-	struct failing *failing = failing_find(hosts, host->id);
+	struct failing *failing = failing_find(hosts, host);
 	struct failing *items = hosts->failing.items;
 
 	if (!failing)
 		return;
-	log_info("host_recovered", LOG_STR("host", host->host),
+	log_info("host_recovered", LOG_STR("host", host->name),
 		 LOG_INT("failed_s", (int64_t)clock_wall_s() - failing->since_s));
 	*failing = items[--hosts->failing.n];
 }
 
-static void tell_failure(struct hosts *hosts, const struct store_acl_host *host, const char *why)
+static void tell_failure(struct hosts *hosts, const struct host *host, const char *why)
 {
 	int64_t now = (int64_t)clock_wall_s();
-	struct failing *failing = failing_find(hosts, host->id);
+	struct failing *failing = failing_find(hosts, host);
 
 	if (failing) {
 		failing->retry_s = failing->retry_s * 2 < HOSTS_RETRY_MAX_S ? failing->retry_s * 2
@@ -181,9 +159,9 @@ static void tell_failure(struct hosts *hosts, const struct store_acl_host *host,
 	}
 	failing = list_next(&hosts->failing, sizeof(*failing));
 	if (failing)
-		*failing = (struct failing){host->id, now, 2 * HOSTS_RETRY_MIN_S, true};
-	log_warning("host_failed", LOG_STR("host", host->host), LOG_STR("error", why),
-		    LOG_INT("kept", (int64_t)host->addresses),
+		*failing = (struct failing){host->kind, host->id, now, 2 * HOSTS_RETRY_MIN_S, true};
+	log_warning("host_failed", LOG_STR("host", host->name), LOG_STR("error", why),
+		    LOG_INT("kept", (int64_t)host->places),
 		    LOG_INT("answered_s_ago", host->resolved_s ? now - host->resolved_s : -1));
 }
 
@@ -196,24 +174,22 @@ static void tell_store_error(struct hosts *hosts, int rc, const char *why)
 
 /* ---- what is due ---- */
 
-static int refresh(struct hosts *hosts, const struct store_acl_host *host)
+static int refresh(struct hosts *hosts, const struct host *host)
 {
-	const struct failing *failing = failing_find(hosts, host->id);
-	struct ip before[STORE_HOST_ADDRESSES_MAX];
-	struct dns_answer answer;
+	const struct failing *failing = failing_find(hosts, host);
+	struct host_places before, answer;
 	struct error err;
-	size_t n;
-	int rc = store_acl_host_addresses(hosts->store, host->id, before, &n, &err);
+	int rc = host_places(hosts->store, host, &before, &err);
 
 	if (rc == 0)
-		rc = hosts_resolve(hosts->store, hosts->dns, host,
-				   failing ? failing->retry_s : HOSTS_RETRY_MIN_S, &answer, &err);
+		rc = host_resolve(hosts->store, hosts->dns, host,
+				  failing ? failing->retry_s : HOSTS_RETRY_MIN_S, &answer, &err);
 	if (rc == -EINTR || rc == -ENOENT)
 		return rc;
 	tell_store_error(hosts, rc < 0 ? rc : 0, err.text);
 	if (rc > 0) {
 		tell_recovery(hosts, host);
-		tell_change(host, before, n, &answer);
+		tell_change(host, &before, &answer);
 	} else if (rc == 0) {
 		tell_failure(hosts, host, err.text);
 	}
@@ -221,16 +197,16 @@ static int refresh(struct hosts *hosts, const struct store_acl_host *host)
 }
 
 /* A time further off than any that is ever noted is of a clock that was wrong. */
-static bool is_due(const struct store_acl_host *host, int64_t now)
+static bool is_due(const struct host *host, int64_t now)
 {
 	return host->due_s <= now || host->due_s > now + DNS_TTL_MAX_S || host->resolved_s > now;
 }
 
-static int collect(const struct store_acl_host *host, void *arg)
+static int collect(const struct host *host, void *arg)
 {
 	struct hosts *hosts = arg;
-	struct failing *failing = failing_find(hosts, host->id);
-	struct store_acl_host *due;
+	struct failing *failing = failing_find(hosts, host);
+	struct host *due;
 
 	if (failing)
 		failing->seen = true;
@@ -250,13 +226,13 @@ static int collect(const struct store_acl_host *host, void *arg)
  * one did anything: what it wrote is read back. */
 static void look(struct hosts *hosts)
 {
-	const struct store_acl_host *due;
+	const struct host *due;
 	struct error err;
 	int rc;
 
 	hosts->due.n = 0;
 	hosts->next_s = INT64_MAX;
-	rc = store_acl_host_each(hosts->store, NULL, collect, hosts, &err);
+	rc = host_each(hosts->store, collect, hosts, &err);
 	if (rc) {
 		tell_store_error(hosts, rc, rc == -ENOMEM ? "out of memory" : err.text);
 		hosts->next_s = 0;
@@ -273,11 +249,22 @@ static void look(struct hosts *hosts)
 
 /* ---- the thread ---- */
 
-static bool wait_a_second(const struct hosts *hosts)
+/* Less if somebody wakes it. */
+static void wait_a_second(const struct hosts *hosts)
 {
-	struct pollfd fd = {.fd = hosts->stop_fd, .events = POLLIN};
+	struct pollfd fd = {.fd = hosts->wake_fd, .events = POLLIN};
+	uint64_t count;
 
-	return poll(&fd, 1, POLL_MS) <= 0;
+	poll(&fd, 1, POLL_MS);
+	(void)!read(hosts->wake_fd, &count, sizeof(count));
+}
+
+static void make_peers_due(struct hosts *hosts)
+{
+	struct error err;
+
+	tell_store_error(hosts, store_peer_due_now(hosts->store, &err), err.text);
+	hosts->next_s = 0;
 }
 
 static void *hosts_main(void *arg)
@@ -285,15 +272,22 @@ static void *hosts_main(void *arg)
 	struct hosts *hosts = arg;
 	uint64_t generation;
 
-	do {
+	for (; !atomic_load(&hosts->stop); wait_a_second(hosts)) {
+		if (atomic_exchange(&hosts->again, false))
+			make_peers_due(hosts);
 		if (store_generation(hosts->store, &generation))
 			continue;
 		if (generation == hosts->generation && (int64_t)clock_wall_s() < hosts->next_s)
 			continue;
 		hosts->generation = generation;
 		look(hosts);
-	} while (wait_a_second(hosts));
+	}
 	return NULL;
+}
+
+static void wake(struct hosts *hosts)
+{
+	(void)!write(hosts->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 /* Signals are for the worker. */
@@ -317,8 +311,8 @@ int hosts_start(const struct config *config, struct hosts **ret_hosts, struct er
 
 	if (!hosts)
 		return error_set(err, -ENOMEM, "out of memory");
-	hosts->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (hosts->stop_fd < 0)
+	hosts->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (hosts->wake_fd < 0)
 		rc = error_set(err, -EMFILE, "too many open files");
 	else
 		rc = store_open(config->state_dir, &hosts->store, err);
@@ -334,19 +328,26 @@ int hosts_start(const struct config *config, struct hosts **ret_hosts, struct er
 	return 0;
 }
 
+void hosts_again(struct hosts *hosts)
+{
+	atomic_store(&hosts->again, true);
+	wake(hosts);
+}
+
 void hosts_stop(struct hosts *hosts)
 {
 	if (!hosts)
 		return;
 	if (hosts->started) {
+		atomic_store(&hosts->stop, true);
 		dns_interrupt(hosts->dns);
-		(void)!write(hosts->stop_fd, &(uint64_t){1}, sizeof(uint64_t));
+		wake(hosts);
 		pthread_join(hosts->thread, NULL);
 	}
 	dns_free(hosts->dns);
 	store_close(hosts->store);
-	if (hosts->stop_fd >= 0)
-		close(hosts->stop_fd);
+	if (hosts->wake_fd >= 0)
+		close(hosts->wake_fd);
 	free(hosts->due.items);
 	free(hosts->failing.items);
 	free(hosts);

@@ -186,14 +186,6 @@ static void follow_filter(struct watch *watch, struct watch_news *news)
 
 /* ---- the store ---- */
 
-static void resolve_peers(struct watch *watch)
-{
-	struct error err;
-
-	if (store_peer_due_now(watch->store, &err))
-		log_warning("resolve_failed", LOG_STR("error", err.text));
-}
-
 static void read_keys(struct watch *watch, struct watch_news *news)
 {
 	struct error err;
@@ -340,10 +332,8 @@ static void *watch_main(void *arg)
 		/* Before a snapshot is read that should know of them. */
 		write_ratchets(watch);
 		write_learned(watch);
-		if (reload) {
-			resolve_peers(watch);
+		if (reload)
 			read_keys(watch, &news);
-		}
 		follow_filter(watch, &news);
 		keep_attached(watch);
 		follow_store(watch, reload, &news);
