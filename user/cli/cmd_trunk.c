@@ -69,7 +69,7 @@ int cmd_trunk_set(struct cli *cli)
 		rc = trunk_set_options(cli, &trunk);
 	if (rc == 0)
 		rc = write_trunk(cli, &trunk);
-	if (rc == 0)
+	if (rc == 0 && args_option(cli, "--upstream"))
 		rc = peer_resolve(cli, trunk.name);
 	return rc < 0 ? rc : done(cli, "changed", "changed");
 }

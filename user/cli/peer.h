@@ -10,7 +10,8 @@ enum store_peer_role peer_role(const struct cli *cli);
 /* The URI as a peer to be found or added. */
 int peer_named(struct cli *cli, const char *uri, enum store_peer_role role,
 	       struct store_peer *ret_peer);
-/* Sees to it that the trunk's names that never were are resolved. */
+/* Asks DNS for the names of the trunk's peers that never were resolved, and prints what it says.
+ * One that fails is no error: the daemon tries on. */
 int peer_resolve(struct cli *cli, const char *trunk);
 
 #endif
