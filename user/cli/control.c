@@ -15,7 +15,7 @@
 #include "daemon/control.h"
 
 #define WAIT_S 1
-#define ANSWER_MAX 65536
+#define ANSWER_MAX (16 * 1024 * 1024)
 
 /* Connecting, sending and receiving each wait no longer. */
 static int control_socket(void)
@@ -61,33 +61,51 @@ static int send_request(int fd, const json_t *request)
 	return rc;
 }
 
+struct line {
+	char *text;
+	size_t n, room;
+};
+
+static int line_grow(struct line *line)
+{
+	size_t room = line->room ? 4 * line->room : 65536;
+	char *text = room <= ANSWER_MAX ? realloc(line->text, room) : NULL;
+	if (!text)
+		return room <= ANSWER_MAX ? -ENOMEM : -EPROTO;
+	line->text = text;
+	line->room = room;
+	return 0;
+}
+
 /* One line, without its end. */
-static int receive_line(int fd, char text[ANSWER_MAX], size_t *ret_n)
+static int receive_line(int fd, struct line *line)
 {
 	uint64_t deadline = clock_coarse_ns() + WAIT_S * NS_PER_S;
-	size_t n = 0;
-	while (n < ANSWER_MAX && clock_coarse_ns() <= deadline) {
-		ssize_t got = recv(fd, text + n, ANSWER_MAX - n, 0);
+	while (clock_coarse_ns() <= deadline) {
+		int rc = line->n == line->room ? line_grow(line) : 0;
+		if (rc < 0)
+			return rc;
+		ssize_t got = recv(fd, line->text + line->n, line->room - line->n, 0);
 		if (got <= 0)
 			return got == 0 ? -EPROTO : -errno;
-		char *end = memchr(text + n, '\n', (size_t)got);
-		n += (size_t)got;
+		char *end = memchr(line->text + line->n, '\n', (size_t)got);
+		line->n += (size_t)got;
 		if (!end)
 			continue;
-		*ret_n = (size_t)(end - text);
+		line->n = (size_t)(end - line->text);
 		return 0;
 	}
-	return n < ANSWER_MAX ? -EAGAIN : -EPROTO;
+	return -EAGAIN;
 }
 
 static int receive_answer(int fd, json_t **ret_answer)
 {
-	static char text[ANSWER_MAX];
-	size_t n = 0;
-	int rc = receive_line(fd, text, &n);
+	struct line line = {0};
+	int rc = receive_line(fd, &line);
+	json_t *answer = rc == 0 ? json_loadb(line.text, line.n, 0, NULL) : NULL;
+	free(line.text);
 	if (rc < 0)
 		return rc;
-	json_t *answer = json_loadb(text, n, 0, NULL);
 	if (!json_is_object(answer) || json_object_get(answer, "error")) {
 		json_decref(answer);
 		return -EPROTO;

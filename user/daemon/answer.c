@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/answer.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/host.h"
 #include "policy/vouch.h"
 #include "record/writer.h"
 
@@ -215,6 +217,50 @@ static json_t *answer_calls(const struct answerer *answerer, const json_t *reque
 	return records_answer(answerer->records, request);
 }
 
+/* ---- upstreams ---- */
+
+/* null where there is none. */
+static json_t *number_if(bool known, uint64_t value)
+{
+	return known ? number(value) : json_null();
+}
+
+struct hop_rows {
+	json_t *array;
+	uint64_t now_ns;
+};
+
+static void add_hop(const struct proxy_hop *hop, void *arg)
+{
+	static const char *const states[] = {
+		[PROXY_HOP_UP] = "up", [PROXY_HOP_DOWN] = "down", [PROXY_HOP_WAITING] = "waiting"};
+	const struct store_peer_address place = {.endpoint = hop->endpoint,
+						 .transport = hop->transport};
+	const struct hop_rows *rows = arg;
+	bool waits = hop->state == PROXY_HOP_WAITING, answered = hop->answered_ns != 0;
+	char address[HOST_PLACE_TEXT_SIZE];
+
+	host_place_format(&place, address);
+	json_array_append_new(
+		rows->array,
+		json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "uri", hop->uri, "address",
+			  address, "state", states[hop->state], "wait_s",
+			  number_if(waits, (hop->retry_ns - rows->now_ns) / NS_PER_S), "last",
+			  number_if(answered, hop->status), "answered_s",
+			  number_if(answered, (rows->now_ns - hop->answered_ns) / NS_PER_S),
+			  "latency_ms", number_if(hop->latency_ms != UINT_MAX, hop->latency_ms),
+			  "failures", number(hop->failures)));
+}
+
+static json_t *answer_upstreams(const struct answerer *answerer, const json_t *request)
+{
+	struct hop_rows rows = {json_array(), clock_coarse_ns()};
+
+	(void)request;
+	proxy_hops_each(answerer->proxy, rows.now_ns, add_hop, &rows);
+	return json_pack("{s:o}", "upstreams", rows.array);
+}
+
 static const struct {
 	const char *ask;
 	json_t *(*answer)(const struct answerer *answerer, const json_t *request);
@@ -222,6 +268,7 @@ static const struct {
 	{"status", answer_status},
 	{"evidence", answer_evidence},
 	{"calls", answer_calls},
+	{"upstreams", answer_upstreams},
 };
 
 json_t *answer_question(const char *ask, const json_t *request, void *arg)

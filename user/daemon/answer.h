@@ -5,6 +5,18 @@
  *	{"ask": "status"}                           counters of every part, uptime, generation
  *	{"ask": "evidence", "source": "192.0.2.1"}  what is held against a source
  *	{"ask": "calls", …}                         those in progress, see records_answer
+ *	{"ask": "upstreams"}                        which next hops answer: destinations too
+ *
+ * Times are Unix seconds. Each of the "upstreams" is the place of a peer of an enabled trunk:
+ *
+ *	uri         of the peer; several peers may share the place
+ *	address     "udp/192.0.2.1:5060": each once
+ *	state       "up", "down" or "waiting": it has sent 503 with Retry-After
+ *	wait_s      seconds until a waiting one is tried again, else null
+ *	last        status of its last answer, to a call or to OPTIONS; null: none yet
+ *	answered_s  seconds since then, else null
+ *	latency_ms  of its last answer to OPTIONS; null: none yet
+ *	failures    requests in a row that it has not answered
  *
  * Times are Unix seconds, those of calls milliseconds.
  */

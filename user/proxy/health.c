@@ -2,6 +2,7 @@
 #include "proxy/health.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,7 @@ static int add(struct follow *follow, const struct policy_hop *listed)
 	hop->endpoint = listed->endpoint;
 	hop->transport = listed->transport;
 	hop->listed = true;
+	hop->latency_ms = UINT_MAX;
 	slice_text(slice_from(listed->uri), hop->uri, sizeof(hop->uri));
 	slice_text(slice_from(listed->host), hop->name, sizeof(hop->name));
 	table_insert(&health->hops, &hop->node,

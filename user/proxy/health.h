@@ -29,7 +29,7 @@ struct health_hop {
 	unsigned failures, successes; /* in a row */
 	unsigned status;	      /* of its last answer; 0 = none yet */
 	uint64_t answered_ns;	      /* when; 0 = never */
-	unsigned latency_ms;	      /* of its last answer to an OPTIONS */
+	unsigned latency_ms;	      /* of its last answer to an OPTIONS; UINT_MAX = none */
 	uint64_t retry_ns;	      /* not before (Retry-After); 0 = at any time */
 	struct deadline ping;	      /* when to ask next */
 	uint64_t asked_ns;	      /* when the question on its way was sent; 0 = none is */

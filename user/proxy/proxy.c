@@ -230,6 +230,43 @@ void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats)
 	ret_stats->call_limit = proxy->calls.limit;
 }
 
+struct hop_visitor {
+	uint64_t now_ns;
+	void (*visit)(const struct proxy_hop *hop, void *arg);
+	void *arg;
+};
+
+static void visit_hop(struct table_node *node, void *arg)
+{
+	const struct health_hop *hop = table_entry(node, struct health_hop, node);
+	const struct hop_visitor *visitor = arg;
+	struct proxy_hop told = {
+		.uri = hop->uri,
+		.endpoint = hop->endpoint,
+		.transport = hop->transport,
+		.retry_ns = hop->retry_ns,
+		.status = hop->status,
+		.answered_ns = hop->answered_ns,
+		.latency_ms = hop->latency_ms,
+		.failures = hop->failures,
+	};
+
+	if (hop->down)
+		told.state = PROXY_HOP_DOWN;
+	else if (hop->retry_ns > visitor->now_ns)
+		told.state = PROXY_HOP_WAITING;
+	visitor->visit(&told, visitor->arg);
+}
+
+void proxy_hops_each(const struct proxy *proxy, uint64_t now_ns,
+		     void (*visit)(const struct proxy_hop *hop, void *arg), void *arg)
+{
+	struct hop_visitor visitor = {now_ns, visit, arg};
+	struct table hops = proxy->health.hops; /* nobody removes any */
+
+	table_each(&hops, visit_hop, &visitor);
+}
+
 unsigned proxy_calls_of_trunk(const struct proxy *proxy, int64_t trunk_id)
 {
 	return calls_of_trunk(&proxy->calls, trunk_id);

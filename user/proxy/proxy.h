@@ -101,4 +101,25 @@ void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats);
 /* How many calls a trunk that limits them has now. */
 unsigned proxy_calls_of_trunk(const struct proxy *proxy, int64_t trunk_id);
 
+/* What is known of the places that the peers of enabled trunks stand for, each once. */
+enum proxy_hop_state {
+	PROXY_HOP_UP,
+	PROXY_HOP_DOWN,	   /* silent too often in a row */
+	PROXY_HOP_WAITING, /* it has asked to be left alone for a while (Retry-After) */
+};
+struct proxy_hop {
+	const char *uri; /* of the peer; of several that share the place one */
+	struct endpoint endpoint;
+	enum net_transport transport;
+	enum proxy_hop_state state;
+	uint64_t retry_ns;    /* when a waiting one is tried again */
+	unsigned status;      /* of its last answer; 0 = it has not answered yet */
+	uint64_t answered_ns; /* when that was */
+	unsigned latency_ms;  /* of its last answer to OPTIONS; UINT_MAX = none yet */
+	unsigned failures;    /* unanswered in a row */
+};
+/* In no order. now_ns: clock_coarse_ns. */
+void proxy_hops_each(const struct proxy *proxy, uint64_t now_ns,
+		     void (*visit)(const struct proxy_hop *hop, void *arg), void *arg);
+
 #endif
