@@ -102,6 +102,18 @@ static void each_place_of_enabled_trunks_is_told_once(void **state)
 				"sips:[2001:db8::20]:5071", "null"));
 }
 
+static void a_place_that_stays_goes_by_its_new_uri(void **state)
+{
+	struct world *w = *state;
+
+	hear(w, PBX, answer(call_begins(w), "486 Busy Here", "INVITE"));
+	assert_ok(w->f, store_upstream_replace(w->f->store, "default", "sip:" PBX ";transport=udp",
+					       &w->f->err));
+	world_read_store(w);
+	assert_string_equal(told_of(w, "udp/" PBX), ROW("udp/" PBX, "0", "0", "486", "null", "up",
+							"sip:" PBX ";transport=udp", "null"));
+}
+
 /* Whoever answers calls alone has no latency. */
 static void an_answer_to_a_call_is_told(void **state)
 {
@@ -197,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UPSTREAM_TEST(each_place_of_enabled_trunks_is_told_once),
+		UPSTREAM_TEST(a_place_that_stays_goes_by_its_new_uri),
 		UPSTREAM_TEST(an_answer_to_a_call_is_told),
 		UPSTREAM_TEST(one_that_asks_to_be_left_alone_waits),
 		UPSTREAM_TEST(one_that_does_not_answer_options_is_down_until_it_does),

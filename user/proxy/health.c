@@ -90,6 +90,16 @@ static uint64_t first_ping_ns(const struct follow *follow)
 	return follow->now_ns + chance % ((most_s < 10 ? most_s : 10) * NS_PER_S);
 }
 
+/* Of several peers that share the place the first is asked for. */
+static void list(struct health_hop *hop, const struct policy_hop *listed)
+{
+	if (hop->listed)
+		return;
+	hop->listed = true;
+	slice_text(slice_from(listed->uri), hop->uri, sizeof(hop->uri));
+	slice_text(slice_from(listed->host), hop->name, sizeof(hop->name));
+}
+
 static int add(struct follow *follow, const struct policy_hop *listed)
 {
 	struct health *health = follow->health;
@@ -101,10 +111,8 @@ static int add(struct follow *follow, const struct policy_hop *listed)
 	}
 	hop->endpoint = listed->endpoint;
 	hop->transport = listed->transport;
-	hop->listed = true;
 	hop->latency_ms = UINT_MAX;
-	slice_text(slice_from(listed->uri), hop->uri, sizeof(hop->uri));
-	slice_text(slice_from(listed->host), hop->name, sizeof(hop->name));
+	list(hop, listed);
 	table_insert(&health->hops, &hop->node,
 		     hash_of(health, hop->transport, &hop->endpoint));
 	return 0;
@@ -117,7 +125,7 @@ static void follow_hops(struct follow *follow, const struct policy_hop *hops, si
 			find(follow->health, hops[i].transport, &hops[i].endpoint);
 
 		if (hop)
-			hop->listed = true;
+			list(hop, &hops[i]);
 		else if (add(follow, &hops[i]))
 			follow->rc = -ENOMEM;
 	}
