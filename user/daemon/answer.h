@@ -7,7 +7,7 @@
  *	{"ask": "calls", …}                         those in progress, see records_answer
  *	{"ask": "upstreams"}                        which next hops answer: destinations too
  *
- * Times are Unix seconds. Each of the "upstreams" is the place of a peer of an enabled trunk:
+ * Each of the "upstreams" is the place of a peer of an enabled trunk:
  *
  *	uri         of the peer; several peers may share the place
  *	address     "udp/192.0.2.1:5060": each once
