@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cli/control.h"
 #include "cli/peer.h"
+#include "daemon/host.h"
 
 enum store_peer_role peer_role(const struct cli *cli)
 {
@@ -135,15 +136,14 @@ static json_t *ask_health(struct cli *cli)
 	return health;
 }
 
-static const json_t *health_of(const json_t *health, int64_t peer, const char *address)
+static const json_t *health_of(const json_t *health, const char *address)
 {
 	json_t *one;
 	size_t i;
 	json_array_foreach(health, i, one)
 	{
 		const char *text = json_string_value(json_object_get(one, "address"));
-		if (json_integer_value(json_object_get(one, "peer")) == peer && text &&
-		    strcmp(text, address) == 0)
+		if (text && strcmp(text, address) == 0)
 			return one;
 	}
 	return NULL;
@@ -170,16 +170,15 @@ static int add_row(const struct listing *listing, const struct store_peer *peer,
 				asked ? json_integer(ago > 0 ? ago : 0) : json_null(), "failure",
 				peer->failure[0] ? output_text(peer->failure) : json_null());
 	if (row)
-		set_health(row, address ? health_of(listing->health, peer->id, address) : NULL);
+		set_health(row, address ? health_of(listing->health, address) : NULL);
 	return output_append(listing->rows, row);
 }
 
 static int list_peer(const struct store_peer *peer, void *arg)
 {
-	static const char *const transports[] = {"", "udp", "tcp", "tls"};
 	const struct listing *listing = arg;
 	struct store_peer_address addresses[STORE_PEER_ADDRESSES_MAX];
-	char endpoint[ENDPOINT_TEXT_SIZE], text[ENDPOINT_TEXT_SIZE + 8];
+	char text[HOST_PLACE_TEXT_SIZE];
 	size_t n = 0;
 	if (peer->role != listing->role)
 		return 0;
@@ -188,9 +187,7 @@ static int list_peer(const struct store_peer *peer, void *arg)
 	if (rc == 0 && n == 0)
 		rc = add_row(listing, peer, NULL);
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		endpoint_format(&addresses[i].endpoint, endpoint);
-		snprintf(text, sizeof(text), "%s/%s", transports[addresses[i].transport & 3],
-			 endpoint);
+		host_place_format(&addresses[i], text);
 		rc = add_row(listing, peer, text);
 	}
 	return rc;

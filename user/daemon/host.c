@@ -192,8 +192,6 @@ int host_each(struct store *store, int (*visit)(const struct host *host, void *a
 
 void host_place_format(const struct store_peer_address *place, char text[HOST_PLACE_TEXT_SIZE])
 {
-	static const char *const names[] = {
-		[NET_UDP] = "udp", [NET_TCP] = "tcp", [NET_TLS] = "tls"};
 	char endpoint[ENDPOINT_TEXT_SIZE];
 
 	if (!place->transport) {
@@ -201,7 +199,7 @@ void host_place_format(const struct store_peer_address *place, char text[HOST_PL
 		return;
 	}
 	endpoint_format(&place->endpoint, endpoint);
-	snprintf(text, HOST_PLACE_TEXT_SIZE, "%s/%s", names[place->transport], endpoint);
+	snprintf(text, HOST_PLACE_TEXT_SIZE, "%s/%s", net_transport_name(place->transport), endpoint);
 }
 
 int host_places(struct store *store, const struct host *host, struct host_places *ret_places,

@@ -101,7 +101,7 @@ void admission_decide(const struct admission *admission, const struct admission_
 int admission_registered(const struct admission *admission, const struct sip_msg *msg,
 			 const struct ip *source, uint64_t now_s);
 
-/* A peer broke the rules of its TCP or TLS connection: hard evidence, but for those of the gate's own
+/* A peer broke the rules of its TCP or TLS connection: hard evidence, but for the gate's own
  * upstreams and destinations. True if that has just locked it out; *ret_lockout says until when. */
 bool admission_misbehaved(const struct admission *admission, const struct ip *source,
 			  uint64_t now_ns, struct sipward_lockout *ret_lockout);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Carriers that ask us for credentials (RFC 3261 §22.3). They get them at the very address that has
- * asked, for the realm the credential is for, at most twice a request. */
+/* Carriers that ask us for credentials (RFC 3261 §22.3). They get them at the very address that
+ * has asked, for the realm the credential is for, at most twice a request. */
 #include <errno.h>
 
 #include "base/log.h"

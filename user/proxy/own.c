@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests that are nobody's but ours: OPTIONS that ask a hop whether it lives. Each is a transaction
- * without a requester, with one attempt. */
+/* Requests that are nobody's but ours: OPTIONS that ask a hop whether it lives. Each is a
+ * transaction without a requester, with one attempt. */
 #include <errno.h>
 #include <stdio.h>
 

@@ -134,7 +134,7 @@ struct forward {
 	bool in_dialog;
 	bool can_move; /* to another hop of the trunk, if this one fails */
 	bool secure, large; /* see struct target_choice */
-	struct slice chosen; /* the user whose credential an upstream is to get; empty: the default */
+	struct slice chosen; /* the user whose credential is to be used; empty: the default */
 	unsigned own_fields; /* set by forward_write: how many of ours lead the message */
 };
 
@@ -206,7 +206,7 @@ struct target_choice {
 	size_t hop_count;
 	const struct txn *txn; /* not where it has been already; NULL: anywhere */
 	bool secure;	       /* by TLS alone (sips) */
-	bool large;	       /* too large for UDP where there is another way (RFC 3261 §18.1.1) */
+	bool large;	       /* not by UDP where there is another way (RFC 3261 §18.1.1) */
 };
 /* The hop to try next, with the way there. NULL: none is left, or can be reached. */
 const struct policy_hop *target_pick(struct proxy *proxy, const struct target_choice *choice,

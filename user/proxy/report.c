@@ -79,7 +79,8 @@ void report_lockout(const struct endpoint *source, const struct sipward_lockout 
 	uint64_t left_ns = lockout->until_ns > now_ns ? lockout->until_ns - now_ns : 0;
 	log_info("locked_out", LOG_IP("source", &source->ip),
 		 LOG_INT("seconds", (int64_t)(left_ns / NS_PER_S)),
-		 LOG_INT("failures", lockout->failures), LOG_STR("reason", reasons[lockout->reason]));
+		 LOG_INT("failures", lockout->failures),
+		 LOG_STR("reason", reasons[lockout->reason]));
 }
 
 void report_hop(const struct health_hop *hop)

@@ -84,7 +84,8 @@ const struct policy_hop *target_pick(struct proxy *proxy, const struct target_ch
 			.transport = hop->transport, .remote = hop->endpoint, .name = hop->host};
 		int before = picked ? order(proxy, hop, picked) : -1;
 
-		if (was_tried(choice->txn, hop) || !is_fit(choice, hop) || before > 0 || hop_route(proxy, &target))
+		if (was_tried(choice->txn, hop) || !is_fit(choice, hop) || before > 0 ||
+		    hop_route(proxy, &target))
 			continue;
 		if (before < 0)
 			seen = 0;

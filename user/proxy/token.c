@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Lower-case hex of {version, trunk id, user id, issue time, flags, CSeq offset, transports,
- * credential id, caller, upstream, tag}; an endpoint is {family, port, address}. Numbers are in network order. */
+ * credential id, caller, upstream, tag}; an endpoint is {family, port, address}. Numbers are in
+ * network order. */
 #include "proxy/token.h"
 
 #include <errno.h>

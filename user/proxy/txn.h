@@ -108,7 +108,7 @@ struct txn {
 	struct blob best;     /* the best failure so far, as received */
 	unsigned best_status; /* 0 = none */
 	struct blob from;     /* the requester's own From, where the next hop got another */
-	struct blob chosen;   /* the user whose credential upstreams are to get; none: the default */
+	struct blob chosen;   /* the user whose credential is to be used; none: the default */
 };
 
 struct txns {

@@ -62,8 +62,8 @@ struct slice sip_tag(struct slice value);
 struct slice sip_element_uri(struct slice element);
 struct slice sip_uri_user(struct slice uri);
 
-/* The seconds of a Retry-After (RFC 3261 §20.33), its comment and parameters left out; 0 if they can
- * not be read. */
+/* The seconds of a Retry-After (RFC 3261 §20.33), its comment and parameters left out; 0 if they
+ * can not be read. */
 unsigned sip_retry_after(struct slice value);
 
 /* What may be written down of a URI: SCHEME:USER@HOST:PORT and ";user=phone" where it stands there,
