@@ -368,10 +368,11 @@ static void outbound_credentials_come_with_the_hop_and_are_wiped(void **state)
 	assert_string_equal(hop->outbound[0].user, "zoe");
 	assert_string_equal(hop->outbound[0].realm, "carrier.example");
 	assert_memory_equal(&hop->outbound[0].ha1, &ha1s, sizeof(ha1s));
-	assert_true(hop->outbound[0].registers && !hop->outbound[0].sealed);
+	assert_true(hop->outbound[0].registers);
+	assert_string_equal(hop->outbound[0].password, "");
 	assert_int_equal(hop->outbound[0].expires_s, 600);
 	assert_string_equal(hop->outbound[1].realm, "");
-	assert_true(hop->outbound[1].sealed);
+	assert_string_equal(hop->outbound[1].password, "secret");
 	watched = hop->outbound;
 	watched_size = hop->outbound_count * sizeof(*hop->outbound);
 	watched_was_wiped = false;

@@ -199,7 +199,8 @@ void host_place_format(const struct store_peer_address *place, char text[HOST_PL
 		return;
 	}
 	endpoint_format(&place->endpoint, endpoint);
-	snprintf(text, HOST_PLACE_TEXT_SIZE, "%s/%s", net_transport_name(place->transport), endpoint);
+	snprintf(text, HOST_PLACE_TEXT_SIZE, "%s/%s", net_transport_name(place->transport),
+		 endpoint);
 }
 
 int host_places(struct store *store, const struct host *host, struct host_places *ret_places,
