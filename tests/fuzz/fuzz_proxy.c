@@ -153,7 +153,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	store_close(store);
 	snprintf(command, sizeof(command), "rm -r %s", dir);
 	must(system(command) == 0);
-	options.output = (struct proxy_output){on_send, on_local_for, on_is_local, NULL, NULL};
+	options.output = (struct proxy_output){
+		.send = on_send, .local_for = on_local_for, .is_local = on_is_local};
 	options.transactions = TRANSACTIONS;
 	options.calls = CALLS;
 	options.admission.policy = policy;

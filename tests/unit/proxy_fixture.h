@@ -34,6 +34,7 @@ struct world {
 	struct proxy *proxy;
 	uint64_t now;
 	size_t transactions; /* limit for the next proxy */
+	unsigned alias_port; /* of the last connection that was offered for requests */
 	unsigned sent_count;
 	struct sent sent[SENT_MAX];
 };
@@ -89,6 +90,12 @@ static inline bool world_is_local(void *arg, const struct endpoint *e)
 	return endpoint_eq(e, &inside) || endpoint_eq(e, &outside) || endpoint_eq(e, &v6);
 }
 
+static inline void world_alias(void *arg, const struct net_path *path, uint16_t port)
+{
+	assert_int_not_equal(path->transport, NET_UDP);
+	((struct world *)arg)->alias_port = port;
+}
+
 static inline void world_learned(void *arg, int64_t credential_id, const char *realm,
 				 const struct store_ha1 *ha1)
 {
@@ -101,7 +108,7 @@ static inline void world_learned(void *arg, int64_t credential_id, const char *r
 static inline void world_start_proxy(struct world *w)
 {
 	struct proxy_options options = {
-	    .output = {world_send, world_local_for, world_is_local, world_learned, w},
+	    .output = {world_send, world_local_for, world_is_local, world_alias, world_learned, w},
 	    .admission = {.policy = w->policy,
 			  .digest = w->digest,
 			  .nonce_keys = &w->nonce_keys,

@@ -75,6 +75,12 @@ static bool output_is_local(void *arg, const struct endpoint *endpoint)
 	return net_is_local(((struct daemon *)arg)->net, endpoint);
 }
 
+/* Where the connection has gone meanwhile, there is nothing to take. */
+static void output_alias(void *arg, const struct net_path *path, uint16_t port)
+{
+	(void)net_alias(((struct daemon *)arg)->net, path, port);
+}
+
 static void output_learned(void *arg, int64_t credential_id, const char *realm,
 			   const struct store_ha1 *ha1)
 {
@@ -388,7 +394,8 @@ static void on_ratchet(void *arg, int64_t user_id, unsigned strongest)
 static int make_proxy(struct daemon *d, struct error *err)
 {
 	struct proxy_options options = {
-		.output = {output_send, output_local_for, output_is_local, output_learned, d},
+		.output = {output_send, output_local_for, output_is_local, output_alias,
+			   output_learned, d},
 		.admission =
 			{
 				.policy = d->policy,

@@ -24,7 +24,10 @@ int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, st
 
 	if (rc)
 		return rc;
-	attempt->target = hop->target;
+	if (attempt_set_target(attempt, &hop->target)) {
+		attempt_end(proxy, attempt, ATTEMPT_ENDED);
+		return -ENOMEM;
+	}
 	attempt->cseq_offset = hop->cseq_offset;
 	attempt->credential_id = hop->credential_id;
 	attempt->generation = hop->generation;

@@ -104,7 +104,8 @@ static bool call_contact(const struct store_binding *binding, void *arg)
 	struct forward forward;
 
 	callee->bound = true;
-	if (find_path(callee->proxy, binding, &hop.target))
+	if (find_path(callee->proxy, binding, &hop.target) ||
+	    (request_is_secure(callee->request->msg) && hop.target.transport != NET_TLS))
 		return true;
 	if (callee->txn) {
 		if (attempt_again(callee->proxy, callee->txn, &hop) == -ENOMEM)
@@ -124,7 +125,7 @@ static bool call_destination(struct callee *callee)
 	struct target_choice choice = {
 		.hops = trunk->destinations,
 		.hop_count = trunk->destination_count,
-		.secure = slice_starts_nocase(callee->request->msg->uri, SLICE("sips:")),
+		.secure = request_is_secure(callee->request->msg),
 		.large = callee->request->msg->raw.n > FORWARD_UDP_MAX,
 	};
 	char uri[TARGET_URI_SIZE];

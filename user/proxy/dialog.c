@@ -2,8 +2,6 @@
 /* Requests of calls in progress. The token in their Route is all that is known of the call. */
 #include "proxy/proxy_internal.h"
 
-#define SIP_PORT 5060
-#define SIPS_PORT 5061
 /* A call that lasts longer is asked again who it is; its other side never is. */
 #define TOKEN_AGE_MAX_S (24 * 60 * 60)
 
@@ -92,6 +90,24 @@ static bool next_hop(struct proxy *proxy, const struct sip_msg *msg, struct net_
 	return found;
 }
 
+/* Where the message says it goes, should the connection of the call be gone: to the same side, and
+ * by nothing that is easier to listen to. */
+static void find_detour(struct proxy *proxy, struct forward *forward)
+{
+	const struct net_path *target = &forward->hop.target;
+	struct net_path said;
+
+	if (target->transport == NET_UDP || !next_hop(proxy, forward->request->msg, &said) ||
+	    !ip_eq(&said.remote.ip, &target->remote.ip))
+		return;
+	if (said.transport == NET_UDP && target->transport == NET_TCP)
+		said.transport = NET_TCP;
+	if (said.transport < target->transport || endpoint_eq(&said.remote, &target->remote) ||
+	    hop_route(proxy, &said))
+		return;
+	forward->detour = said;
+}
+
 /* Towards the caller: what the message says if that is the caller's own address or one its trunk
  * lists, else where the call came from (NAT). Never to a third party that a Contact may name. Over
  * a connection there is no other way than back. */
@@ -161,6 +177,14 @@ static bool caller_is_good(const struct proxy *proxy, const struct request *requ
 	       is_still_admitted(proxy, request, trunk, token);
 }
 
+/* What came by less than TLS, or would go so, breaks the promise of sips. */
+static bool is_kept_secure(const struct forward *forward)
+{
+	return !request_is_secure(forward->request->msg) ||
+	       (forward->request->path->transport == NET_TLS &&
+		forward->hop.target.transport == NET_TLS);
+}
+
 static void dialog_forward(struct proxy *proxy, struct forward *forward)
 {
 	const struct sip_msg *msg = forward->request->msg;
@@ -177,6 +201,12 @@ static void dialog_forward(struct proxy *proxy, struct forward *forward)
 		reply_refuse(proxy, forward->request, 483, "too_many_hops");
 		return;
 	}
+	target_refine(forward->trunk, msg->raw.n > FORWARD_UDP_MAX, &forward->hop.target);
+	if (!is_kept_secure(forward) && !is_always_let(msg->method)) {
+		reply_refuse(proxy, forward->request, 416, "uri_scheme");
+		return;
+	}
+	find_detour(proxy, forward);
 	if (hop_route(proxy, &forward->hop.target)) {
 		reply_refuse(proxy, forward->request, 503, "next_hop_unreachable");
 		return;

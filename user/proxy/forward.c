@@ -160,6 +160,7 @@ static int start_transaction(struct proxy *proxy, const struct forward *forward,
 	txn->user_id = forward->token.user_id;
 	txn->token = forward->token;
 	txn->requester = reply_path(request);
+	txn->detour = forward->detour;
 	if (forward->chosen.n)
 		rc = blob_set(&txn->chosen, forward->chosen);
 	if (!rc && is_anonymous(forward) && forward->caller)

@@ -38,8 +38,11 @@ static void insert_record_route(struct sip_edit *edit, const struct net_path *pa
 	char local[ENDPOINT_TEXT_SIZE + 2];
 
 	hop_endpoint_format(&path->local, local);
-	sip_edit_insert(edit, 0, "Record-Route: <sip:%s@%s%s;lr>\r\n", token, local,
-			parameters[path->transport]);
+	if (request_is_secure(edit->msg))
+		sip_edit_insert(edit, 0, "Record-Route: <sips:%s@%s;lr>\r\n", token, local);
+	else
+		sip_edit_insert(edit, 0, "Record-Route: <sip:%s@%s%s;lr>\r\n", token, local,
+				parameters[path->transport]);
 }
 
 /* One Record-Route, or two where the two sides see different addresses or transports of ours (RFC

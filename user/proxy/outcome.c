@@ -211,7 +211,8 @@ void outcome_silent(struct proxy *proxy, struct attempt *attempt)
 	}
 	proxy_count(proxy, PROXY_TIMEOUTS);
 	attempt_end(proxy, attempt, ATTEMPT_ENDED);
-	if (txn->state != TXN_PROCEEDING || txn_has_open(txn) || target_next(proxy, txn) ||
+	if (txn->state != TXN_PROCEEDING || txn_has_open(txn) ||
+	    (attempt->unreachable && target_detour(proxy, txn)) || target_next(proxy, txn) ||
 	    answer_best(proxy, attempt))
 		return;
 	/* To a request other than INVITE that is said by silence (RFC 4320 §4.2): the client has

@@ -208,8 +208,8 @@ void proxy_failed(struct proxy *proxy, const struct net_path *path, uint64_t now
 	struct failed_path failed = {proxy, path};
 
 	proxy->now_ns = now_ns;
-	/* Of others nothing is waited for. */
-	if (policy_is_upstream(proxy->admission.policy, &path->remote.ip))
+	/* Of others nothing is waited for that the effort would be worth. */
+	if (source_is_vouched(proxy, &path->remote.ip))
 		table_each(&proxy->txns.table, fail_txn, &failed);
 }
 

@@ -18,6 +18,9 @@ struct proxy_output {
 	int (*local_for)(void *arg, enum net_transport transport, const struct endpoint *remote,
 			 struct endpoint *ret_local);
 	bool (*is_local)(void *arg, const struct endpoint *endpoint);
+	/* Requests to the port at the path's remote address may take its connection; NULL: none
+	 * may. */
+	void (*alias)(void *arg, const struct net_path *path, uint16_t port);
 	/* The realm of an outbound credential is known now, and what is to be kept in place of its
 	 * password; may be NULL. Must not block. */
 	void (*learned)(void *arg, int64_t credential_id, const char *realm,

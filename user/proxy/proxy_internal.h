@@ -18,6 +18,9 @@
 #include "record/record.h"
 #include "sip/sip_edit.h"
 
+#define SIP_PORT 5060
+#define SIPS_PORT 5061
+
 #define TIMER_T1_NS (500 * NS_PER_MS)
 #define TIMER_T2_NS (4 * NS_PER_S)
 #define TIMER_64T1_NS (64 * TIMER_T1_NS)
@@ -66,6 +69,8 @@ struct request {
 void request_receive(struct proxy *proxy, const struct sip_msg *msg,
 		     const struct net_packet *packet);
 bool request_makes_dialog(enum sip_method method);
+/* Its URI is of the scheme sips. */
+bool request_is_secure(const struct sip_msg *msg);
 /* Forwards it by the signed token in its Route. False: it has none that is good. *ret_trunk is then
  * set if the token is genuine: the trunk to be admitted by again. */
 bool dialog_receive(struct proxy *proxy, const struct request *request,
@@ -134,6 +139,7 @@ struct forward {
 	bool in_dialog;
 	bool can_move; /* to another hop of the trunk, if this one fails */
 	bool secure, large; /* see struct target_choice */
+	struct net_path detour; /* see struct txn */
 	struct slice chosen; /* the user whose credential is to be used; empty: the default */
 	unsigned own_fields; /* set by forward_write: how many of ours lead the message */
 };
@@ -217,6 +223,11 @@ int target_uri(const struct policy_hop *hop, struct slice called, char ret_uri[T
 /* Whether the transaction could go to another hop of its trunk, and sends it there. */
 bool target_remains(const struct proxy *proxy, const struct txn *txn);
 bool target_next(struct proxy *proxy, struct txn *txn);
+/* Sends it by its detour, if it has one that can be gone. */
+bool target_detour(struct proxy *proxy, struct txn *txn);
+/* What the trunk knows of a hop that a call goes to: the name its certificate is for, and the
+ * stream that a large request takes instead of UDP. */
+void target_refine(const struct policy_trunk *trunk, bool large, struct net_path *target);
 
 /* ---- outcome.c: what becomes of a request as its attempts end ---- */
 

@@ -113,13 +113,18 @@ static void refuse_extension(struct proxy *proxy, const struct request *request)
 	reply_stateless(proxy, request, 420, (struct slice){header, (size_t)n});
 }
 
+bool request_is_secure(const struct sip_msg *msg)
+{
+	return slice_starts_nocase(msg->uri, SLICE("sips:"));
+}
+
 /* Of sips only TLS can keep the promise (RFC 5630 §3.1.3). */
 static bool is_served_scheme(const struct request *request)
 {
 	struct slice uri = request->msg->uri;
 
 	return slice_starts_nocase(uri, SLICE("sip:")) || slice_starts_nocase(uri, SLICE("tel:")) ||
-	       (slice_starts_nocase(uri, SLICE("sips:")) && request->path->transport == NET_TLS);
+	       (request_is_secure(request->msg) && request->path->transport == NET_TLS);
 }
 
 /* True if the request can not be forwarded by anybody (RFC 3261 §16.3). */
@@ -221,7 +226,7 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 	struct target_choice choice = {
 		.hops = result->trunk->upstreams,
 		.hop_count = result->trunk->upstream_count,
-		.secure = slice_starts_nocase(request->msg->uri, SLICE("sips:")),
+		.secure = request_is_secure(request->msg),
 		.large = request->msg->raw.n > FORWARD_UDP_MAX,
 	};
 	const struct policy_hop *hop;
@@ -339,6 +344,18 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 		answer_denied(proxy, request, result);
 }
 
+/* Who is listed may say that its connection leads to where it takes requests (RFC 5923). */
+static void note_alias(struct proxy *proxy, const struct request *request)
+{
+	const struct net_path *path = request->path;
+	uint16_t usual = path->transport == NET_TLS ? SIPS_PORT : SIP_PORT;
+
+	if (request->via.alias && path->transport != NET_UDP && proxy->output.alias &&
+	    policy_is_listed(proxy->admission.policy, &path->remote.ip))
+		proxy->output.alias(proxy->output.arg, path,
+				    request->via.port ? request->via.port : usual);
+}
+
 static void dispatch(struct proxy *proxy, const struct request *request)
 {
 	const struct policy_trunk *trunk = NULL;
@@ -346,6 +363,7 @@ static void dispatch(struct proxy *proxy, const struct request *request)
 
 	if (stop_locked_out(proxy, request))
 		return;
+	note_alias(proxy, request);
 	txn = txn_find(&proxy->txns, request->branch.id);
 	if (request->msg->method == SIP_ACK)
 		receive_ack(proxy, request, txn);

@@ -4,8 +4,6 @@
 #include "proxy/proxy_internal.h"
 #include "sip/sip_reply.h"
 
-#define SIP_PORT 5060
-
 /* Whose response it is, and who gets it. */
 struct response_way {
 	bool to_customer;

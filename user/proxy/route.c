@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/proxy_internal.h"
 
-#define SIP_PORT 5060
-
 bool uri_is_local(struct proxy *proxy, const struct sip_uri *uri)
 {
 	struct endpoint e = {.port = uri->port ? uri->port : SIP_PORT};

@@ -20,6 +20,7 @@ static bool has_stream(const struct target_choice *choice, const struct policy_h
 {
 	for (size_t i = 0; i < choice->hop_count; i++)
 		if (choice->hops[i].transport != NET_UDP &&
+		    !was_tried(choice->txn, &choice->hops[i]) &&
 		    ip_eq(&choice->hops[i].endpoint.ip, &hop->endpoint.ip))
 			return true;
 	return false;
@@ -119,6 +120,50 @@ bool target_remains(const struct proxy *proxy, const struct txn *txn)
 		if (!was_tried(txn, &choice.hops[i]) && is_fit(&choice, &choice.hops[i]))
 			return true;
 	return false;
+}
+
+static bool is_meant(const struct policy_hop *hop, bool large, const struct net_path *target)
+{
+	if (large && target->transport == NET_UDP)
+		return hop->transport != NET_UDP && ip_eq(&hop->endpoint.ip, &target->remote.ip);
+	return hop->transport == target->transport && endpoint_eq(&hop->endpoint, &target->remote);
+}
+
+static bool refine(const struct policy_hop *hops, size_t n, bool large, struct net_path *target)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!is_meant(&hops[i], large, target))
+			continue;
+		target->transport = hops[i].transport;
+		target->remote = hops[i].endpoint;
+		target->name = hops[i].host;
+		return true;
+	}
+	return false;
+}
+
+void target_refine(const struct policy_trunk *trunk, bool large, struct net_path *target)
+{
+	if (!refine(trunk->upstreams, trunk->upstream_count, large, target))
+		(void)refine(trunk->destinations, trunk->destination_count, large, target);
+}
+
+bool target_detour(struct proxy *proxy, struct txn *txn)
+{
+	const struct policy_trunk *trunk =
+		policy_trunk_by_id(proxy->admission.policy, txn->trunk_id);
+	const struct attempt *latest = txn->attempts;
+	struct hop hop = {
+		.target = txn->detour,
+		.cseq_offset = latest->cseq_offset,
+		.credential_id = latest->credential_id,
+	};
+
+	if (!txn->detour.transport || txn->cancelled || !trunk)
+		return false;
+	txn->detour.transport = 0;
+	target_refine(trunk, false, &hop.target);
+	return attempt_again(proxy, txn, &hop) == 0;
 }
 
 int target_uri(const struct policy_hop *hop, struct slice called, char ret_uri[TARGET_URI_SIZE])

@@ -66,7 +66,22 @@ static void attempt_destroy(struct attempt *attempt)
 {
 	blob_clear(&attempt->request);
 	blob_clear(&attempt->ack);
+	free(attempt->name);
 	free(attempt);
+}
+
+int attempt_set_target(struct attempt *attempt, const struct net_path *target)
+{
+	bool named = target->transport == NET_TLS && target->name;
+	char *name = named ? strdup(target->name) : NULL;
+
+	if (named && !name)
+		return -ENOMEM;
+	free(attempt->name);
+	attempt->name = name;
+	attempt->target = *target;
+	attempt->target.name = name;
+	return 0;
 }
 
 int attempt_create(struct txns *txns, struct txn *txn, struct slice request,

@@ -64,7 +64,8 @@ struct attempt {
 	uint32_t generation;	/* of the nonce that was answered; 0 = none was */
 	unsigned answers;	/* how often a nonce of this hop was answered by now */
 	uint64_t expires_ns;	/* timers B and F */
-	struct net_path target; /* where the request went */
+	struct net_path target; /* where the request went; set by attempt_set_target */
+	char *name;		/* that of the target: the policy it was of may be gone */
 	struct blob request;	/* as sent; gone when it is not needed any more */
 	struct blob ack;	/* INVITE: what acknowledges its failure */
 };
@@ -101,6 +102,7 @@ struct txn {
 	unsigned own_fields;	   /* that lead the requests sent: our Via and Record-Routes */
 	int64_t trunk_id, user_id; /* who placed the call; user 0 = nobody in particular */
 	struct net_path requester; /* where responses go */
+	struct net_path detour;	   /* if the connection of the call is gone; transport 0 = none */
 	struct token token;
 	struct attempt *attempts; /* the latest first; none: we answer ourselves */
 	unsigned attempt_count;
@@ -130,6 +132,8 @@ void txn_free(struct txns *txns, struct txn *txn);
 /* Adds an attempt to send the request. 0, -ENOSPC (TXN_ATTEMPTS_MAX), -ENOMEM. */
 int attempt_create(struct txns *txns, struct txn *txn, struct slice request,
 		   struct attempt **ret_attempt);
+/* 0 or -ENOMEM. */
+int attempt_set_target(struct attempt *attempt, const struct net_path *target);
 struct attempt *attempt_find(const struct txn *txn, unsigned number);
 /* Whether a final response of it can still be the transaction's. */
 bool attempt_is_open(const struct attempt *attempt);

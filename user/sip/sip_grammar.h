@@ -36,6 +36,7 @@ struct sip_via {
 	struct slice received;	/* empty if absent */
 	bool has_rport;		/* with or without a value */
 	uint16_t rport;		/* 0 = no value */
+	bool alias;		/* the connection may be taken for requests (RFC 5923) */
 	void *owned;
 };
 /* One Via element (see sip_list_next). */

@@ -212,6 +212,8 @@ static int via_param(const struct sip_param *param, struct sip_via *via)
 		via->has_rport = true;
 		if (param->value.n > 0)
 			return parse_port(param->value, &via->rport);
+	} else if (slice_eq_nocase(param->name, SLICE("alias"))) {
+		via->alias = true;
 	}
 	return 0;
 }

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Calls by every transport to every other, over IPv4 and IPv6, in both directions.
+# shellcheck source=tests/net/lib.sh
+. "$(dirname "$0")/lib.sh" transports
+# shellcheck source=tests/net/gate.sh
+. "$(dirname "$0")/gate.sh"
+need openssl python3
+addr_add customer eth0 2001:db8:1::2/64
+addr_add gate outside 2001:db8:1::1/64
+addr_add pbx eth0 2001:db8:9::2/64
+addr_add gate inside 2001:db8:9::1/64
+
+tidy() {
+	sipward detach outside
+} >/dev/null 2>&1
+
+# A key and a certificate for addresses, by the test's own authority.
+certify() { # FILE ADDRESS...
+	local file=$1 names
+	shift
+	names=$(printf 'IP:%s,' "$@")
+	openssl req -newkey rsa:2048 -nodes -keyout "$tmp/$file.key" -subj "/CN=$1" \
+		-addext "subjectAltName=${names%,}" |
+		openssl x509 -req -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" -days 2 \
+			-copy_extensions copy -out "$tmp/$file.pem"
+}
+
+trunk() { # NAME URI [OPTION...]
+	local name=$1 uri=$2
+	shift 2
+	sipward trunk create "$name" --domain "$name.example" --upstream "$uri" "$@"
+	sipward trunk attach "$name" --acl office
+}
+
+{
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/ca.key" -subj /CN=authority -days 2 \
+		-out "$tmp/ca.pem"
+	certify gate $gate 10.9.0.1 2001:db8:1::1 2001:db8:9::1
+	certify pbx $pbx 2001:db8:9::2
+	certify client $customer 2001:db8:1::2
+	sipward settings health-interval 0
+	sipward acl create office
+	sipward acl add office $customer 2001:db8:1::2
+	trunk udp sip:$pbx:5060
+	trunk tcp "sip:$pbx:5060;transport=tcp"
+	trunk tls "sip:$pbx:5061;transport=tls"
+	trunk six-udp "sip:[2001:db8:9::2]:5060"
+	trunk six-tcp "sip:[2001:db8:9::2]:5060;transport=tcp"
+	trunk six-tls "sip:[2001:db8:9::2]:5061;transport=tls"
+	trunk large sip:$pbx:5060
+	sipward upstream add large "sip:$pbx:5060;transport=tcp" --priority 20
+	trunk certificate sip:$pbx:5060 --client-certificate yes
+	for kind in udp tcp tls; do
+		trunk destination-$kind sip:$pbx:5060
+		sipward destination add destination-$kind \
+			"sip:$customer:$([ $kind = tls ] && echo 5061 || echo 5060);transport=$kind"
+	done
+	sipward trunk create digest --domain digest.example --upstream "sip:$pbx:5060;transport=tcp"
+	sipward credentials create phones --realm sip.example
+	sipward user add phones alice --password-stdin <<<$password
+	sipward trunk attach digest --credentials phones
+	sipward mode enforce
+} >"$tmp/setup.log" 2>&1
+
+cat >"$tmp/gate.conf" <<CONF
+[sipwardd]
+state = $state
+pin_dir = $pin_dir
+log_level = debug
+tls_certificate = gate.example $tmp/gate.pem $tmp/gate.key
+tls_client_ca = $tmp/ca.pem
+tls_ca = $tmp/ca.pem
+CONF
+start_in gate daemon "$BUILD/sipwardd" --config "$tmp/gate.conf"
+wait_for 5 logged '^info ready' || { cat "$tmp/setup.log" "$tmp/daemon.log"; exit 1; }
+
+# Real clients.
+sipp_call() { # CUSTOMER-TRANSPORT PBX-TRANSPORT CUSTOMER-SCENARIO PBX-SCENARIO DOMAIN
+	local rc=0
+	start_in pbx pbx sipp -t "$2" -sf "$scenarios/$4.xml" -i $pbx -p 5060 -m 10 -nostdin -timeout 30 \
+		-max_socket 1000 10.9.0.1:5060
+	wait_for 5 in_ns pbx sh -c "ss -Hltun | grep -q $pbx:5060"
+	in_ns customer sipp -t "$1" -sf "$scenarios/$3.xml" -i $customer -p 5062 -m 10 -r 50 -nostdin \
+		-s 1000 -key domain "$5" -au alice -ap $password -timeout 30 -max_socket 1000 $gate || rc=1
+	wait "${started[pbx]}" && return $rc
+}
+for in in u1 t1 tn; do
+	check "sipp: $in to u1" sipp_call $in u1 call pbx udp.example
+	check "sipp: $in to t1" sipp_call $in t1 call pbx tcp.example
+	check "sipp: $in to t1, re-INVITE, and the far side hangs up" \
+		sipp_call $in t1 call_held pbx_hangs_up tcp.example
+	check "sipp: $in to u1, cancelled" sipp_call $in u1 call_cancelled pbx_ringing udp.example
+	check "sipp: $in to t1, by digest" sipp_call $in t1 call_digest pbx digest.example
+done
+
+python3 tests/net/transport_cases.py --namespaces "$ns" --certificates "$tmp" || failures=1
+
+# What no honest peer does to a connection.
+locked() { sipward lockout list | grep -qE "^$1(/[0-9]+)? "; }
+peer() { # SOURCE WHAT [OPTION...]
+	in_ns customer python3 tests/net/stream_peer.py "$2" $gate --source "$1" "${@:3}" 2>&1
+}
+sipward attach outside >/dev/null 2>"$tmp/attach.log" || cat "$tmp/attach.log"
+sipward unlisted limit >/dev/null
+sipward settings source-rate 1000 >/dev/null
+wait_for 5 logged '^info filter'
+for i in 1 2 3 4 5 6 7 8 9; do peer $guesser garbage >/dev/null; done
+check "nine times garbage lock nobody out" quietly locked $guesser
+peer $guesser garbage >/dev/null
+check "the tenth does" wait_for 5 locked $guesser
+before=$(packets locked_out)
+check_match "the filter drops it on the TCP port" "$(timeout 2 bash -c "$(declare -f in_ns peer);
+	ns=$ns gate=$gate peer $guesser ask"; echo $?)" '124'
+mid=$(packets locked_out)
+check "which is counted" [ "$mid" -gt "$before" ]
+check_match "and on the TLS port" "$(timeout 2 bash -c "$(declare -f in_ns peer);
+	ns=$ns gate=$gate peer $guesser ask --port 5061"; echo $?)" '124'
+check "which is counted too" [ "$(packets locked_out)" -gt "$mid" ]
+for i in 1 2 3 4 5 6 7 8 9 10; do peer $stranger ask --port 5061 >/dev/null; done
+check "ten failed handshakes lock a source out" wait_for 5 locked $stranger
+check_eq "the customer calls on" "$(peer $customer ask)" 407
