@@ -95,6 +95,8 @@ for in in u1 t1 tn; do
 done
 
 python3 tests/net/transport_cases.py --namespaces "$ns" --certificates "$tmp" || failures=1
+check_match "the log tells of certificates that were not shown" "$(cat "$tmp/daemon.log")" \
+	"^info refused source=$customer:.*trunk=certificate .*status=403 cause=no_client_certificate$"
 
 # What no honest peer does to a connection.
 locked() { sipward lockout list | grep -qE "^$1(/[0-9]+)? "; }
@@ -105,7 +107,7 @@ sipward attach outside >/dev/null 2>"$tmp/attach.log" || cat "$tmp/attach.log"
 sipward unlisted limit >/dev/null
 sipward settings source-rate 1000 >/dev/null
 wait_for 5 logged '^info filter'
-for i in 1 2 3 4 5 6 7 8 9; do peer $guesser garbage >/dev/null; done
+for _ in 1 2 3 4 5 6 7 8 9; do peer $guesser garbage >/dev/null; done
 check "nine times garbage lock nobody out" quietly locked $guesser
 peer $guesser garbage >/dev/null
 check "the tenth does" wait_for 5 locked $guesser
@@ -117,6 +119,6 @@ check "which is counted" [ "$mid" -gt "$before" ]
 check_match "and on the TLS port" "$(timeout 2 bash -c "$(declare -f in_ns peer);
 	ns=$ns gate=$gate peer $guesser ask --port 5061"; echo $?)" '124'
 check "which is counted too" [ "$(packets locked_out)" -gt "$mid" ]
-for i in 1 2 3 4 5 6 7 8 9 10; do peer $stranger ask --port 5061 >/dev/null; done
+for _ in 1 2 3 4 5 6 7 8 9 10; do peer $stranger ask --port 5061 >/dev/null; done
 check "ten failed handshakes lock a source out" wait_for 5 locked $stranger
 check_eq "the customer calls on" "$(peer $customer ask)" 407

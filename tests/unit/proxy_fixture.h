@@ -185,11 +185,23 @@ static inline int world_teardown(void **state)
 	return 0;
 }
 
-/* Hands the proxy a message from the address. Lines end in LF here. */
-static inline void hear(struct world *w, const char *from, const char *text)
+/* Hands the proxy what has come from the address. */
+static inline void hear_bytes(struct world *w, enum net_transport transport, const char *from,
+			      struct slice bytes)
+{
+	struct net_packet packet = {.bytes = bytes,
+				    .path = {.transport = transport, .remote = endpoint(from)}};
+
+	packet.path.local = side_of(&packet.path.remote);
+	w->sent_count = 0;
+	proxy_receive(w->proxy, &packet, 1, w->now);
+}
+
+/* The same with a message whose lines end in LF here. */
+static inline void hear_by(struct world *w, enum net_transport transport, const char *from,
+			   const char *text)
 {
 	char *wire = malloc(2 * strlen(text) + 1);
-	struct net_packet packet = {.path = {.transport = NET_UDP, .remote = endpoint(from)}};
 	size_t n = 0;
 
 	for (const char *p = text; *p; p++) {
@@ -197,11 +209,13 @@ static inline void hear(struct world *w, const char *from, const char *text)
 			wire[n++] = '\r';
 		wire[n++] = *p;
 	}
-	packet.path.local = side_of(&packet.path.remote);
-	packet.bytes = (struct slice){wire, n};
-	w->sent_count = 0;
-	proxy_receive(w->proxy, &packet, 1, w->now);
+	hear_bytes(w, transport, from, (struct slice){wire, n});
 	free(wire);
+}
+
+static inline void hear(struct world *w, const char *from, const char *text)
+{
+	hear_by(w, NET_UDP, from, text);
 }
 
 static inline void wait_ms(struct world *w, unsigned ms)

@@ -115,6 +115,9 @@ int forward_write(struct proxy *proxy, struct forward *forward, struct slice *re
 		drop_routes(edit, msg);
 	else
 		route_strip_own(proxy, msg);
+	/* What is made of it later, an ACK or a CANCEL, is made of what was sent. */
+	if (msg->header_count + edit->op_count + 1 > SIP_HEADERS_MAX)
+		return -ENOSPC;
 	rc = sip_edit_write(edit, proxy->out, FORWARD_MAX, &n);
 	if (rc)
 		return rc;
