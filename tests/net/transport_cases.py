@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Calls through the gate by every transport, with both sides in one hand: run by test_transports.sh,
 one line a case."""
-import argparse, socket, ssl, sys, time, traceback
+import argparse, sys, time, traceback
 
-from sip_party import Party, Dialog, answer, begin, established, host_of, taken
+from sip_party import Message, Party, answer, begin, established, host_of, taken
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--namespaces", required=True, help="prefix of their names")
@@ -59,7 +59,6 @@ def untouched(message):
 
 
 def sent(raw):
-    from sip_party import Message
     return untouched(Message(raw, None))
 
 
@@ -215,6 +214,17 @@ def caller_reopens(kind):
     equal(request.way.kind, kind)
     request.way.send(answer(request, 200))
     pbx.hear("200")
+
+
+def caller_closes_too_early(kind):
+    """The answer goes to where its Via says (RFC 3261 §18.2.2)."""
+    way = customer.open(kind)
+    _, request = ring(customer, way, pbx, "sip:1@udp.example")
+    customer.close_streams()
+    time.sleep(0.2)
+    request.way.send(answer(request, 486))
+    pbx.hear("ACK")
+    equal(customer.hear("486").way.kind, kind)
 
 
 def retransmissions(kind_out, domain, expected):
@@ -378,6 +388,8 @@ for kind in KINDS:
     case(f"the upstream's connection is closed in a call from {kind}", upstream_reopens, kind)
 for kind in "tcp", "tls":
     case(f"the caller's connection over {kind} is closed in a call", caller_reopens, kind)
+    case(f"the caller's connection over {kind} is closed before the answer", caller_closes_too_early,
+         kind)
     case(f"no response is repeated over {kind}", failure_over_stream, kind)
 case("retransmissions are absorbed, and sent over UDP", retransmissions, "udp", "udp.example", 2)
 case("none are sent over TCP", retransmissions, "tcp", "tcp.example", 0)

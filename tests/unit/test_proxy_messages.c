@@ -149,26 +149,26 @@ static bool passes_untouched(struct world *w, enum net_transport transport, stru
 	return false;
 }
 
-#define STIR                                                                                       \
+#define STIR \
 	"Identity: eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM" \
-	"6Ly9jZXJ0LmV4YW1wbGUvYS5wZW0ifQ.eyJhdHRlc3QiOiJBIn0.c2lnbmF0dXJl"                          \
-	";info=<https://cert.example/a.pem>;alg=ES256;ppt=\"shaken\"\r\n"                            \
+	"6Ly9jZXJ0LmV4YW1wbGUvYS5wZW0ifQ.eyJhdHRlc3QiOiJBIn0.c2lnbmF0dXJl" \
+	";info=<https://cert.example/a.pem>;alg=ES256;ppt=\"shaken\"\r\n" \
 	"Identity:eyJhbGciOiJFUzI1NiJ9..c2ln;info=<https://cert.example/b.pem>;ppt=div\r\n"
-#define ODD                                                                                        \
-	"v: SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bK%s\r\n"                                      \
-	"VIA:SIP/2.0/TCP a.example;branch=1 ,SIP/2.0/TLS [2001:db8::9]:5061 ; branch=2\r\n"          \
-	"f:\"A, B;tag=no\" <sip:a@b>;TAG=f1\r\n"                                                     \
-	"To   :\t<sip:100@gate.example;p=%%22x>\r\n"                                                  \
-	"i:odd@x\r\ncseq: 0007\t INVITE\r\nMAX-forwards :  0070 \r\n" STIR                            \
-	"Date: Thu, 26 Nov 2026 17:00:00 GMT\r\n"                                                    \
-	"m:<sip:a@198.51.100.7:5062;ob>;+sip.instance=\"<urn:uuid:0>\" , <sip:b@c>\r\n"              \
-	"X-Folded: one\r\n two\r\n\t three  \r\nX-Empty:\r\nX-Colon::::\r\n"                         \
-	"X-Bytes: \xc3\xa4 \xff\xfe \x01\r\nk: 100rel,timer\r\nk: 100rel , timer\r\n"                \
+#define ODD \
+	"v: SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bK%s\r\n" \
+	"VIA:SIP/2.0/TCP a.example;branch=1 ,SIP/2.0/TLS [2001:db8::9]:5061 ; branch=2\r\n" \
+	"f:\"A, B;tag=no\" <sip:a@b>;TAG=f1\r\n" \
+	"To   :\t<sip:100@gate.example;p=%%22x>\r\n" \
+	"i:odd@x\r\ncseq: 0007\t INVITE\r\nMAX-forwards :  0070 \r\n" STIR \
+	"Date: Thu, 26 Nov 2026 17:00:00 GMT\r\n" \
+	"m:<sip:a@198.51.100.7:5062;ob>;+sip.instance=\"<urn:uuid:0>\" , <sip:b@c>\r\n" \
+	"X-Folded: one\r\n two\r\n\t three  \r\nX-Empty:\r\nX-Colon::::\r\n" \
+	"X-Bytes: \xc3\xa4 \xff\xfe \x01\r\nk: 100rel,timer\r\nk: 100rel , timer\r\n" \
 	"c: multipart/mixed ;boundary=\"--b\"\r\nContent-Length :  %zu\r\n\r\n"
 static const char multipart[] =
 	"----b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n----b\r\n"
-	"Content-Type: application/isup;version=itu-t92+\r\n\r\n\x01\x00\xff\r\n\r\nINVITE sip:x SIP/2.0"
-	"\r\n\r\n----b--\r\n";
+	"Content-Type: application/isup;version=itu-t92+\r\n\r\n\x01\x00\xff\r\n\r\n"
+	"INVITE sip:x SIP/2.0\r\n\r\n----b--\r\n";
 
 static struct slice odd_invite(const char *branch)
 {
@@ -412,6 +412,92 @@ static void call_by_tls_outlives_the_policy_it_began_under(void **state)
 	assert_string_equal(w->sent[1].path.name, "10.0.0.5");
 }
 
+/* An INVITE that is received so long. */
+static const char *invite_of_length(size_t n)
+{
+	static char text[4096];
+	size_t head = (size_t)(strstr(INVITE, "Max-") - INVITE);
+	size_t lines = 0, length;
+
+	for (const char *p = INVITE; *p; p++)
+		lines += *p == '\n';
+	length = n - strlen(INVITE) - lines - strlen("X-Long: \r\n");
+	snprintf(text, sizeof(text), "%.*sX-Long: %0*d\n%s", (int)head, INVITE, (int)length, 0,
+		 INVITE + head);
+	return text;
+}
+
+static void requests_that_leave_too_large_take_the_stream(void **state)
+{
+	struct world *w = *state;
+	struct store_peer peer = {.role = STORE_UPSTREAM,
+				  .priority = 50,
+				  .weight = 1,
+				  .uri = "sip:10.0.0.5:5070;transport=tcp"};
+	unsigned by_udp = 0, by_tcp = 0;
+
+	assert_ok(w->f, store_peer_add(w->f->store, "default", &peer, &w->f->err));
+	world_read_store(w);
+	for (size_t n = 600; n < 1300; n += 7) {
+		world_start_proxy(w);
+		hear(w, CUSTOMER, invite_of_length(n));
+		assert_int_equal(w->sent_count, 2);
+		if (w->sent[0].path.transport == NET_UDP) {
+			sent_to(w, 0, PBX, "INVITE ");
+			assert_true(w->sent[0].n <= 1300);
+			assert_int_equal(by_tcp, 0);
+			by_udp++;
+		} else {
+			sent_to(w, 0, "10.0.0.5:5070", "INVITE ");
+			assert_non_null(strstr(w->sent[0].text, "\r\nVia: SIP/2.0/TCP 10.0.0.1:"));
+			assert_true(w->sent[0].n > 1300);
+			by_tcp++;
+		}
+	}
+	assert_true(by_udp > 10 && by_tcp > 10);
+}
+
+/* RFC 3261 §18.1.1: who does not take the stream after all is asked by UDP. */
+static void stream_that_fails_is_no_obstacle(void **state)
+{
+	struct world *w = *state;
+	struct net_path path = {.transport = NET_TCP, .remote = endpoint("10.0.0.5:5070")};
+	struct store_peer peer = {.role = STORE_UPSTREAM,
+				  .priority = 50,
+				  .weight = 1,
+				  .uri = "sip:10.0.0.5:5070;transport=tcp"};
+
+	assert_ok(w->f, store_peer_add(w->f->store, "default", &peer, &w->f->err));
+	world_read_store(w);
+	hear(w, CUSTOMER, invite_of_length(1300));
+	sent_to(w, 0, "10.0.0.5:5070", "INVITE ");
+	proxy_failed(w->proxy, &path, w->now);
+	wait_ms(w, 0);
+	sent_to(w, 0, PBX, "INVITE ");
+	assert_int_equal(w->sent[0].path.transport, NET_UDP);
+}
+
+/* RFC 3261 §18.2.2. */
+static void answer_whose_connection_is_gone_goes_to_where_the_via_says(void **state)
+{
+	struct world *w = *state;
+	struct net_path path = {.transport = NET_TCP, .remote = endpoint("198.51.100.7:40000")};
+	char text[4096];
+
+	hear_by(w, NET_TCP, "198.51.100.7:40000", INVITE);
+	strcpy(text, sent_to(w, 0, PBX, "INVITE "));
+	hear(w, PBX, answer(text, "486 Busy", "INVITE"));
+	sent_to(w, 0, "198.51.100.7:40000", "SIP/2.0 486 ");
+	w->sent_count = 0;
+	proxy_failed(w->proxy, &path, w->now);
+	sent_to(w, 0, "198.51.100.7:5062", "SIP/2.0 486 ");
+	assert_int_equal(w->sent[0].path.transport, NET_TCP);
+	path.remote.port = 5062;
+	w->sent_count = 0;
+	proxy_failed(w->proxy, &path, w->now);
+	assert_int_equal(w->sent_count, 0);
+}
+
 /* ---- what is made to confuse ---- */
 
 /* The same message with so many fields more. */
@@ -552,6 +638,9 @@ int main(void)
 		PROXY_TEST(requests_of_every_method_pass_in_a_call),
 		PROXY_TEST(offered_connections_are_taken_from_listed_sources_alone),
 		PROXY_TEST(call_by_tls_outlives_the_policy_it_began_under),
+		PROXY_TEST(requests_that_leave_too_large_take_the_stream),
+		PROXY_TEST(stream_that_fails_is_no_obstacle),
+		PROXY_TEST(answer_whose_connection_is_gone_goes_to_where_the_via_says),
 		PROXY_TEST(call_with_many_fields_can_be_cancelled_or_does_not_begin),
 		PROXY_TEST(fields_by_the_thousand_are_refused),
 		PROXY_TEST(header_of_64_kb_is_forwarded_or_refused_and_never_cut),

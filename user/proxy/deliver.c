@@ -126,7 +126,6 @@ static bool call_destination(struct callee *callee)
 		.hops = trunk->destinations,
 		.hop_count = trunk->destination_count,
 		.secure = request_is_secure(callee->request->msg),
-		.large = callee->request->msg->raw.n > FORWARD_UDP_MAX,
 	};
 	char uri[TARGET_URI_SIZE];
 	struct hop hop = {0};
@@ -139,7 +138,6 @@ static bool call_destination(struct callee *callee)
 	forward = forward_to(callee, &hop);
 	forward.can_move = true;
 	forward.secure = choice.secure;
-	forward.large = choice.large;
 	callee->answered = !send_first(callee, &forward, "to_destination");
 	return true;
 }

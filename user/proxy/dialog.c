@@ -201,7 +201,7 @@ static void dialog_forward(struct proxy *proxy, struct forward *forward)
 		reply_refuse(proxy, forward->request, 483, "too_many_hops");
 		return;
 	}
-	target_refine(forward->trunk, msg->raw.n > FORWARD_UDP_MAX, &forward->hop.target);
+	target_refine(forward->trunk, false, &forward->hop.target);
 	if (!is_kept_secure(forward) && !is_always_let(msg->method)) {
 		reply_refuse(proxy, forward->request, 416, "uri_scheme");
 		return;

@@ -163,6 +163,8 @@ static int start_transaction(struct proxy *proxy, const struct forward *forward,
 	txn->user_id = forward->token.user_id;
 	txn->token = forward->token;
 	txn->requester = reply_path(request);
+	txn->answer_port = request->via.port ? request->via.port :
+			   request->path->transport == NET_TLS ? SIPS_PORT : SIP_PORT;
 	txn->detour = forward->detour;
 	if (forward->chosen.n)
 		rc = blob_set(&txn->chosen, forward->chosen);
@@ -187,6 +189,37 @@ static void say_trying(struct proxy *proxy, const struct request *request, struc
 	proxy_send(proxy, &txn->requester, reply);
 }
 
+/* To the stream that the hop offers beside UDP. */
+static bool move_to_stream(struct proxy *proxy, struct forward *forward)
+{
+	struct net_path target = forward->hop.target;
+	const struct policy_hop *hop = target_refine(forward->trunk, true, &target);
+	const struct policy_outbound *credential;
+
+	if (!hop || hop_route(proxy, &target))
+		return false;
+	forward->hop.target = target;
+	forward->hop.generation = 0;
+	if (forward->admitted) {
+		credential = outbound_credential(hop, forward->chosen);
+		forward->hop.credential_id = credential ? credential->id : 0;
+	}
+	return true;
+}
+
+/* Only what is written tells how long it is. */
+static int write_to_fit(struct proxy *proxy, struct forward *forward, struct slice *ret_message)
+{
+	int rc = forward_write(proxy, forward, ret_message);
+
+	if (rc || ret_message->n <= FORWARD_UDP_MAX)
+		return rc;
+	forward->large = true;
+	if (forward->hop.target.transport != NET_UDP || !move_to_stream(proxy, forward))
+		return 0;
+	return forward_write(proxy, forward, ret_message);
+}
+
 bool forward_send(struct proxy *proxy, struct forward *forward, struct txn **ret_txn)
 {
 	const struct request *request = forward->request;
@@ -195,7 +228,7 @@ bool forward_send(struct proxy *proxy, struct forward *forward, struct txn **ret
 	int rc;
 
 	*ret_txn = NULL;
-	if (forward_write(proxy, forward, &message)) {
+	if (write_to_fit(proxy, forward, &message)) {
 		/* 400: more fields to take out than anybody has reason to send. */
 		unsigned status = proxy->edit.failed ? 400 : 513;
 

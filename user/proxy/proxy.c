@@ -192,15 +192,33 @@ struct failed_path {
 	const struct net_path *path;
 };
 
+static bool is_to(const struct failed_path *failed, const struct net_path *path)
+{
+	return path->transport == failed->path->transport &&
+	       endpoint_eq(&path->remote, &failed->path->remote);
+}
+
+/* The requester's connection is gone: what it may have missed goes to where its Via says (RFC 3261
+ * §18.2.2). */
+static void answer_by_via(struct proxy *proxy, struct txn *txn)
+{
+	if (txn->own || txn->requester.remote.port == txn->answer_port)
+		return;
+	txn->requester.remote.port = txn->answer_port;
+	if (txn->response.p)
+		proxy_send(proxy, &txn->requester, blob_slice(&txn->response));
+}
+
 static void fail_txn(struct table_node *node, void *arg)
 {
 	const struct failed_path *failed = arg;
 	struct txn *txn = table_entry(node, struct txn, node);
 
 	for (struct attempt *a = txn->attempts; a; a = a->next)
-		if (a->state == ATTEMPT_CALLING && a->target.transport == failed->path->transport &&
-		    endpoint_eq(&a->target.remote, &failed->path->remote))
+		if (a->state == ATTEMPT_CALLING && is_to(failed, &a->target))
 			attempt_unreachable(failed->proxy, a);
+	if (is_to(failed, &txn->requester))
+		answer_by_via(failed->proxy, txn);
 }
 
 void proxy_failed(struct proxy *proxy, const struct net_path *path, uint64_t now_ns)

@@ -122,8 +122,7 @@ int hop_route(struct proxy *proxy, struct net_path *target);
 
 /* ---- forward.c ---- */
 
-/* A request that is longer as received exceeds 1300 bytes with the fields that we add. */
-#define FORWARD_UDP_MAX 950
+#define FORWARD_UDP_MAX 1300 /* by UDP, where the hop offers a stream (RFC 3261 §18.1.1) */
 #define FORWARD_MAX (NET_DATAGRAM_MAX - 28) /* with the headers of IPv4 and UDP before it */
 
 struct forward {
@@ -225,9 +224,10 @@ bool target_remains(const struct proxy *proxy, const struct txn *txn);
 bool target_next(struct proxy *proxy, struct txn *txn);
 /* Sends it by its detour, if it has one that can be gone. */
 bool target_detour(struct proxy *proxy, struct txn *txn);
-/* What the trunk knows of a hop that a call goes to: the name its certificate is for, and the
- * stream that a large request takes instead of UDP. */
-void target_refine(const struct policy_trunk *trunk, bool large, struct net_path *target);
+/* Puts in what the trunk knows of a hop that a call goes to: the name its certificate is for, and
+ * the stream that a large request takes instead of UDP. Returns it; NULL: nothing is known. */
+const struct policy_hop *target_refine(const struct policy_trunk *trunk, bool large,
+				       struct net_path *target);
 
 /* ---- outcome.c: what becomes of a request as its attempts end ---- */
 

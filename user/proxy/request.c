@@ -227,7 +227,6 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		.hops = result->trunk->upstreams,
 		.hop_count = result->trunk->upstream_count,
 		.secure = request_is_secure(request->msg),
-		.large = request->msg->raw.n > FORWARD_UDP_MAX,
 	};
 	const struct policy_hop *hop;
 	struct caller_decision caller;
@@ -239,7 +238,6 @@ static void forward_admitted(struct proxy *proxy, const struct request *request,
 		.from_customer = true,
 		.can_move = true,
 		.secure = choice.secure,
-		.large = choice.large,
 		.admitted = result,
 		.record_route = request_makes_dialog(request->msg->method),
 	};

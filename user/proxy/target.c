@@ -129,23 +129,29 @@ static bool is_meant(const struct policy_hop *hop, bool large, const struct net_
 	return hop->transport == target->transport && endpoint_eq(&hop->endpoint, &target->remote);
 }
 
-static bool refine(const struct policy_hop *hops, size_t n, bool large, struct net_path *target)
+static const struct policy_hop *find_meant(const struct policy_hop *hops, size_t n, bool large,
+					   const struct net_path *target)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!is_meant(&hops[i], large, target))
-			continue;
-		target->transport = hops[i].transport;
-		target->remote = hops[i].endpoint;
-		target->name = hops[i].host;
-		return true;
-	}
-	return false;
+	for (size_t i = 0; i < n; i++)
+		if (is_meant(&hops[i], large, target))
+			return &hops[i];
+	return NULL;
 }
 
-void target_refine(const struct policy_trunk *trunk, bool large, struct net_path *target)
+const struct policy_hop *target_refine(const struct policy_trunk *trunk, bool large,
+				       struct net_path *target)
 {
-	if (!refine(trunk->upstreams, trunk->upstream_count, large, target))
-		(void)refine(trunk->destinations, trunk->destination_count, large, target);
+	const struct policy_hop *hop =
+		find_meant(trunk->upstreams, trunk->upstream_count, large, target);
+
+	if (!hop)
+		hop = find_meant(trunk->destinations, trunk->destination_count, large, target);
+	if (hop) {
+		target->transport = hop->transport;
+		target->remote = hop->endpoint;
+		target->name = hop->host;
+	}
+	return hop;
 }
 
 bool target_detour(struct proxy *proxy, struct txn *txn)

@@ -102,6 +102,7 @@ struct txn {
 	unsigned own_fields;	   /* that lead the requests sent: our Via and Record-Routes */
 	int64_t trunk_id, user_id; /* who placed the call; user 0 = nobody in particular */
 	struct net_path requester; /* where responses go */
+	uint16_t answer_port;	   /* the same, where the connection is gone */
 	struct net_path detour;	   /* if the connection of the call is gone; transport 0 = none */
 	struct token token;
 	struct attempt *attempts; /* the latest first; none: we answer ourselves */
