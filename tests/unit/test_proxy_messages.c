@@ -150,8 +150,8 @@ static bool passes_untouched(struct world *w, enum net_transport transport, stru
 }
 
 #define STIR \
-	"Identity: eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM" \
-	"6Ly9jZXJ0LmV4YW1wbGUvYS5wZW0ifQ.eyJhdHRlc3QiOiJBIn0.c2lnbmF0dXJl" \
+	"Identity: eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0c" \
+	"HM6Ly9jZXJ0LmV4YW1wbGUvYS5wZW0ifQ.eyJhdHRlc3QiOiJBIn0.c2lnbmF0dXJl" \
 	";info=<https://cert.example/a.pem>;alg=ES256;ppt=\"shaken\"\r\n" \
 	"Identity:eyJhbGciOiJFUzI1NiJ9..c2ln;info=<https://cert.example/b.pem>;ppt=div\r\n"
 #define ODD \
@@ -388,21 +388,24 @@ static void offered_connections_are_taken_from_listed_sources_alone(void **state
 	assert_int_equal(w->alias_port, 5061);
 }
 
+static void upstream_is(struct world *w, const char *uri)
+{
+	struct store_peer old = {.role = STORE_UPSTREAM, .uri = "sip:" PBX};
+	struct store_peer peer = {.role = STORE_UPSTREAM, .priority = 1, .weight = 1};
+
+	snprintf(peer.uri, sizeof(peer.uri), "%s", uri);
+	assert_ok(w->f, store_peer_add(w->f->store, "default", &peer, &w->f->err));
+	assert_ok(w->f, store_peer_remove(w->f->store, "default", &old, &w->f->err));
+	world_read_store(w);
+}
+
 /* The name of a hop is the policy's, which another one may replace meanwhile. */
 static void call_by_tls_outlives_the_policy_it_began_under(void **state)
 {
 	struct world *w = *state;
 	char text[4096];
 
-	struct store_peer old = {.role = STORE_UPSTREAM, .uri = "sip:" PBX};
-	struct store_peer peer = {.role = STORE_UPSTREAM,
-				  .priority = 1,
-				  .weight = 1,
-				  .uri = "sip:" PBX ";transport=tls"};
-
-	assert_ok(w->f, store_peer_add(w->f->store, "default", &peer, &w->f->err));
-	assert_ok(w->f, store_peer_remove(w->f->store, "default", &old, &w->f->err));
-	world_read_store(w);
+	upstream_is(w, "sip:" PBX ";transport=tls");
 	hear_by(w, NET_TLS, CUSTOMER, INVITE);
 	strcpy(text, sent_to(w, 0, PBX, "INVITE "));
 	assert_string_equal(w->sent[0].path.name, "10.0.0.5");
@@ -496,6 +499,34 @@ static void answer_whose_connection_is_gone_goes_to_where_the_via_says(void **st
 	w->sent_count = 0;
 	proxy_failed(w->proxy, &path, w->now);
 	assert_int_equal(w->sent_count, 0);
+}
+
+static void sips_is_served_by_tls_alone(void **state)
+{
+	struct world *w = *state;
+	char text[4096], routes[1024];
+	char secure[4096];
+
+	snprintf(secure, sizeof(secure), "INVITE sips%s", strchr(INVITE, ':'));
+	hear_by(w, NET_UDP, CUSTOMER, secure);
+	sent_to(w, 0, CUSTOMER, "SIP/2.0 416 ");
+	hear_by(w, NET_TCP, CUSTOMER, secure);
+	sent_to(w, 0, CUSTOMER, "SIP/2.0 416 ");
+	hear_by(w, NET_TLS, CUSTOMER, secure);
+	sent_to(w, 0, CUSTOMER, "SIP/2.0 503 ");
+	upstream_is(w, "sip:" PBX ";transport=tls");
+	hear_by(w, NET_TLS, CUSTOMER, secure);
+	strcpy(text, sent_to(w, 0, PBX, "INVITE sips:"));
+	assert_int_equal(w->sent[0].path.transport, NET_TLS);
+	assert_non_null(strstr(text, "Record-Route: <sips:"));
+	hear_by(w, NET_TLS, PBX, answer(text, "200 OK", "INVITE"));
+	routes_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 200 "), true, routes);
+	in_dialog(text, "INFO", "sips:pbx@10.0.0.5", routes, true);
+	hear_by(w, NET_TCP, CUSTOMER, text);
+	sent_to(w, 0, CUSTOMER, "SIP/2.0 416 ");
+	in_dialog(text, "BYE", "sips:pbx@10.0.0.5", routes, true);
+	hear_by(w, NET_TLS, CUSTOMER, text);
+	sent_to(w, 0, PBX, "BYE sips:");
 }
 
 /* ---- what is made to confuse ---- */
@@ -638,6 +669,7 @@ int main(void)
 		PROXY_TEST(requests_of_every_method_pass_in_a_call),
 		PROXY_TEST(offered_connections_are_taken_from_listed_sources_alone),
 		PROXY_TEST(call_by_tls_outlives_the_policy_it_began_under),
+		PROXY_TEST(sips_is_served_by_tls_alone),
 		PROXY_TEST(requests_that_leave_too_large_take_the_stream),
 		PROXY_TEST(stream_that_fails_is_no_obstacle),
 		PROXY_TEST(answer_whose_connection_is_gone_goes_to_where_the_via_says),
