@@ -419,14 +419,14 @@ static void call_by_tls_outlives_the_policy_it_began_under(void **state)
 static const char *invite_of_length(size_t n)
 {
 	static char text[4096];
-	size_t head = (size_t)(strstr(INVITE, "Max-") - INVITE);
+	const char *invite = INVITE, *rest = strstr(invite, "Max-");
 	size_t lines = 0, length;
 
 	for (const char *p = INVITE; *p; p++)
 		lines += *p == '\n';
 	length = n - strlen(INVITE) - lines - strlen("X-Long: \r\n");
-	snprintf(text, sizeof(text), "%.*sX-Long: %0*d\n%s", (int)head, INVITE, (int)length, 0,
-		 INVITE + head);
+	snprintf(text, sizeof(text), "%.*sX-Long: %0*d\n%s", (int)(rest - invite), invite,
+		 (int)length, 0, rest);
 	return text;
 }
 
@@ -478,6 +478,30 @@ static void stream_that_fails_is_no_obstacle(void **state)
 	wait_ms(w, 0);
 	sent_to(w, 0, PBX, "INVITE ");
 	assert_int_equal(w->sent[0].path.transport, NET_UDP);
+}
+
+static void request_in_a_call_whose_connection_is_gone_goes_to_the_contact(void **state)
+{
+	struct world *w = *state;
+	struct net_path path = {.transport = NET_TCP, .remote = endpoint("198.51.100.7:40000")};
+	char text[4096], routes[1024];
+
+	hear_by(w, NET_TCP, "198.51.100.7:40000", INVITE);
+	strcpy(text, sent_to(w, 0, PBX, "INVITE "));
+	routes_of(text, false, routes);
+	hear(w, PBX, answer(text, "200 OK", "INVITE"));
+	in_dialog(text, "BYE", "sip:a@198.51.100.7:5062;transport=tcp", routes, false);
+	hear(w, PBX, text);
+	sent_to(w, 0, "198.51.100.7:40000", "BYE ");
+	proxy_failed(w->proxy, &path, w->now);
+	wait_ms(w, 0);
+	sent_to(w, 0, "198.51.100.7:5062", "BYE ");
+	assert_int_equal(w->sent[0].path.transport, NET_TCP);
+	/* Once: then it is unreachable. */
+	path.remote.port = 5062;
+	proxy_failed(w->proxy, &path, w->now);
+	wait_ms(w, 0);
+	sent_to(w, 0, PBX, "SIP/2.0 503 ");
 }
 
 /* RFC 3261 §18.2.2. */
@@ -672,6 +696,7 @@ int main(void)
 		PROXY_TEST(sips_is_served_by_tls_alone),
 		PROXY_TEST(requests_that_leave_too_large_take_the_stream),
 		PROXY_TEST(stream_that_fails_is_no_obstacle),
+		PROXY_TEST(request_in_a_call_whose_connection_is_gone_goes_to_the_contact),
 		PROXY_TEST(answer_whose_connection_is_gone_goes_to_where_the_via_says),
 		PROXY_TEST(call_with_many_fields_can_be_cancelled_or_does_not_begin),
 		PROXY_TEST(fields_by_the_thousand_are_refused),
