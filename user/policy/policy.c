@@ -181,6 +181,32 @@ const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy,
 	return policy_trunk_at(policy, POLICY_UPSTREAMS, ip);
 }
 
+static bool registers_as(const struct policy_hop *hop, struct slice user)
+{
+	for (size_t i = 0; i < hop->outbound_count; i++)
+		if (hop->outbound[i].registers &&
+		    slice_eq(slice_from(hop->outbound[i].user), user))
+			return true;
+	return false;
+}
+
+const struct policy_trunk *policy_trunk_called(const struct policy *policy,
+					       const struct endpoint *upstream, struct slice user)
+{
+	/* Most senders are no upstreams. */
+	if (!policy_is_upstream(policy, &upstream->ip))
+		return NULL;
+	for (size_t i = 0; i < policy->trunk_count; i++) {
+		const struct policy_trunk *trunk = &policy->trunks[i]->trunk;
+		const struct policy_hop *hop =
+			trunk->config.enabled ? policy_upstream_at(trunk, upstream) : NULL;
+
+		if (hop && (!user.n || registers_as(hop, user)))
+			return trunk;
+	}
+	return NULL;
+}
+
 const struct policy_hop *policy_upstream_at(const struct policy_trunk *trunk,
 					    const struct endpoint *endpoint)
 {

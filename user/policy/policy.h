@@ -82,6 +82,10 @@ const struct policy_trunk *policy_trunk_by_id(const struct policy *policy, int64
 /* The enabled trunk that has an upstream at this address, or NULL (the first by name). */
 const struct policy_trunk *policy_trunk_of_upstream(const struct policy *policy,
 						    const struct ip *ip);
+/* The first enabled trunk by name that has an upstream at this endpoint and registers there as the
+ * user; for an empty user just the former. With port 0 any of the address is meant. NULL: none. */
+const struct policy_trunk *policy_trunk_called(const struct policy *policy,
+					       const struct endpoint *upstream, struct slice user);
 /* The trunk's first upstream at this endpoint or, with port 0, at any of the address; NULL. */
 const struct policy_hop *policy_upstream_at(const struct policy_trunk *trunk,
 					    const struct endpoint *endpoint);

@@ -2,6 +2,7 @@
 /* Calls from a trunk's upstream to its customer: to all contacts of a user who has registered (the
  * first to answer gets the call), else to the trunk's destinations. */
 #include <errno.h>
+#include <string.h>
 
 #include "proxy/proxy_internal.h"
 
@@ -16,16 +17,27 @@ struct callee {
 	struct txn *txn; /* once something was sent with one */
 };
 
-/* That of the Request-URI's domain if it is this upstream's, else the upstream's own. */
-static const struct policy_trunk *trunk_of_call(struct proxy *proxy, const struct ip *upstream,
+/* That of the Request-URI's domain if it is this upstream's; but a call to the contact that a trunk
+ * has registered there is that trunk's. Else the upstream's own. */
+static const struct policy_trunk *trunk_of_call(struct proxy *proxy, const struct net_path *path,
 						const struct sip_uri *uri)
 {
 	const struct policy *policy = proxy->admission.policy;
-	const struct policy_trunk *trunk = policy_trunk_find(policy, uri->user, uri->host);
+	const struct policy_trunk *named = policy_trunk_find(policy, uri->user, uri->host);
+	const struct policy_trunk *registered;
+	struct endpoint upstream = path->remote;
 
-	if (trunk && policy_upstream_at(trunk, &(struct endpoint){.ip = *upstream}))
-		return trunk;
-	return policy_trunk_of_upstream(policy, upstream);
+	/* Which port a connection comes from says nothing. */
+	if (path->transport != NET_UDP)
+		upstream.port = 0;
+	if (named && !policy_upstream_at(named, &upstream))
+		named = NULL;
+	if (named && strcmp(named->config.domain, "*") != 0)
+		return named;
+	registered = uri->user.n ? policy_trunk_called(policy, &upstream, uri->user) : NULL;
+	if (registered)
+		return registered;
+	return named ? named : policy_trunk_called(policy, &upstream, (struct slice){0});
 }
 
 static struct forward forward_to(const struct callee *callee, const struct hop *hop)
@@ -149,7 +161,7 @@ static void find_callee(struct callee *callee)
 {
 	struct proxy *proxy = callee->proxy;
 	const struct policy_trunk *trunk =
-		trunk_of_call(proxy, &callee->request->path->remote.ip, &callee->uri);
+		trunk_of_call(proxy, callee->request->path, &callee->uri);
 
 	if (!trunk || !trunk->config.enabled)
 		return;

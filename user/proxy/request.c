@@ -174,11 +174,14 @@ static void receive_options(struct proxy *proxy, const struct request *request)
  * a connection comes from says nothing. */
 static bool is_from_upstream(struct proxy *proxy, const struct net_path *path)
 {
+	const struct endpoint upstream = {
+		.ip = path->remote.ip,
+		.port = path->transport == NET_UDP ? path->remote.port : 0,
+	};
 	const struct policy_trunk *trunk =
-		policy_trunk_of_upstream(proxy->admission.policy, &path->remote.ip);
+		policy_trunk_called(proxy->admission.policy, &upstream, (struct slice){0});
 
-	return trunk && !policy_acl_allows(trunk, &path->remote.ip) &&
-	       (path->transport != NET_UDP || policy_upstream_at(trunk, &path->remote));
+	return trunk && !policy_acl_allows(trunk, &path->remote.ip);
 }
 
 bool request_makes_dialog(enum sip_method method)
