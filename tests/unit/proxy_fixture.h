@@ -119,6 +119,7 @@ static inline void world_start_proxy(struct world *w)
 	    .branch_key = "branch-key-0123",
 	    .dialog_key = "dialog-key-0123",
 	    .transactions = w->transactions,
+	    .registers = true,
 	};
 
 	proxy_free(w->proxy);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/control.h"
 #include "cli/peer.h"
 #include "digest/password.h"
 
@@ -159,24 +160,55 @@ static const struct column columns[] = {
 	{"TRUNK", "trunk", COLUMN_TEXT},	{"UPSTREAM", "upstream", COLUMN_TEXT},
 	{"USER", "user", COLUMN_TEXT},		{"REALM", "realm", COLUMN_TEXT},
 	{"REGISTERS", "registers", COLUMN_YES}, {"EXPIRES", "expires_s", COLUMN_SECONDS},
+	{"REGISTERED UNTIL", "until", COLUMN_TIME}, {"LAST STATUS", "status", COLUMN_NUMBER},
 };
 
 struct listing {
 	struct cli *cli;
 	const char *trunk, *upstream; /* whose credentials are being listed */
+	json_t *registrations;	      /* the daemon's, or NULL */
 	json_t *rows;
 };
+
+static json_t *ask_registrations(struct cli *cli)
+{
+	json_t *answer = NULL, *registrations;
+	if (control_ask(cli->state_dir, json_pack("{s:s}", "ask", "registrations_out"), &answer) <
+	    0)
+		return NULL;
+	registrations = json_incref(json_object_get(answer, "registrations"));
+	json_decref(answer);
+	return registrations;
+}
+
+/* Null without a daemon, and while nothing was heard. */
+static void set_registration(json_t *row, const json_t *registrations, int64_t id)
+{
+	json_t *one, *until = NULL, *status = NULL;
+	size_t i;
+	json_array_foreach(registrations, i, one)
+	{
+		if (json_integer_value(json_object_get(one, "credential")) != id)
+			continue;
+		until = json_object_get(one, "until");
+		status = json_object_get(one, "status");
+	}
+	json_object_set(row, "until", until ? until : json_null());
+	json_object_set(row, "status", json_integer_value(status) ? status : json_null());
+}
 
 static int list_outbound(const struct store_outbound *outbound, void *arg)
 {
 	const struct listing *listing = arg;
-	return output_append(
-		listing->rows,
+	json_t *row =
 		json_pack("{s:o, s:s, s:o, s:o, s:b, s:I}", "trunk", output_text(listing->trunk),
 			  "upstream", listing->upstream, "user", output_text(outbound->user),
 			  "realm", outbound->realm[0] ? output_text(outbound->realm) : json_null(),
 			  "registers", outbound->registers, "expires_s",
-			  (json_int_t)outbound->expires_s));
+			  (json_int_t)outbound->expires_s);
+	if (row)
+		set_registration(row, listing->registrations, outbound->id);
+	return output_append(listing->rows, row);
 }
 
 static int list_peer(const struct store_peer *peer, void *arg)
@@ -204,8 +236,11 @@ int cmd_outbound_list(struct cli *cli)
 	int rc = cli_store(cli);
 	if (rc == 0 && cli->arg_count)
 		rc = store_trunk_get(cli->store, cli->args[0], &trunk, &cli->err);
-	if (rc == 0)
+	if (rc == 0) {
+		listing.registrations = ask_registrations(cli);
 		rc = store_trunk_each(cli->store, list_trunk, &listing, &cli->err);
+	}
+	json_decref(listing.registrations);
 	if (rc == 0)
 		return output_table(cli, VIEW(columns, "there are none"), listing.rows);
 	json_decref(listing.rows);

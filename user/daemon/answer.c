@@ -261,6 +261,28 @@ static json_t *answer_upstreams(const struct answerer *answerer, const json_t *r
 	return json_pack("{s:o}", "upstreams", rows.array);
 }
 
+/* ---- registrations at upstreams ---- */
+
+static void tell_registration(const struct proxy_registration *registration, void *arg)
+{
+	uint64_t now_ns = clock_coarse_ns();
+
+	json_array_append_new(arg, json_pack("{s:I, s:o, s:o, s:o}", "credential",
+					     (json_int_t)registration->credential_id, "until",
+					     wall_time(registration->until_ns, now_ns), "status",
+					     number(registration->status), "failures",
+					     number(registration->failures)));
+}
+
+static json_t *answer_registrations(const struct answerer *answerer, const json_t *request)
+{
+	json_t *rows = json_array();
+
+	(void)request;
+	proxy_registration_each(answerer->proxy, tell_registration, rows);
+	return json_pack("{s:o}", "registrations", rows);
+}
+
 static const struct {
 	const char *ask;
 	json_t *(*answer)(const struct answerer *answerer, const json_t *request);
@@ -269,6 +291,7 @@ static const struct {
 	{"evidence", answer_evidence},
 	{"calls", answer_calls},
 	{"upstreams", answer_upstreams},
+	{"registrations_out", answer_registrations},
 };
 
 json_t *answer_question(const char *ask, const json_t *request, void *arg)

@@ -27,6 +27,7 @@
 #define TICK_MOST_NS NS_PER_S
 #define TICK_LEAST_NS (4 * NS_PER_MS) /* the coarse clock's own step */
 #define EVENTS_MAX 8
+#define LEAVE_MOST_NS (3 * NS_PER_S)
 #define CONNECTION_LINES_PER_S 10
 
 struct daemon {
@@ -54,6 +55,7 @@ struct daemon {
 	struct event *timer;
 	struct event *events[EVENTS_MAX];
 	unsigned event_count;
+	uint64_t leave_ns; /* when to stop at the latest; 0 = nobody has asked for it */
 };
 
 /* ---- traffic ---- */
@@ -97,6 +99,13 @@ static void arm_timer(struct daemon *d)
 					      (suseconds_t)(wait % NS_PER_S / 1000)});
 }
 
+/* No longer than a few seconds, whatever upstreams do. */
+static void stop_when_left(struct daemon *d)
+{
+	if (d->leave_ns && (proxy_has_left(d->proxy) || clock_coarse_ns() >= d->leave_ns))
+		event_base_loopbreak(d->base);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
@@ -107,6 +116,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	net_flush(d->net);
 	persist_hand_over(d->persist);
 	arm_timer(d);
+	stop_when_left(d);
 }
 
 /* Not with on_timer, which packets put off. */
@@ -128,6 +138,7 @@ static void on_receive(void *arg, const struct net_packet *packets, unsigned n)
 	proxy_receive(d->proxy, packets, n, clock_coarse_ns());
 	persist_hand_over(d->persist);
 	arm_timer(d);
+	stop_when_left(d);
 }
 
 static void log_connection(struct daemon *d, const char *event, const struct net_path *path,
@@ -228,7 +239,13 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg)
 	(void)what;
 	log_info("stopping", LOG_STR("signal", signal_number == SIGTERM ? "TERM" : "INT"));
 	sd_notify(0, "STOPPING=1");
-	event_base_loopbreak(d->base);
+	if (d->leave_ns) {
+		event_base_loopbreak(d->base);
+		return;
+	}
+	d->leave_ns = clock_coarse_ns() + LEAVE_MOST_NS;
+	proxy_leave(d->proxy, clock_coarse_ns());
+	on_timer(-1, 0, d);
 }
 
 static void on_reload(evutil_socket_t signal_number, short what, void *arg)
@@ -409,6 +426,7 @@ static int make_proxy(struct daemon *d, struct error *err)
 			},
 		.registrar = d->registrar,
 		.records = &d->records,
+		.registers = true,
 	};
 	int rc = store_secret(d->store, "branch", options.branch_key, err);
 

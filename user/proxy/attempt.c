@@ -78,8 +78,10 @@ static int rewrite(struct proxy *proxy, const struct txn *txn, struct hop *hop,
 	*ret_message = (struct slice){proxy->out, n};
 	if (!txn->in_dialog && !txn->own)
 		account_moved(proxy, sent, hop);
-	authenticate_message(proxy, policy_trunk_by_id(proxy->admission.policy, txn->trunk_id), hop,
-			     &own, ret_message);
+	authenticate_message(
+		proxy,
+		authenticate_credential_of(proxy, txn, &hop->target, hop->credential_id), hop,
+		&own, ret_message);
 	return 0;
 }
 

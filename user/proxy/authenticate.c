@@ -9,17 +9,30 @@
 
 #define ANSWERS_MAX 2
 
-/* What the trunk has for the hop under this id. */
-static const struct policy_outbound *credential_of(const struct policy_trunk *trunk,
-						   const struct net_path *target, int64_t id)
+const struct policy_outbound *authenticate_credential(const struct policy_trunk *trunk,
+						      const struct net_path *target, int64_t id)
 {
 	const struct policy_hop *hop =
 		trunk && id ? policy_upstream_at(trunk, &target->remote) : NULL;
 
-	for (size_t i = 0; hop && i < hop->outbound_count; i++)
-		if ((uint32_t)hop->outbound[i].id == (uint32_t)id)
-			return &hop->outbound[i];
-	return NULL;
+	return hop ? outbound_by_id(hop, id) : NULL;
+}
+
+const struct policy_outbound *authenticate_credential_of(const struct proxy *proxy,
+							 const struct txn *txn,
+							 const struct net_path *target, int64_t id)
+{
+	const struct registration *registration;
+
+	if (!txn->own)
+		return txn->from_customer ?
+			       authenticate_credential(policy_trunk_by_id(proxy->admission.policy,
+									  txn->trunk_id),
+						       target, id) :
+			       NULL;
+	registration = txn->own == OWN_REGISTER ? registration_find(&proxy->registrations, id) :
+						  NULL;
+	return registration ? &registration->credential : NULL;
 }
 
 /* A realm that was learned counts before the store knows it. */
@@ -53,18 +66,17 @@ static int insert_field(struct proxy *proxy, unsigned before, size_t n, struct s
 	return rc;
 }
 
-void authenticate_message(struct proxy *proxy, const struct policy_trunk *trunk, struct hop *hop,
-			  unsigned *own_fields, struct slice *message)
+void authenticate_message(struct proxy *proxy, const struct policy_outbound *credential,
+			  struct hop *hop, unsigned *own_fields, struct slice *message)
 {
-	const struct policy_outbound *credential =
-		credential_of(trunk, &hop->target, hop->credential_id);
-	struct outbound *outbound =
-		credential ? outbound_find(&proxy->outbounds, credential->id, &hop->target) : NULL;
+	struct outbound *outbound = NULL;
 	struct sip_msg *sent = &proxy->second;
 	struct digest_client client;
 	const char *why;
 	int n;
 
+	if (credential)
+		outbound = outbound_find(&proxy->outbounds, credential->id, &hop->target);
 	if (!outbound || !outbound->state.generation ||
 	    sip_msg_parse(*message, sent, &why) != SIP_PARSE_OK || sent->method == SIP_ACK)
 		return;
@@ -106,6 +118,15 @@ static const char *cause_of(int rc)
 	}
 }
 
+/* One that is removed at the upstream for the last time is not. */
+static bool is_kept(const struct proxy *proxy, const struct attempt *attempt)
+{
+	const struct policy_trunk *trunk = policy_trunk_by_id(proxy->admission.policy,
+							      attempt->timer.txn->trunk_id);
+
+	return authenticate_credential(trunk, &attempt->target, attempt->credential_id);
+}
+
 /* From here on the realm is the credential's own, and its password needs to be kept no more. */
 static void pin_realm(struct proxy *proxy, const struct policy_outbound *credential,
 		      const struct outbound *outbound)
@@ -137,7 +158,7 @@ static int take_challenge(struct proxy *proxy, const struct attempt *attempt,
 		return -EKEYREJECTED;
 	client = client_of(proxy, credential, outbound);
 	rc = digest_client_challenged(&client, msg, attempt->generation, &outbound->state);
-	if (!rc)
+	if (!rc && is_kept(proxy, attempt))
 		pin_realm(proxy, credential, outbound);
 	return rc;
 }
@@ -156,12 +177,8 @@ bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const stru
 			bool *ret_ours)
 {
 	struct txn *txn = attempt->timer.txn;
-	const struct policy_trunk *trunk =
-		policy_trunk_by_id(proxy->admission.policy, txn->trunk_id);
-	const struct policy_outbound *credential =
-		txn->from_customer ?
-			credential_of(trunk, &attempt->target, attempt->credential_id) :
-			NULL;
+	const struct policy_outbound *credential = authenticate_credential_of(
+		proxy, txn, &attempt->target, attempt->credential_id);
 	struct hop hop = {
 		.target = attempt->target,
 		.cseq_offset = attempt->cseq_offset + 1,

@@ -123,8 +123,11 @@ int forward_write(struct proxy *proxy, struct forward *forward, struct slice *re
 		return rc;
 	*ret_message = (struct slice){proxy->out, n};
 	if (forward->from_customer)
-		authenticate_message(proxy, forward->trunk, &forward->hop, &forward->own_fields,
-				     ret_message);
+		authenticate_message(
+			proxy,
+			authenticate_credential(forward->trunk, &forward->hop.target,
+						forward->hop.credential_id),
+			&forward->hop, &forward->own_fields, ret_message);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int outbounds_init(struct outbounds *outbounds)
 {
@@ -19,15 +20,10 @@ static void drop(struct table_node *node, void *arg)
 	free(outbound);
 }
 
-void outbounds_forget(struct outbounds *outbounds)
-{
-	table_each(&outbounds->table, drop, outbounds);
-}
-
 void outbounds_free(struct outbounds *outbounds)
 {
 	if (outbounds->table.buckets)
-		outbounds_forget(outbounds);
+		table_each(&outbounds->table, drop, outbounds);
 	table_free(&outbounds->table);
 }
 
@@ -37,6 +33,14 @@ const struct policy_outbound *outbound_credential(const struct policy_hop *hop, 
 		return hop->outbound_count ? &hop->outbound[0] : NULL;
 	for (size_t i = 0; i < hop->outbound_count; i++)
 		if (slice_eq(slice_from(hop->outbound[i].user), user))
+			return &hop->outbound[i];
+	return NULL;
+}
+
+const struct policy_outbound *outbound_by_id(const struct policy_hop *hop, int64_t id)
+{
+	for (size_t i = 0; i < hop->outbound_count; i++)
+		if ((uint32_t)hop->outbound[i].id == (uint32_t)id)
 			return &hop->outbound[i];
 	return NULL;
 }
@@ -84,4 +88,53 @@ struct outbound *outbound_need(struct outbounds *outbounds, int64_t credential_i
 	table_insert(&outbounds->table, &outbound->node,
 		     hash_of(outbounds, credential_id, target));
 	return outbound;
+}
+
+/* ---- another policy ---- */
+
+static void unlist(struct table_node *node, void *arg)
+{
+	(void)arg;
+	table_entry(node, struct outbound, node)->listed = false;
+}
+
+static void drop_unlisted(struct table_node *node, void *arg)
+{
+	if (!table_entry(node, struct outbound, node)->listed)
+		drop(node, arg);
+}
+
+/* What was answered with is still the credential. */
+static bool is_current(const struct outbound *outbound, const struct policy_outbound *credential)
+{
+	const struct digest_client_state *state = &outbound->state;
+
+	return strcmp(state->realm, credential->realm) == 0 &&
+	       memcmp(state->ha1, credential->ha1.plain[state->algorithm], sizeof(state->ha1)) == 0;
+}
+
+static void keep(const struct policy_trunk *trunk, void *arg)
+{
+	const struct outbounds *outbounds = arg;
+
+	for (size_t i = 0; i < trunk->upstream_count; i++) {
+		const struct policy_hop *hop = &trunk->upstreams[i];
+		const struct net_path target = {.transport = hop->transport,
+						.remote = hop->endpoint};
+
+		for (size_t j = 0; j < hop->outbound_count; j++) {
+			struct outbound *outbound =
+				outbound_find(outbounds, hop->outbound[j].id, &target);
+
+			if (outbound && is_current(outbound, &hop->outbound[j]))
+				outbound->listed = true;
+		}
+	}
+}
+
+void outbounds_follow(struct outbounds *outbounds, const struct policy *policy)
+{
+	table_each(&outbounds->table, unlist, NULL);
+	policy_trunk_each(policy, keep, outbounds);
+	table_each(&outbounds->table, drop_unlisted, outbounds);
 }

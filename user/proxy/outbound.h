@@ -18,6 +18,7 @@ struct outbound {
 	int64_t credential_id;
 	enum net_transport transport;
 	struct endpoint endpoint;
+	bool listed; /* the policy still has it */
 	struct digest_client_state state;
 };
 
@@ -28,11 +29,14 @@ struct outbounds {
 int outbounds_init(struct outbounds *outbounds);
 /* Wipes what it frees. Accepts a zeroed one. */
 void outbounds_free(struct outbounds *outbounds);
-/* Forgets all nonces: for when the credentials have changed. */
-void outbounds_forget(struct outbounds *outbounds);
+/* Forgets the nonces of credentials that the policy has no more, or has others for. */
+void outbounds_follow(struct outbounds *outbounds, const struct policy *policy);
 
 /* The credential of this user at the hop, or the default one for an empty name; NULL: none. */
 const struct policy_outbound *outbound_credential(const struct policy_hop *hop, struct slice user);
+
+/* The hop's credential of this id; NULL: it has none. Tokens know only the lower half of an id. */
+const struct policy_outbound *outbound_by_id(const struct policy_hop *hop, int64_t id);
 
 /* What is known of the credential at the address; NULL: nothing. */
 struct outbound *outbound_find(const struct outbounds *outbounds, int64_t credential_id,

@@ -162,6 +162,22 @@ static bool is_answered_again(struct proxy *proxy, struct attempt *attempt,
 	return answer_ourselves(proxy, attempt, 403);
 }
 
+/* To a request of our own. */
+static void own_final(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg)
+{
+	struct txn *txn = attempt->timer.txn;
+	bool ours;
+
+	if (!attempt_is_open(attempt))
+		return;
+	attempt_end(proxy, attempt, ATTEMPT_ENDED);
+	if ((msg->status == 401 || msg->status == 407) &&
+	    authenticate_again(proxy, attempt, msg, &ours))
+		return;
+	own_answered(proxy, attempt, msg);
+	txn_free(&proxy->txns, txn);
+}
+
 void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg)
 {
 	struct txn *txn = attempt->timer.txn;
@@ -170,8 +186,7 @@ void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct si
 
 	note_answer(proxy, attempt, msg);
 	if (txn->own) {
-		own_answered(proxy, attempt);
-		txn_free(&proxy->txns, txn);
+		own_final(proxy, attempt, msg);
 		return;
 	}
 	if (attempt->state <= ATTEMPT_PROCEEDING)
@@ -206,6 +221,7 @@ void outcome_silent(struct proxy *proxy, struct attempt *attempt)
 
 	note_silence(proxy, attempt);
 	if (txn->own) {
+		own_answered(proxy, attempt, NULL);
 		txn_free(&proxy->txns, txn);
 		return;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests that are nobody's but ours: OPTIONS that ask a hop whether it lives. Each is a
- * transaction without a requester, with one attempt. */
+/* Requests that are nobody's but ours: OPTIONS that ask a hop whether it lives, REGISTERs
+ * (enrol.c). Each is a transaction without a requester. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -26,20 +26,22 @@ static int write_own(struct proxy *proxy, const struct own_request *own, uint64_
 	hop_via_format(&own->target, &branch, via);
 	random_text(tag);
 	random_text(call_id);
-	n = snprintf(proxy->made, sizeof(proxy->made),
+	n = snprintf(proxy->out, FORWARD_MAX,
 		     "%s %s SIP/2.0\r\n%sMax-Forwards: 70\r\nFrom: <%s>;tag=%s\r\nTo: <%s>\r\n"
-		     "Call-ID: %s\r\nCSeq: 1 %s\r\n%sContent-Length: 0\r\n\r\n",
-		     own->method_text, own->uri, via, own->from, tag, own->to, call_id,
-		     own->method_text, own->headers);
-	if (n < 0 || (size_t)n >= sizeof(proxy->made))
+		     "Call-ID: %s\r\nCSeq: %u %s\r\n%sContent-Length: 0\r\n\r\n",
+		     own->method_text, own->uri, via, own->from, tag, own->to,
+		     own->call_id ? own->call_id : call_id, own->cseq, own->method_text,
+		     own->headers);
+	if (n < 0 || n >= FORWARD_MAX)
 		return -ENOSPC;
-	*ret_message = (struct slice){proxy->made, (size_t)n};
+	*ret_message = (struct slice){proxy->out, (size_t)n};
 	return 0;
 }
 
 int own_send(struct proxy *proxy, const struct own_request *own)
 {
-	struct hop hop = {.target = own->target};
+	struct hop hop = {.target = own->target,
+			  .credential_id = own->credential ? own->credential->id : 0};
 	struct slice message;
 	struct txn *txn;
 	uint64_t id;
@@ -51,7 +53,11 @@ int own_send(struct proxy *proxy, const struct own_request *own)
 		return rc;
 	txn->own = own->kind;
 	txn->method = own->method;
+	txn->trunk_id = own->trunk_id;
+	txn->own_fields = 1;
 	rc = write_own(proxy, own, id, &message);
+	if (!rc)
+		authenticate_message(proxy, own->credential, &hop, &txn->own_fields, &message);
 	if (!rc)
 		rc = attempt_send(proxy, txn, &hop, message);
 	if (rc)
@@ -73,6 +79,7 @@ void own_ping(struct proxy *proxy, struct health_hop *hop)
 		.from = from,
 		.to = hop->uri,
 		.headers = "Accept: application/sdp\r\n",
+		.cseq = 1,
 	};
 
 	health_asked(&proxy->health, hop, policy_settings(proxy->admission.policy),
@@ -85,10 +92,20 @@ void own_ping(struct proxy *proxy, struct health_hop *hop)
 		proxy_count(proxy, PROXY_NO_MEMORY);
 }
 
-void own_answered(struct proxy *proxy, const struct attempt *attempt)
+static void ping_answered(struct proxy *proxy, const struct attempt *attempt)
 {
 	struct health_hop *hop = health_find(&proxy->health, &attempt->target);
 
-	if (attempt->timer.txn->own == OWN_PING && hop)
+	if (hop)
 		hop->latency_ms = (unsigned)((proxy->now_ns - hop->asked_ns) / NS_PER_MS);
+}
+
+void own_answered(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg)
+{
+	if (attempt->timer.txn->own == OWN_REGISTER && msg)
+		enrol_answered(proxy, attempt, msg);
+	else if (attempt->timer.txn->own == OWN_REGISTER)
+		enrol_unanswered(proxy, attempt);
+	else if (msg)
+		ping_answered(proxy, attempt);
 }

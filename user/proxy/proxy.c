@@ -41,7 +41,8 @@ const char *proxy_counter_name(enum proxy_counter counter)
 
 static void follow_hops(struct proxy *proxy)
 {
-	if (health_follow(&proxy->health, proxy->admission.policy, proxy->now_ns))
+	if (health_follow(&proxy->health, proxy->admission.policy, proxy->now_ns) ||
+	    registrations_follow(&proxy->registrations, proxy->admission.policy, proxy->now_ns))
 		proxy_count(proxy, PROXY_NO_MEMORY);
 }
 
@@ -68,6 +69,7 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	proxy->admission = options->admission;
 	proxy->registrar = options->registrar;
 	proxy->records = options->records;
+	proxy->registrations.enabled = options->registers;
 	proxy->admission.registrar = options->registrar;
 	proxy->admission.proofs = &proxy->proofs;
 	memcpy(proxy->branch_key, options->branch_key, sizeof(proxy->branch_key));
@@ -87,6 +89,7 @@ void proxy_free(struct proxy *proxy)
 	calls_free(&proxy->calls);
 	health_free(&proxy->health);
 	outbounds_free(&proxy->outbounds);
+	registrations_free(&proxy->registrations);
 	explicit_bzero(proxy, sizeof(*proxy));
 	free(proxy);
 }
@@ -100,7 +103,7 @@ void proxy_set_policy(struct proxy *proxy, const struct policy *policy)
 {
 	proxy->admission.policy = policy;
 	calls_forget_idle(&proxy->calls, proxy->now_ns);
-	outbounds_forget(&proxy->outbounds);
+	outbounds_follow(&proxy->outbounds, policy);
 	follow_hops(proxy);
 }
 
@@ -162,6 +165,7 @@ void proxy_receive(struct proxy *proxy, const struct net_packet *packets, unsign
 void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 {
 	struct health_hop *hop;
+	struct registration *registration;
 	struct txn_timer *timer;
 
 	proxy->now_ns = now_ns;
@@ -172,6 +176,8 @@ void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 		timer_fire(proxy, timer);
 	while ((hop = health_due(&proxy->health, now_ns)))
 		own_ping(proxy, hop);
+	while ((registration = registration_due(&proxy->registrations, now_ns)))
+		enrol_due(proxy, registration);
 	calls_tick(&proxy->calls, now_ns);
 }
 
@@ -181,9 +187,12 @@ uint64_t proxy_deadline(const struct proxy *proxy)
 	const struct deadline *call = deadline_first(&proxy->calls.silences);
 	uint64_t at_ns = txn ? txn->at_ns : UINT64_MAX;
 	uint64_t ping_ns = health_deadline(&proxy->health);
+	uint64_t registration_ns = registrations_deadline(&proxy->registrations);
 
 	if (ping_ns < at_ns)
 		at_ns = ping_ns;
+	if (registration_ns < at_ns)
+		at_ns = registration_ns;
 	return call && call->at_ns < at_ns ? call->at_ns : at_ns;
 }
 

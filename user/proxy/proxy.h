@@ -37,6 +37,7 @@ struct proxy_options {
 	uint8_t dialog_key[16];
 	size_t transactions; /* at most so many at a time; 0 = the default */
 	size_t calls;	     /* the same of calls under a limit */
+	bool registers;	     /* keeps the registrations at upstreams: one worker does */
 };
 
 struct proxy;
@@ -64,6 +65,21 @@ void proxy_misbehaved(struct proxy *proxy, const struct net_path *path, uint64_t
 void proxy_tick(struct proxy *proxy, uint64_t now_ns);
 /* When proxy_tick has something to do; UINT64_MAX if nothing is pending. */
 uint64_t proxy_deadline(const struct proxy *proxy);
+
+/* Removes its registrations at upstreams: for before it stops. It has when they have answered, or
+ * have not in time. */
+void proxy_leave(struct proxy *proxy, uint64_t now_ns);
+bool proxy_has_left(const struct proxy *proxy);
+
+/* A registration at an upstream. */
+struct proxy_registration {
+	int64_t credential_id;
+	uint64_t until_ns; /* clock_coarse_ns; 0 = it is not registered */
+	unsigned status;   /* of the last answer; 0 = there was none */
+	unsigned failures; /* in a row */
+};
+typedef void proxy_registration_visit(const struct proxy_registration *registration, void *arg);
+void proxy_registration_each(const struct proxy *proxy, proxy_registration_visit *visit, void *arg);
 
 enum proxy_counter {
 	PROXY_RECEIVED,

@@ -11,6 +11,7 @@
 #include "proxy/mac.h"
 #include "proxy/outbound.h"
 #include "proxy/proxy.h"
+#include "proxy/registration.h"
 #include "proxy/report.h"
 #include "proxy/source.h"
 #include "proxy/token.h"
@@ -39,6 +40,7 @@ struct proxy {
 	struct calls calls;
 	struct health health;
 	struct outbounds outbounds;
+	struct registrations registrations;
 	struct report report;
 	uint64_t counters[PROXY_COUNTERS];
 	uint64_t now_ns;
@@ -159,20 +161,37 @@ struct own_request {
 	const char *uri;	/* of the request */
 	const char *from, *to;	/* URIs */
 	const char *headers;	/* further fields, each with CRLF */
+	const char *call_id;	/* NULL: one of its own */
+	unsigned cseq;
+	const struct policy_outbound *credential; /* NULL: challenges are not answered */
+	int64_t trunk_id;
 };
 /* 0, -ENOSPC, -ENOMEM. */
 int own_send(struct proxy *proxy, const struct own_request *own);
 /* Asks the hop whether it lives. */
 void own_ping(struct proxy *proxy, struct health_hop *hop);
-/* A final response was heard to a request of our own. */
-void own_answered(struct proxy *proxy, const struct attempt *attempt);
+/* A final response was heard to a request of our own, or none will be (msg NULL). */
+void own_answered(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg);
+
+/* ---- enrol.c: our registrations at upstreams ---- */
+
+void enrol_due(struct proxy *proxy, struct registration *registration);
+void enrol_answered(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg);
+void enrol_unanswered(struct proxy *proxy, const struct attempt *attempt);
 
 /* ---- authenticate.c: hops that ask us for credentials ---- */
 
-/* Puts credentials into a message that is about to go to the hop, behind our fields that lead it,
- * if the hop has asked for them before. Without them it goes as it is. */
-void authenticate_message(struct proxy *proxy, const struct policy_trunk *trunk, struct hop *hop,
-			  unsigned *own_fields, struct slice *message);
+/* What the trunk has for the hop under this id; NULL: nothing. The other: for the transaction. */
+const struct policy_outbound *authenticate_credential(const struct policy_trunk *trunk,
+						      const struct net_path *target, int64_t id);
+const struct policy_outbound *authenticate_credential_of(const struct proxy *proxy,
+							 const struct txn *txn,
+							 const struct net_path *target,
+							 int64_t id);
+/* Puts the credential, if there is one, into a message in proxy->out that is about to go to the
+ * hop, behind our fields that lead it, if the hop has asked for it before. Else it goes as is. */
+void authenticate_message(struct proxy *proxy, const struct policy_outbound *credential,
+			  struct hop *hop, unsigned *own_fields, struct slice *message);
 /* The upstream's 401 or 407: tries again with credentials. False: that can not be; *ret_ours says
  * whether it was for us to answer. */
 bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg,

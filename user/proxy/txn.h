@@ -81,6 +81,7 @@ enum txn_state {
 enum txn_own {
 	OWN_NOT,  /* a requester's */
 	OWN_PING, /* ours: OPTIONS to a hop */
+	OWN_REGISTER, /* ours: to an upstream */
 };
 
 struct txn {
