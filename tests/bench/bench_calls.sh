@@ -12,7 +12,7 @@
 need_root
 need_bpffs
 need sipp
-calls=${BENCH_CALLS:-6000} rate=${BENCH_CALL_RATE:-1000} rounds=${BENCH_ROUNDS:-3}
+calls=${BENCH_LIVE_CALLS:-4000} rate=${BENCH_CALL_RATE:-500} rounds=${BENCH_ROUNDS:-3}
 
 row() { # name, value, unit, target, met
 	printf '%s\t%s\t%s\t%s\t%s\n' "$@"
@@ -146,6 +146,7 @@ for ((i = 0; i < rounds; i++)); do
 		echo "calls failed through kamailio: $(tail -n 3 "$tmp/kamailio.log")"
 done
 row "rate of calls" "$rate" /s - -
+row "load of the machine meanwhile" "$(cut -d' ' -f1 /proc/loadavg)" "" - -
 [ ! -s "$tmp/ours" ] || rows sipwardd "$tmp/ours"
 if [ -s "$tmp/ours" ] && [ -s "$tmp/theirs" ]; then
 	rows "Kamailio, stateful, one worker" "$tmp/theirs"

@@ -69,8 +69,6 @@ static void read_via(struct slice element)
 	must(stamped.rport == (via.has_rport ? source.port : 0), "rport is the source's");
 	must(stamped.received.n == 0 || slice_eq(stamped.received, SLICE("192.0.2.77")),
 	     "received is the source");
-	sip_via_free(&stamped);
-	sip_via_free(&via);
 }
 
 static void read_name_addr(struct slice element)
@@ -81,7 +79,6 @@ static void read_name_addr(struct slice element)
 		return;
 	must(slice_eq(addr.tag, sip_tag(element)), "both ways to read a tag agree");
 	read_uri(addr.uri);
-	sip_name_addr_free(&addr);
 }
 
 static void read_credentials(struct slice value)

@@ -64,7 +64,6 @@ static struct branch branch_of(const char *from, const char *to, const char *sou
 	assert_int_equal(sip_via_parse(element, &via), 0);
 	branch = (struct branch){branch_id(key, &msg, &via, &source_ip, msg.cseq),
 				 branch_loop(key, &msg), 0, 0};
-	sip_via_free(&via);
 	return branch;
 }
 

@@ -313,7 +313,9 @@ static void aged_routes(struct world *w, unsigned age_s, char routes[1024])
 		.user_id = policy_user_find(trunk, SLICE("alice"), SLICE("sip.example"))->id,
 		.issued_s = (uint32_t)(clock_steady_s() - age_s),
 		.caller = endpoint(CUSTOMER),
+		.caller_transport = NET_UDP,
 		.upstream = endpoint(PBX),
+		.upstream_transport = NET_UDP,
 	};
 	char text[TOKEN_TEXT_SIZE];
 

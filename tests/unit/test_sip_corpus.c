@@ -337,10 +337,8 @@ static void read_values(void)
 		if (sip_credentials_parse(value, &credentials) == 0)
 			sip_credentials_free(&credentials);
 		while (sip_list_next(value, &position, &element)) {
-			if (sip_via_parse(element, &via) == 0)
-				sip_via_free(&via);
-			if (sip_name_addr_parse(element, &addr) == 0)
-				sip_name_addr_free(&addr);
+			(void)sip_via_parse(element, &via);
+			(void)sip_name_addr_parse(element, &addr);
 		}
 	}
 }

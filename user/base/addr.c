@@ -56,18 +56,46 @@ int ip_parse(struct slice text, struct ip *ret_ip)
 	return 0;
 }
 
+/* Writes the digits and returns where they end. */
+static char *put_decimal(char *at, unsigned value)
+{
+	char digits[10];
+	unsigned n = 0;
+
+	do
+		digits[n++] = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	while (n > 0)
+		*at++ = digits[--n];
+	return at;
+}
+
+/* inet_ntop prints by format, which costs more than all else of a Via. */
+static void format_v4(const uint8_t *bytes, char *text)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		text = put_decimal(text, bytes[i]);
+		*text++ = i < 3 ? '.' : '\0';
+	}
+}
+
 void ip_format(const struct ip *ip, char text[IP_TEXT_SIZE])
 {
-	if (!inet_ntop(ip->family == 6 ? AF_INET6 : AF_INET, ip->bytes, text, IP_TEXT_SIZE))
+	if (ip->family != 6)
+		format_v4(ip->bytes, text);
+	else if (!inet_ntop(AF_INET6, ip->bytes, text, IP_TEXT_SIZE))
 		text[0] = '\0';
 }
 
 void ip_format_uri(const struct ip *ip, char text[IP_TEXT_SIZE + 2])
 {
-	char plain[IP_TEXT_SIZE];
+	bool v6 = ip->family == 6;
 
-	ip_format(ip, plain);
-	snprintf(text, IP_TEXT_SIZE + 2, ip->family == 6 ? "[%s]" : "%s", plain);
+	ip_format(ip, text + v6);
+	if (!v6)
+		return;
+	text[0] = '[';
+	strcat(text, "]");
 }
 
 unsigned ip_bits(const struct ip *ip)
@@ -158,10 +186,12 @@ int endpoint_parse(struct slice text, uint16_t default_port, struct endpoint *re
 
 void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_SIZE])
 {
-	char ip[IP_TEXT_SIZE + 2];
+	char *end;
 
-	ip_format_uri(&endpoint->ip, ip);
-	snprintf(text, ENDPOINT_TEXT_SIZE, "%s:%u", ip, (unsigned)endpoint->port);
+	ip_format_uri(&endpoint->ip, text);
+	end = text + strlen(text);
+	*end++ = ':';
+	*put_decimal(end, endpoint->port) = '\0';
 }
 
 int endpoint_from_sockaddr(const struct sockaddr *sa, struct endpoint *ret_endpoint)

@@ -5,9 +5,10 @@
 
 #define ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
 
-static void sip_rounds(uint64_t v[4], int n)
+/* n is a constant: inlined, the state stays in registers. */
+static inline __attribute__((always_inline)) void sip_rounds(uint64_t v[4], int n)
 {
-	while (n-- > 0) {
+	for (int i = 0; i < n; i++) {
 		v[0] += v[1], v[1] = ROTL(v[1], 13) ^ v[0], v[0] = ROTL(v[0], 32);
 		v[2] += v[3], v[3] = ROTL(v[3], 16) ^ v[2];
 		v[0] += v[3], v[3] = ROTL(v[3], 21) ^ v[0];

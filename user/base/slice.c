@@ -14,12 +14,10 @@ bool slice_eq(struct slice a, struct slice b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-bool slice_eq_nocase(struct slice a, struct slice b)
+bool slice_eq_nocase_n(const char *a, const char *b, size_t n)
 {
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++) {
-		if (lower(a.p[i]) != lower(b.p[i]))
+	for (size_t i = 0; i < n; i++) {
+		if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
 			return false;
 	}
 	return true;
@@ -120,13 +118,15 @@ int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int hex_digit(char c)
+/* Of a lower-case digit, one more than its value; 0 is none. */
+static const uint8_t hex_digits[256] = {
+	['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
+static unsigned hex_digit(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
+	return hex_digits[(unsigned char)c];
 }
 
 int hex_decode(struct slice text, void *ret_bytes, size_t n)
@@ -136,11 +136,11 @@ int hex_decode(struct slice text, void *ret_bytes, size_t n)
 	if (text.n != 2 * n)
 		return -EINVAL;
 	for (size_t i = 0; i < text.n; i++) {
-		if (hex_digit(text.p[i]) < 0)
+		if (!hex_digit(text.p[i]))
 			return -EINVAL;
 	}
 	for (size_t i = 0; i < n; i++)
-		out[i] = (unsigned char)(hex_digit(text.p[2 * i]) << 4 |
-					 hex_digit(text.p[2 * i + 1]));
+		out[i] = (unsigned char)((hex_digit(text.p[2 * i]) - 1) << 4 |
+					 (hex_digit(text.p[2 * i + 1]) - 1));
 	return 0;
 }

@@ -24,7 +24,11 @@ static inline struct slice slice_from(const char *text)
 bool slice_eq(struct slice a, struct slice b);
 
 /* Equality of ASCII text without regard to case; locale plays no part. */
-bool slice_eq_nocase(struct slice a, struct slice b);
+bool slice_eq_nocase_n(const char *a, const char *b, size_t n);
+static inline bool slice_eq_nocase(struct slice a, struct slice b)
+{
+	return a.n == b.n && slice_eq_nocase_n(a.p, b.p, a.n);
+}
 
 /* Order of ASCII text without regard to case: below, at or above 0. */
 int slice_compare_nocase(struct slice a, struct slice b);

@@ -6,6 +6,7 @@
 
 #define SOCKET_BUFFER_BYTES (8 << 20)
 #define BATCHES_A_TURN 4 /* then timers and signals get theirs */
+#define FIRST_BATCH 8	 /* most often there are few: a large one is made ready for nothing */
 
 /* Buffers as large as we may have: FORCE needs CAP_NET_ADMIN, the other is cut to the sysctl. */
 static void enlarge_buffers(int fd)
@@ -43,19 +44,21 @@ struct batch {
 	union control control[NET_BATCH];
 };
 
-static void batch_prepare(struct batch *b, char *pool)
+static void batch_prepare(struct batch *b, unsigned n, char *pool)
 {
-	memset(b->messages, 0, sizeof(b->messages));
-	for (unsigned i = 0; i < NET_BATCH; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		b->iov[i].iov_base = pool + (size_t)i * NET_DATAGRAM_MAX;
 		b->iov[i].iov_len = NET_DATAGRAM_MAX;
-		b->messages[i].msg_hdr = (struct msghdr){
-			.msg_name = &b->names[i],
-			.msg_namelen = sizeof(b->names[i]),
-			.msg_iov = &b->iov[i],
-			.msg_iovlen = 1,
-			.msg_control = &b->control[i],
-			.msg_controllen = sizeof(b->control[i]),
+		b->messages[i] = (struct mmsghdr){
+			.msg_hdr =
+				{
+					.msg_name = &b->names[i],
+					.msg_namelen = sizeof(b->names[i]),
+					.msg_iov = &b->iov[i],
+					.msg_iovlen = 1,
+					.msg_control = &b->control[i],
+					.msg_controllen = sizeof(b->control[i]),
+				},
 		};
 	}
 }
@@ -96,16 +99,16 @@ static int packet_from(struct mmsghdr *m, const struct net_socket *s, struct net
 	return 0;
 }
 
-/* How many packets there were, 0 if none, or a negative errno. Truncated ones are not among them.
- */
-static int receive(struct net *net, const struct net_socket *s, struct net_packet *packets,
-		   unsigned *ret_n)
+/* Asks for so many datagrams: false if there were fewer. Truncated ones are not among *ret_n. */
+static bool receive(struct net_socket *s, unsigned asked, struct net_packet *packets,
+		    unsigned *ret_n)
 {
+	struct net *net = s->net;
 	struct batch b;
 	int got;
 
-	batch_prepare(&b, net->receive_pool);
-	got = recvmmsg(s->fd, b.messages, NET_BATCH, MSG_DONTWAIT, NULL);
+	batch_prepare(&b, asked, net->receive_pool);
+	got = recvmmsg(s->fd, b.messages, asked, MSG_DONTWAIT, NULL);
 	*ret_n = 0;
 	for (int i = 0; i < got; i++) {
 		if (b.messages[i].msg_hdr.msg_flags & MSG_TRUNC)
@@ -114,7 +117,7 @@ static int receive(struct net *net, const struct net_socket *s, struct net_packe
 			++*ret_n;
 	}
 	net->counters[NET_RECEIVED] += *ret_n;
-	return got;
+	return got == (int)asked;
 }
 
 void datagram_on_readable(evutil_socket_t fd, short what, void *arg)
@@ -126,11 +129,11 @@ void datagram_on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (int turn = 0; turn < BATCHES_A_TURN; turn++) {
-		int got = receive(s->net, s, packets, &n);
+		bool more = receive(s, turn ? NET_BATCH : FIRST_BATCH, packets, &n);
 
 		if (n)
 			net_hand_over(s->net, packets, n);
-		if (got < NET_BATCH)
+		if (!more)
 			return;
 	}
 }
@@ -164,7 +167,7 @@ int datagram_send(struct net *net, const struct net_path *path, const struct iov
 	return 0;
 }
 
-/* Sends from the address that the peer knows: wildcard sockets would take the route's. */
+/* Sends from the address that the peer knows: a wildcard socket would take the route's. */
 static size_t source_control(union control *control, const struct ip *local)
 {
 	struct cmsghdr *c = &control->align;
@@ -190,9 +193,11 @@ static size_t source_control(union control *control, const struct ip *local)
 	return sizeof(control->v4);
 }
 
-static void batch_fill(struct batch *b, unsigned i, const struct net_queued *q, char *pool)
+static void batch_fill(struct net *net, struct batch *b, unsigned i, const struct net_queued *q)
 {
-	b->iov[i] = (struct iovec){pool + q->offset, q->length};
+	bool wildcard = net->sockets[q->socket].wildcard;
+
+	b->iov[i] = (struct iovec){net->send_pool + q->offset, q->length};
 	b->messages[i] = (struct mmsghdr){
 		.msg_hdr =
 			{
@@ -200,10 +205,13 @@ static void batch_fill(struct batch *b, unsigned i, const struct net_queued *q, 
 				.msg_namelen = endpoint_to_sockaddr(&q->path.remote, &b->names[i]),
 				.msg_iov = &b->iov[i],
 				.msg_iovlen = 1,
-				.msg_control = &b->control[i],
-				.msg_controllen = source_control(&b->control[i], &q->path.local.ip),
 			},
 	};
+	if (!wildcard)
+		return;
+	b->messages[i].msg_hdr.msg_control = &b->control[i];
+	b->messages[i].msg_hdr.msg_controllen =
+		source_control(&b->control[i], &q->path.local.ip);
 }
 
 /* An error belongs to the first message that was not sent: that one is given up, the rest tried. A
@@ -228,20 +236,18 @@ static void send_all(struct net *net, int fd, struct mmsghdr *messages, unsigned
 	}
 }
 
+/* One system call for each socket, whatever the order they were queued in. */
 void net_flush(struct net *net)
 {
 	struct batch b;
-	unsigned from = 0;
 
-	while (from < net->queued) {
-		unsigned socket = net->queue[from].socket, n = 0;
+	for (unsigned socket = 0; net->queued && socket < net->socket_count; socket++) {
+		unsigned n = 0;
 
-		while (from + n < net->queued && net->queue[from + n].socket == socket) {
-			batch_fill(&b, n, &net->queue[from + n], net->send_pool);
-			n++;
-		}
+		for (unsigned i = 0; i < net->queued; i++)
+			if (net->queue[i].socket == socket)
+				batch_fill(net, &b, n++, &net->queue[i]);
 		send_all(net, net->sockets[socket].fd, b.messages, n);
-		from += n;
 	}
 	net->queued = 0;
 	net->send_used = 0;

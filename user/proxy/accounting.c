@@ -49,11 +49,11 @@ void account_begin(struct proxy *proxy, const struct forward *forward)
 	struct record_start start = start_of(request, forward->trunk);
 	const struct policy_user *user =
 		policy_user_by_id(forward->trunk, forward->token.user_id);
-	char upstream[ENDPOINT_TEXT_SIZE + 2];
+	char upstream[ENDPOINT_TEXT_SIZE];
 
 	if (!proxy->records || forward->in_dialog || request->msg->method != SIP_INVITE)
 		return;
-	hop_endpoint_format(&forward->hop.target.remote, upstream);
+	endpoint_format(&forward->hop.target.remote, upstream);
 	start.upstream = slice_from(upstream);
 	start.auth = forward->trunk->config.auth;
 	if (user)
@@ -65,11 +65,11 @@ void account_begin(struct proxy *proxy, const struct forward *forward)
 
 void account_moved(struct proxy *proxy, const struct sip_msg *sent, const struct hop *hop)
 {
-	char upstream[ENDPOINT_TEXT_SIZE + 2];
+	char upstream[ENDPOINT_TEXT_SIZE];
 
 	if (!proxy->records || sent->method != SIP_INVITE)
 		return;
-	hop_endpoint_format(&hop->target.remote, upstream);
+	endpoint_format(&hop->target.remote, upstream);
 	record_upstream(proxy->records, call_of(proxy, sent), slice_from(upstream));
 }
 

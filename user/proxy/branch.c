@@ -2,7 +2,6 @@
 #include "proxy/branch.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "proxy/mac.h"
 
@@ -41,12 +40,12 @@ uint64_t branch_loop(const uint8_t *key, const struct sip_msg *request)
 
 void branch_format(const struct branch *branch, char text[BRANCH_TEXT_SIZE])
 {
-	char id[MAC_TEXT_SIZE], loop[MAC_TEXT_SIZE];
+	char *at = stpcpy(text, COOKIE);
 
-	mac_format(branch->id, id);
-	mac_format(branch->loop, loop);
-	snprintf(text, BRANCH_TEXT_SIZE, COOKIE "%s%s%02x%02x", id, loop, branch->attempt,
-		 branch->cseq_offset);
+	mac_format(branch->id, at);
+	mac_format(branch->loop, at + PART_BYTES);
+	hex_encode(&branch->attempt, 1, at + 2 * PART_BYTES);
+	hex_encode(&branch->cseq_offset, 1, at + 2 * PART_BYTES + 2);
 }
 
 static bool is_ours(struct slice text)

@@ -29,15 +29,11 @@ static enum dialog_side dialog_find(struct proxy *proxy, const struct sip_msg *m
 				    struct token *ret_token)
 {
 	struct sip_walk routes = SIP_WALK(msg, SIP_ROUTE);
-	enum dialog_side side = DIALOG_NONE;
-	struct sip_uri uri = {0};
+	struct sip_uri uri;
 
-	if (!route_next(&routes, &uri))
+	if (!route_next(&routes, &uri) || !uri_is_local(proxy, &uri))
 		return DIALOG_NONE;
-	if (uri_is_local(proxy, &uri))
-		side = token_verify(proxy, msg, uri.user, ret_token);
-	sip_uri_free(&uri);
-	return side;
+	return token_verify(proxy, msg, uri.user, ret_token);
 }
 
 /* From here on the caller is the customer and the callee the upstream, whoever began the call. */
@@ -81,7 +77,6 @@ static bool next_hop(struct proxy *proxy, const struct sip_msg *msg, struct net_
 		own = uri_is_local(proxy, &uri);
 		if (!own)
 			found = uri_path(&uri, ret_path);
-		sip_uri_free(&uri);
 	}
 	if (!own || sip_uri_parse(msg->uri, &uri))
 		return found;

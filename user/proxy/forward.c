@@ -24,7 +24,8 @@ static void edit_client_via(struct proxy *proxy, const struct request *request)
 			  sizeof(proxy->made), &n))
 		proxy->edit.failed = -ENOSPC;
 	else
-		sip_edit_replace(&proxy->edit, request->via_element, "%.*s", (int)n, proxy->made);
+		sip_edit_replace_text(&proxy->edit, request->via_element,
+				      (struct slice){proxy->made, n});
 }
 
 static void edit_max_forwards(struct sip_edit *edit, const struct sip_msg *msg)

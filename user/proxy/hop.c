@@ -9,25 +9,18 @@
 
 /* ---- fields that lead a request ---- */
 
-void hop_endpoint_format(const struct endpoint *e, char text[ENDPOINT_TEXT_SIZE + 2])
-{
-	char host[IP_TEXT_SIZE + 2];
-
-	ip_format_uri(&e->ip, host);
-	snprintf(text, ENDPOINT_TEXT_SIZE + 2, "%s:%u", host, e->port);
-}
-
 void hop_via_format(const struct net_path *target, const struct branch *branch,
 		    char text[HOP_VIA_SIZE])
 {
-	static const char *const names[] = {
-		[NET_UDP] = "UDP", [NET_TCP] = "TCP", [NET_TLS] = "TLS"};
-	char id[BRANCH_TEXT_SIZE], local[ENDPOINT_TEXT_SIZE + 2];
+	static const char *const begins[] = {[NET_UDP] = "Via: SIP/2.0/UDP ",
+					     [NET_TCP] = "Via: SIP/2.0/TCP ",
+					     [NET_TLS] = "Via: SIP/2.0/TLS "};
+	char *at = stpcpy(text, begins[target->transport]);
 
-	branch_format(branch, id);
-	hop_endpoint_format(&target->local, local);
-	snprintf(text, HOP_VIA_SIZE, "Via: SIP/2.0/%s %s;branch=%s;rport\r\n",
-		 names[target->transport], local, id);
+	endpoint_format(&target->local, at);
+	at = stpcpy(strchr(at, '\0'), ";branch=");
+	branch_format(branch, at);
+	strcpy(strchr(at, '\0'), ";rport\r\n");
 }
 
 static void insert_record_route(struct sip_edit *edit, const struct net_path *path,
@@ -35,9 +28,9 @@ static void insert_record_route(struct sip_edit *edit, const struct net_path *pa
 {
 	static const char *const parameters[] = {
 		[NET_UDP] = "", [NET_TCP] = ";transport=tcp", [NET_TLS] = ";transport=tls"};
-	char local[ENDPOINT_TEXT_SIZE + 2];
+	char local[ENDPOINT_TEXT_SIZE];
 
-	hop_endpoint_format(&path->local, local);
+	endpoint_format(&path->local, local);
 	if (request_is_secure(edit->msg))
 		sip_edit_insert(edit, 0, "Record-Route: <sips:%s@%s;lr>\r\n", token, local);
 	else
@@ -74,7 +67,7 @@ unsigned hop_insert_fields(struct proxy *proxy, const struct hop_fields *fields)
 	unsigned n = 1;
 
 	hop_via_format(&fields->hop->target, &fields->branch, via);
-	sip_edit_insert(&proxy->edit, 0, "%s", via);
+	sip_edit_insert_text(&proxy->edit, 0, slice_from(via));
 	if (fields->token)
 		n += insert_record_routes(proxy, fields);
 	return n;
@@ -106,7 +99,7 @@ void hop_edit(struct sip_edit *edit, const struct hop *hop)
 	const struct sip_msg *msg = edit->msg;
 
 	if (hop->uri.n)
-		sip_edit_replace(edit, msg->uri, "%.*s", (int)hop->uri.n, hop->uri.p);
+		sip_edit_replace_text(edit, msg->uri, hop->uri);
 	if (hop->cseq_offset)
 		raise_cseq(edit, hop->cseq_offset);
 }

@@ -67,7 +67,7 @@ int own_send(struct proxy *proxy, const struct own_request *own)
 
 void own_ping(struct proxy *proxy, struct health_hop *hop)
 {
-	char local[ENDPOINT_TEXT_SIZE + 2], from[ENDPOINT_TEXT_SIZE + 16];
+	char local[ENDPOINT_TEXT_SIZE], from[ENDPOINT_TEXT_SIZE + 16];
 	struct own_request own = {
 		.kind = OWN_PING,
 		.method = SIP_OPTIONS,
@@ -86,7 +86,7 @@ void own_ping(struct proxy *proxy, struct health_hop *hop)
 		     proxy->now_ns);
 	if (hop_route(proxy, &own.target))
 		return;
-	hop_endpoint_format(&own.target.local, local);
+	endpoint_format(&own.target.local, local);
 	snprintf(from, sizeof(from), "sip:sipward@%s", local);
 	if (own_send(proxy, &own) == -ENOMEM)
 		proxy_count(proxy, PROXY_NO_MEMORY);

@@ -104,8 +104,6 @@ struct hop_fields {
 	const struct net_path *outside; /* the way of the request's sender */
 };
 #define HOP_VIA_SIZE (ENDPOINT_TEXT_SIZE + BRANCH_TEXT_SIZE + 40)
-/* "192.0.2.1:5060", "[2001:db8::1]:5060". */
-void hop_endpoint_format(const struct endpoint *e, char text[ENDPOINT_TEXT_SIZE + 2]);
 /* Our Via for a target, with its line end. */
 void hop_via_format(const struct net_path *target, const struct branch *branch,
 		    char text[HOP_VIA_SIZE]);
@@ -301,8 +299,7 @@ struct record_numbers *account_numbers(struct proxy *proxy, const struct sip_msg
 bool uri_is_local(struct proxy *proxy, const struct sip_uri *uri);
 /* Removes the Route elements at the front that are ours. */
 void route_strip_own(struct proxy *proxy, const struct sip_msg *msg);
-/* The URI of the next Route element; false if there is none that can be read. The caller frees it.
- */
+/* The URI of the next Route element; false if there is none that can be read. */
 bool route_next(struct sip_walk *routes, struct sip_uri *ret_uri);
 
 /* ---- reply.c ---- */

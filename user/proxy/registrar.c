@@ -123,7 +123,6 @@ static void register_admitted(struct proxy *proxy, const struct request *request
 	else
 		register_at(proxy, request, admitted, &aor);
 	sip_uri_free(&aor);
-	sip_name_addr_free(&to);
 }
 
 /* Nobody could prove to be the user, and a registration is what such a trunk goes by. */

@@ -86,14 +86,10 @@ static bool has_looped(const struct request *request)
 	struct slice element;
 
 	while (sip_walk_next(&vias, &element)) {
-		struct sip_via via = {0};
-		bool same;
+		struct sip_via via;
 
-		if (sip_via_parse(element, &via))
-			continue;
-		same = branch_has_loop(via.branch, request->branch.loop);
-		sip_via_free(&via);
-		if (same)
+		if (sip_via_parse(element, &via) == 0 &&
+		    branch_has_loop(via.branch, request->branch.loop))
 			return true;
 	}
 	return false;
@@ -393,5 +389,4 @@ void request_receive(struct proxy *proxy, const struct sip_msg *msg,
 				      msg->cseq);
 	request.branch.loop = branch_loop(proxy->branch_key, msg);
 	dispatch(proxy, &request);
-	sip_via_free(&request.via);
 }

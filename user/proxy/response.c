@@ -28,8 +28,7 @@ static int response_write(struct proxy *proxy, const struct sip_msg *msg,
 	else
 		identity_screen(edit, policy_settings(proxy->admission.policy), way->anonymous);
 	if (way->from.n)
-		sip_edit_replace(edit, sip_msg_value(msg, SIP_FROM), "%.*s", (int)way->from.n,
-				 way->from.p);
+		sip_edit_replace_text(edit, sip_msg_value(msg, SIP_FROM), way->from);
 	if (way->cseq_offset)
 		sip_edit_replace(edit, sip_cseq_number(msg), "%u", msg->cseq - way->cseq_offset);
 	rc = sip_edit_write(edit, proxy->out, sizeof(proxy->out), &n);
@@ -155,16 +154,13 @@ static bool response_verify(struct proxy *proxy, const struct sip_msg *msg,
 	struct slice element;
 	struct sip_via own = {0};
 	struct ip source;
-	bool good;
 
 	if (via_source(client_via, &source) || !via_element(msg, 0, &element) ||
 	    sip_via_parse(element, &own))
 		return false;
-	good = branch_read(own.branch, ret_branch) == 0 &&
+	return branch_read(own.branch, ret_branch) == 0 &&
 	       branch_has_id(own.branch, branch_id(proxy->branch_key, msg, client_via, &source,
 						   msg->cseq - ret_branch->cseq_offset));
-	sip_via_free(&own);
-	return good;
 }
 
 /* To a CANCEL of ours, or to a request that is nobody's but ours: they have no other Via. */
@@ -180,7 +176,6 @@ static bool response_to_own(struct proxy *proxy, const struct sip_msg *msg)
 		return false;
 	if (branch_read(own.branch, &branch) == 0)
 		txn = txn_find(&proxy->txns, branch.id);
-	sip_via_free(&own);
 	attempt = txn ? attempt_find(txn, branch.attempt) : NULL;
 	if (!attempt || (msg->method != SIP_CANCEL && (!txn->own || msg->method != txn->method)))
 		return false;
@@ -220,5 +215,4 @@ void response_receive(struct proxy *proxy, const struct sip_msg *msg, const stru
 		response_dispatch(proxy, msg, &client_via, path, &branch);
 	else
 		proxy_count(proxy, PROXY_RESPONSE_UNVERIFIED);
-	sip_via_free(&client_via);
 }

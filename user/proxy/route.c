@@ -10,14 +10,9 @@ bool uri_is_local(struct proxy *proxy, const struct sip_uri *uri)
 
 static bool element_read(struct slice element, struct sip_uri *ret_uri)
 {
-	struct sip_name_addr addr = {0};
-	bool read;
+	struct sip_name_addr addr;
 
-	if (sip_name_addr_parse(element, &addr))
-		return false;
-	read = sip_uri_parse(addr.uri, ret_uri) == 0;
-	sip_name_addr_free(&addr);
-	return read;
+	return sip_name_addr_parse(element, &addr) == 0 && sip_uri_read(addr.uri, ret_uri) == 0;
 }
 
 bool route_next(struct sip_walk *routes, struct sip_uri *ret_uri)
@@ -29,11 +24,9 @@ bool route_next(struct sip_walk *routes, struct sip_uri *ret_uri)
 
 static bool element_is_own(struct proxy *proxy, struct slice element)
 {
-	struct sip_uri uri = {0};
-	bool own = element_read(element, &uri) && uri_is_local(proxy, &uri);
+	struct sip_uri uri;
 
-	sip_uri_free(&uri);
-	return own;
+	return element_read(element, &uri) && uri_is_local(proxy, &uri);
 }
 
 /* Removes the own elements at the front of one header. True if nothing of it is left. */
@@ -46,9 +39,10 @@ static bool header_strip_own(struct proxy *proxy, const struct sip_msg *msg, int
 		if (element_is_own(proxy, element))
 			continue;
 		if (element.p > value.p)
-			sip_edit_replace(&proxy->edit,
-					 (struct slice){value.p, (size_t)(element.p - value.p)},
-					 "%s", "");
+			sip_edit_replace_text(
+				&proxy->edit,
+				(struct slice){value.p, (size_t)(element.p - value.p)},
+				(struct slice){"", 0});
 		return false;
 	}
 	sip_edit_drop(&proxy->edit, header);

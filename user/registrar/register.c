@@ -448,10 +448,8 @@ static void carry_out(struct registration *r)
 
 static void registration_free(struct registration *r)
 {
-	for (unsigned i = 0; i < r->count; i++) {
+	for (unsigned i = 0; i < r->count; i++)
 		free(r->contacts[i].binding);
-		sip_name_addr_free(&r->contacts[i].addr);
-	}
 }
 
 void registrar_receive(struct registrar *registrar, const struct registrar_request *request,

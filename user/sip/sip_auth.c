@@ -51,8 +51,14 @@ bool sip_auth_barred(char c)
 
 static int unquote(char *text, size_t n, struct slice *ret_value)
 {
+	struct slice inner = {text + 1, n - 2};
 	size_t used = 0;
 
+	/* Most often there is nothing to unescape. */
+	if (sip_span(inner, 0, CHAR_URI | CHAR_PARAM) == inner.n) {
+		*ret_value = inner;
+		return 0;
+	}
 	for (size_t i = 1; i < n - 1; i++) {
 		if (text[i] == '\\')
 			i++;

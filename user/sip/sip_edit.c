@@ -75,6 +75,22 @@ static bool pool_format(struct sip_edit *edit, const char *format, va_list args,
 	return true;
 }
 
+/* Copies into the pool, and the same. */
+static bool pool_copy(struct sip_edit *edit, struct slice text, struct slice *ret_text)
+{
+	char *copy = edit->pool + edit->pool_used;
+
+	if (text.n > sizeof(edit->pool) - edit->pool_used) {
+		fail(edit, -ENOSPC);
+		return false;
+	}
+	if (text.n > 0)
+		memcpy(copy, text.p, text.n);
+	edit->pool_used += text.n;
+	*ret_text = (struct slice){copy, text.n};
+	return true;
+}
+
 static bool has_header(struct sip_edit *edit, int header)
 {
 	if (header >= 0 && (unsigned)header < edit->msg->header_count)
@@ -89,24 +105,38 @@ void sip_edit_drop(struct sip_edit *edit, int header)
 		add_op(edit, edit->msg->headers[header].line, (struct slice){"", 0});
 }
 
-void sip_edit_insert(struct sip_edit *edit, int before, const char *format, ...)
+/* An insertion of text that is in the pool. */
+static void insert(struct sip_edit *edit, int before, struct slice text)
 {
 	const struct sip_msg *msg = edit->msg;
+
+	if (before < 0 || (unsigned)before > msg->header_count)
+		fail(edit, -EINVAL);
+	else if ((unsigned)before < msg->header_count)
+		add_op(edit, (struct slice){msg->headers[before].line.p, 0}, text);
+	else
+		add_op(edit, (struct slice){msg->blank_line.p, 0}, text);
+}
+
+void sip_edit_insert(struct sip_edit *edit, int before, const char *format, ...)
+{
 	struct slice text;
-	const char *at;
 	va_list args;
 	bool fits;
 
-	if (before < 0 || (unsigned)before > msg->header_count) {
-		fail(edit, -EINVAL);
-		return;
-	}
-	at = (unsigned)before < msg->header_count ? msg->headers[before].line.p : msg->blank_line.p;
 	va_start(args, format);
 	fits = pool_format(edit, format, args, &text);
 	va_end(args);
 	if (fits)
-		add_op(edit, (struct slice){at, 0}, text);
+		insert(edit, before, text);
+}
+
+void sip_edit_insert_text(struct sip_edit *edit, int before, struct slice text)
+{
+	struct slice copy;
+
+	if (pool_copy(edit, text, &copy))
+		insert(edit, before, copy);
 }
 
 void sip_edit_replace(struct sip_edit *edit, struct slice part, const char *format, ...)
@@ -120,6 +150,14 @@ void sip_edit_replace(struct sip_edit *edit, struct slice part, const char *form
 	va_end(args);
 	if (fits)
 		add_op(edit, part, text);
+}
+
+void sip_edit_replace_text(struct sip_edit *edit, struct slice part, struct slice text)
+{
+	struct slice copy;
+
+	if (pool_copy(edit, text, &copy))
+		add_op(edit, part, copy);
 }
 
 void sip_edit_drop_first_element(struct sip_edit *edit, int header)

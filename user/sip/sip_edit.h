@@ -35,9 +35,11 @@ void sip_edit_drop(struct sip_edit *edit, int header);
  * header fields with their CRLF. */
 void sip_edit_insert(struct sip_edit *edit, int before, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+void sip_edit_insert_text(struct sip_edit *edit, int before, struct slice text);
 /* Puts formatted text in the place of part, a slice of the message. */
 void sip_edit_replace(struct sip_edit *edit, struct slice part, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+void sip_edit_replace_text(struct sip_edit *edit, struct slice part, struct slice text);
 /* Removes the first element of a comma-separated header: the whole field if it is the only one. */
 void sip_edit_drop_first_element(struct sip_edit *edit, int header);
 

@@ -1,73 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Via and name-addr values, copied and scanned. Memory comes from osip's allocator throughout this
- * folder, so that tests can fail each allocation in turn. */
+/* Via and name-addr values, and parts of them. */
 #include "sip/sip_grammar.h"
 
 #include <errno.h>
-#include <osipparser2/osip_port.h>
-#include <stdlib.h>
 
 #include "sip/sip_scan.h"
 
-/* A copy of text, never of zero size. NULL without memory. */
-static char *copy(struct slice *text)
-{
-	char *owned = osip_malloc(text->n + 1);
-
-	if (!owned)
-		return NULL;
-	if (text->n > 0)
-		memcpy(owned, text->p, text->n);
-	owned[text->n] = '\0';
-	text->p = owned;
-	return owned;
-}
-
 int sip_via_parse(struct slice element, struct sip_via *ret_via)
 {
-	char *owned = copy(&element);
 	struct slice params;
-	struct sip_via via;
-	int err = owned ? sip_via_scan(element, &via, &params) : -ENOMEM;
 
-	if (err) {
-		osip_free(owned);
-		return err;
-	}
-	via.owned = owned;
-	*ret_via = via;
-	return 0;
-}
-
-void sip_via_free(struct sip_via *via)
-{
-	if (!via)
-		return;
-	osip_free(via->owned);
-	memset(via, 0, sizeof(*via));
+	return sip_via_scan(element, ret_via, &params);
 }
 
 int sip_name_addr_parse(struct slice element, struct sip_name_addr *ret_addr)
 {
-	char *owned = copy(&element);
-	struct sip_name_addr addr;
-	int err = owned ? sip_name_addr_scan(element, &addr) : -ENOMEM;
-
-	if (err) {
-		osip_free(owned);
-		return err;
-	}
-	addr.owned = owned;
-	*ret_addr = addr;
-	return 0;
-}
-
-void sip_name_addr_free(struct sip_name_addr *addr)
-{
-	if (!addr)
-		return;
-	osip_free(addr->owned);
-	memset(addr, 0, sizeof(*addr));
+	return sip_name_addr_scan(element, ret_addr);
 }
 
 struct slice sip_element_uri(struct slice element)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Header values whose grammar matters, read by osip2. The results own their memory until freed; no
- * osip2 type leaves user/sip/. The free functions accept zeroed values.
+ * Header values whose grammar matters. Where there is a free function the result owns its memory
+ * until then, and a zeroed one is accepted; no osip2 type leaves user/sip/.
  * All parse functions return 0, -EINVAL or -ENOMEM (or what they say), and leave *ret untouched on
  * failure.
  */
@@ -21,6 +21,9 @@ struct sip_uri {
 };
 int sip_uri_parse(struct slice text, struct sip_uri *ret_uri);
 void sip_uri_free(struct sip_uri *uri);
+/* The same for a URI that is ours, or that goes no further: osip2 is not asked for its opinion, the
+ * result points into the text and need not be freed, and the user keeps its escapes. */
+int sip_uri_read(struct slice text, struct sip_uri *ret_uri);
 /* Whether two URIs are the same (RFC 3261 §19.1.4); those of other schemes, those with
  * more than 12 parameters, and what can not be read, are if their bytes are. Allocates nothing. */
 bool sip_uri_equal(struct slice a, struct slice b);
@@ -37,11 +40,9 @@ struct sip_via {
 	bool has_rport;		/* with or without a value */
 	uint16_t rport;		/* 0 = no value */
 	bool alias;		/* the connection may be taken for requests (RFC 5923) */
-	void *owned;
 };
-/* One Via element (see sip_list_next). */
+/* One Via element (see sip_list_next), into which the result points. */
 int sip_via_parse(struct slice element, struct sip_via *ret_via);
-void sip_via_free(struct sip_via *via);
 
 /* From, To, Contact, Route, Record-Route element: name-addr or addr-spec with parameters. */
 struct sip_name_addr {
@@ -49,10 +50,9 @@ struct sip_name_addr {
 	struct slice uri;     /* the addr-spec inside, as sent */
 	struct slice params;  /* header parameters after the URI, as sent */
 	struct slice tag;     /* empty if absent */
-	void *owned;
 };
+/* The result points into the element. */
 int sip_name_addr_parse(struct slice element, struct sip_name_addr *ret_addr);
-void sip_name_addr_free(struct sip_name_addr *addr);
 
 /* The tag parameter of a From or To value without building the rest; empty if absent. */
 struct slice sip_tag(struct slice value);

@@ -101,7 +101,8 @@ static void put_via(struct writer *out, struct slice element, const struct endpo
 	if (!wants_received(&via, source))
 		return;
 	ip_format(&source->ip, text);
-	put_format(out, ";received=%s", text);
+	put(out, SLICE(";received="));
+	put(out, slice_from(text));
 }
 
 int sip_via_stamp(struct slice element, const struct endpoint *source, char *buf, size_t size,
@@ -135,11 +136,11 @@ static void put_vias(struct writer *out, const struct sip_msg *request,
 }
 
 static void put_header(struct writer *out, const struct sip_msg *request, enum sip_header_id id,
-		       const char *name)
+		       struct slice name)
 {
 	if (request->first[id] < 0)
 		return;
-	put_format(out, "%s: ", name);
+	put(out, name);
 	put_value(out, sip_msg_value(request, id));
 	put(out, SLICE("\r\n"));
 }
@@ -181,10 +182,10 @@ int sip_reply_write(const struct sip_msg *request, const struct sip_reply *reply
 	put_format(&out, "SIP/2.0 %u %s\r\n", reply->status,
 		   reply->reason ? reply->reason : sip_reason_phrase(reply->status));
 	put_vias(&out, request, &reply->source);
-	put_header(&out, request, SIP_FROM, "From");
+	put_header(&out, request, SIP_FROM, SLICE("From: "));
 	put_to(&out, request, reply);
-	put_header(&out, request, SIP_CALL_ID, "Call-ID");
-	put_header(&out, request, SIP_CSEQ, "CSeq");
+	put_header(&out, request, SIP_CALL_ID, SLICE("Call-ID: "));
+	put_header(&out, request, SIP_CSEQ, SLICE("CSeq: "));
 	if (reply->status == 100)
 		put_timestamp(&out, request);
 	put(&out, reply->headers);

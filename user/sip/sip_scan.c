@@ -17,8 +17,9 @@ const uint8_t sip_char_class[256] = {
 	['~'] = TOKEN,	      ['#'] = VISIBLE,	    ['$'] = VISIBLE,	     ['&'] = VISIBLE,
 	['('] = VISIBLE,      [')'] = VISIBLE,	    ['/'] = VISIBLE,	     [':'] = VISIBLE,
 	['='] = VISIBLE,      ['?'] = VISIBLE,	    ['@'] = VISIBLE,	     ['['] = VISIBLE,
-	[']'] = VISIBLE,      ['^'] = VISIBLE,	    ['{' ... '}'] = VISIBLE, [','] = CHAR_URI,
-	[';'] = CHAR_URI,
+	[']'] = VISIBLE,      ['^'] = VISIBLE,	    ['{' ... '}'] = VISIBLE, ['"'] = CHAR_MARK,
+	['<'] = CHAR_MARK,    [','] = CHAR_URI | CHAR_MARK,
+	[';'] = CHAR_URI | CHAR_MARK,
 };
 
 bool sip_all_are(struct slice s, uint8_t classes)
@@ -49,11 +50,19 @@ static struct slice part(struct slice s, size_t begin, size_t end)
 	return (struct slice){s.p + begin, end - begin};
 }
 
-/* The index of the separator from i on, outside quoted strings and, if angles, outside <>; s.n if
- * there is none. */
+/* The first CHAR_MARK from i on; s.n if there is none. */
+static size_t find_mark(struct slice s, size_t i)
+{
+	while (i < s.n && !sip_char_is(s.p[i], CHAR_MARK))
+		i++;
+	return i;
+}
+
+/* The index of the separator, ',' or ';', from i on, outside quoted strings and, if angles, outside
+ * <>; s.n if there is none. */
 static size_t find_separator(struct slice s, size_t i, char separator, bool angles)
 {
-	while (i < s.n && s.p[i] != separator) {
+	for (i = find_mark(s, i); i < s.n && s.p[i] != separator; i = find_mark(s, i)) {
 		size_t next = i + 1;
 
 		if (s.p[i] == '"') {

@@ -16,6 +16,7 @@ enum {
 	CHAR_HOST = 1 << 2,  /* letters, digits, '.', '-', and '_' which is met in practice */
 	CHAR_PARAM = 1 << 3, /* in an unquoted parameter value: visible, but not ; , " */
 	CHAR_LWS = 1 << 4,   /* SP, HTAB, CR, LF */
+	CHAR_MARK = 1 << 5,  /* separates or opens: " < , ; */
 };
 extern const uint8_t sip_char_class[256];
 
@@ -60,10 +61,10 @@ bool sip_uri_is_sip(struct slice uri); /* sip: or sips: */
  * the user. owned stays NULL. *ret_headers is the text after the '?'. */
 int sip_uri_scan(struct slice text, struct sip_uri *ret_uri, struct slice *ret_headers);
 
-/* One Via element. owned stays NULL. *ret_params is the text after the first ';'. */
+/* One Via element. *ret_params is the text after the first ';'. */
 int sip_via_scan(struct slice element, struct sip_via *ret_via, struct slice *ret_params);
 
-/* One name-addr or addr-spec with parameters. owned stays NULL. */
+/* One name-addr or addr-spec with parameters. */
 int sip_name_addr_scan(struct slice element, struct sip_name_addr *ret_addr);
 
 #endif

@@ -70,6 +70,13 @@ static int read_uri(struct owned_uri *owned, struct slice text, struct sip_uri *
 	return read_by_osip(owned, uri);
 }
 
+int sip_uri_read(struct slice text, struct sip_uri *ret_uri)
+{
+	struct slice headers;
+
+	return sip_uri_scan(text, ret_uri, &headers);
+}
+
 int sip_uri_parse(struct slice text, struct sip_uri *ret_uri)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
