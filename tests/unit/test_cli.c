@@ -310,8 +310,10 @@ static void outbound_credentials_are_added_and_listed_without_their_secret(void 
 	expect_success("echo s3cret | sipward outbound add t sip:192.0.2.1 bob --password-stdin",
 		       "added outbound user bob");
 	expect_success("outbound list t",
-		       "t      sip:192.0.2.1  4989  carrier.example  yes        10 min   -                           -\n"
-		       "t      sip:192.0.2.1  bob   -                no         60 min   -                           -\n");
+		       "t      sip:192.0.2.1  4989  carrier.example  yes        10 min   -"
+		       "                           -\n"
+		       "t      sip:192.0.2.1  bob   -                no         60 min   -"
+		       "                           -\n");
 	expect_success("outbound set t sip:192.0.2.1 4989 --register no", "changed outbound user");
 	expect_success("outbound list", "carrier.example  no         10 min  ");
 	expect_success("echo other | sipward outbound passwd t sip:192.0.2.1 4989 "

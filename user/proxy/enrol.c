@@ -63,9 +63,9 @@ static void write_contact(const struct registration *r, const char *user, char r
 {
 	static const char *const transports[] = {
 		[NET_UDP] = "", [NET_TCP] = ";transport=tcp", [NET_TLS] = ";transport=tls"};
-	char local[ENDPOINT_TEXT_SIZE + 2];
+	char local[ENDPOINT_TEXT_SIZE];
 
-	hop_endpoint_format(&r->target.local, local);
+	endpoint_format(&r->target.local, local);
 	snprintf(ret_uri, AOR_SIZE, "sip:%s@%s%s", user, local, transports[r->target.transport]);
 }
 
@@ -148,7 +148,6 @@ static unsigned granted_s(const struct registration *r, const struct sip_msg *ms
 		if (sip_uri_equal(addr.uri, slice_from(contact)) &&
 		    sip_param_find(addr.params, "expires", &value))
 			(void)slice_u32(value, &seconds);
-		sip_name_addr_free(&addr);
 	}
 	return seconds < r->expires_s ? seconds : r->expires_s;
 }
