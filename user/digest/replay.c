@@ -2,6 +2,7 @@
 #include "digest/replay.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ _Static_assert(REPLAY_WINDOW == 64, "one bit a count in window.below");
 _Static_assert(NONCE_TEXT_SIZE <= UINT8_MAX, "window.nonce_n");
 
 struct replay {
+	pthread_mutex_t lock; /* over all of it */
 	struct table windows;
 	struct window **oldest; /* the same windows as a binary heap, the oldest issue time first */
 	size_t limit;
@@ -39,6 +41,7 @@ int replay_create(size_t limit, unsigned nonce_lifetime_s, struct replay **ret_r
 	replay = calloc(1, sizeof(*replay));
 	if (!replay)
 		return -ENOMEM;
+	pthread_mutex_init(&replay->lock, NULL);
 	replay->limit = limit;
 	replay->lifetime_s = nonce_lifetime_s;
 	replay->oldest = calloc(limit, sizeof(*replay->oldest));
@@ -59,24 +62,39 @@ void replay_free(struct replay *replay)
 		free(replay->oldest[i]);
 	table_free(&replay->windows);
 	free(replay->oldest);
+	pthread_mutex_destroy(&replay->lock);
 	free(replay);
 }
 
 /* A longer life does not bring back what was forgotten: the floor stands above it. */
 void replay_set_lifetime(struct replay *replay, unsigned nonce_lifetime_s)
 {
+	pthread_mutex_lock(&replay->lock);
 	replay->lifetime_s = nonce_lifetime_s;
+	pthread_mutex_unlock(&replay->lock);
 }
 
-void replay_refuse_until(struct replay *replay, uint64_t issued_s)
+static void raise_floor(struct replay *replay, uint64_t issued_s)
 {
 	if (issued_s > replay->floor_s)
 		replay->floor_s = issued_s;
 }
 
-uint64_t replay_issue_time(const struct replay *replay, uint64_t now_s)
+void replay_refuse_until(struct replay *replay, uint64_t issued_s)
 {
-	return now_s > replay->floor_s ? now_s : replay->floor_s + 1;
+	pthread_mutex_lock(&replay->lock);
+	raise_floor(replay, issued_s);
+	pthread_mutex_unlock(&replay->lock);
+}
+
+uint64_t replay_issue_time(struct replay *replay, uint64_t now_s)
+{
+	uint64_t floor_s;
+
+	pthread_mutex_lock(&replay->lock);
+	floor_s = replay->floor_s;
+	pthread_mutex_unlock(&replay->lock);
+	return now_s > floor_s ? now_s : floor_s + 1;
 }
 
 /* Puts the window at the free place i or above it. */
@@ -110,7 +128,7 @@ static void forget_oldest(struct replay *replay)
 	struct window *oldest = replay->oldest[0];
 	size_t left = replay->windows.count - 1;
 
-	replay_refuse_until(replay, oldest->issued_s);
+	raise_floor(replay, oldest->issued_s);
 	heap_sink(replay->oldest, left, replay->oldest[left]);
 	table_remove(&replay->windows, &oldest->node);
 	free(oldest);
@@ -176,8 +194,8 @@ static enum replay_result window_add(struct replay *replay, struct slice nonce, 
 	return REPLAY_FRESH;
 }
 
-enum replay_result replay_use(struct replay *replay, struct slice nonce, uint64_t issued_s,
-			      uint32_t nc, uint64_t now_s)
+static enum replay_result note_use(struct replay *replay, struct slice nonce, uint64_t issued_s,
+				   uint32_t nc, uint64_t now_s)
 {
 	struct window *window;
 	uint64_t hash;
@@ -198,11 +216,24 @@ enum replay_result replay_use(struct replay *replay, struct slice nonce, uint64_
 	return window_add(replay, nonce, issued_s, nc, hash);
 }
 
-void replay_stats(const struct replay *replay, struct replay_stats *ret_stats)
+enum replay_result replay_use(struct replay *replay, struct slice nonce, uint64_t issued_s,
+			      uint32_t nc, uint64_t now_s)
 {
+	enum replay_result result;
+
+	pthread_mutex_lock(&replay->lock);
+	result = note_use(replay, nonce, issued_s, nc, now_s);
+	pthread_mutex_unlock(&replay->lock);
+	return result;
+}
+
+void replay_stats(struct replay *replay, struct replay_stats *ret_stats)
+{
+	pthread_mutex_lock(&replay->lock);
 	*ret_stats = (struct replay_stats){
 		.nonces = replay->windows.count,
 		.limit = replay->limit,
 		.evicted = replay->evicted,
 	};
+	pthread_mutex_unlock(&replay->lock);
 }

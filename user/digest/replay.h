@@ -3,7 +3,7 @@
  * Replay windows: which nonce counts of a nonce were used. Only a nonce that has authenticated
  * somebody takes memory, at most `limit` of them; when one must go, every nonce issued up to its
  * issue time counts as stale from then on, so that forgetting never opens a door. The same holds
- * for those forgotten because their lifetime is over. Takes no locks.
+ * for those forgotten because their lifetime is over. May be shared by threads.
  */
 #ifndef SIPWARD_DIGEST_REPLAY_H
 #define SIPWARD_DIGEST_REPLAY_H
@@ -29,7 +29,7 @@ void replay_refuse_until(struct replay *replay, uint64_t issued_s);
 
 /* The time to issue a nonce at so that it is not stale from the start: now_s, or a little later
  * where nonces of this very second are refused already. */
-uint64_t replay_issue_time(const struct replay *replay, uint64_t now_s);
+uint64_t replay_issue_time(struct replay *replay, uint64_t now_s);
 
 enum replay_result { REPLAY_FRESH, REPLAY_REPEATED, REPLAY_STALE };
 
@@ -42,6 +42,6 @@ struct replay_stats {
 	size_t nonces, limit;
 	uint64_t evicted;
 };
-void replay_stats(const struct replay *replay, struct replay_stats *ret_stats);
+void replay_stats(struct replay *replay, struct replay_stats *ret_stats);
 
 #endif

@@ -14,7 +14,8 @@
 
 struct proofs;
 
-/* What admission works with; all borrowed, one a worker. */
+/* What admission works with; all borrowed. Replay windows, lockouts, proofs and the registrar may
+ * be shared by workers. */
 struct admission {
 	const struct policy *policy;
 	struct digest_context *digest;
@@ -23,7 +24,7 @@ struct admission {
 	struct lockouts *lockouts;
 	struct filter *filter; /* NULL: none */
 	struct proofs *proofs; /* NULL: those in the filter's map alone */
-	const struct registrar *registrar; /* NULL: nobody is registered */
+	struct registrar *registrar; /* NULL: nobody is registered */
 	/* Told once that a user has answered a stronger algorithm; may be NULL. Must not block. */
 	void (*ratchet)(void *arg, int64_t user_id, unsigned strongest);
 	void *ratchet_arg;

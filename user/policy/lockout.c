@@ -2,6 +2,7 @@
 #include "policy/lockout.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -41,6 +42,7 @@ struct source_class {
 };
 
 struct lockouts {
+	pthread_mutex_t lock; /* over all of it */
 	struct filter *filter;
 	struct table table;
 	struct source_class classes[2]; /* by enum lockout_grade */
@@ -247,14 +249,8 @@ static void entry_lock(struct lockouts *lockouts, struct source_entry *entry,
 }
 
 /* Enters what an earlier daemon had written, so that repeat offenders stay known. */
-static int take_over(struct lockouts *lockouts)
+static void take_over(struct lockouts *lockouts, const struct filter_lockout *found, size_t n)
 {
-	struct filter_lockout *found;
-	size_t n;
-	int rc = filter_lockouts_read(lockouts->filter, &found, &n);
-
-	if (rc)
-		return rc;
 	for (size_t i = 0; i < n; i++) {
 		struct source_entry *entry;
 
@@ -269,6 +265,31 @@ static int take_over(struct lockouts *lockouts)
 		entry->first_failure_ns = found[i].lockout.since_ns;
 		entry->last_failure_ns = found[i].lockout.since_ns;
 	}
+}
+
+static void drop_all(struct lockouts *lockouts)
+{
+	struct source_entry *entry;
+
+	for (unsigned i = 0; i < 2; i++) {
+		while ((entry = TAILQ_FIRST(&lockouts->classes[i].list)))
+			entry_drop(lockouts, entry);
+	}
+}
+
+int lockouts_use_filter(struct lockouts *lockouts, struct filter *filter)
+{
+	struct filter_lockout *found;
+	size_t n;
+	int rc = filter_lockouts_read(filter, &found, &n);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&lockouts->lock);
+	drop_all(lockouts);
+	lockouts->filter = filter;
+	take_over(lockouts, found, n);
+	pthread_mutex_unlock(&lockouts->lock);
 	free(found);
 	return 0;
 }
@@ -282,11 +303,11 @@ int lockouts_create(struct filter *filter, size_t limit, struct lockouts **ret_l
 		return -ENOMEM;
 	TAILQ_INIT(&lockouts->classes[LOCKOUT_SOFT].list);
 	TAILQ_INIT(&lockouts->classes[LOCKOUT_HARD].list);
-	lockouts->filter = filter;
+	pthread_mutex_init(&lockouts->lock, NULL);
 	lockouts->class_limit = limit > 1 ? limit / 2 : 1;
 	rc = table_init(&lockouts->table);
 	if (rc == 0 && filter)
-		rc = take_over(lockouts);
+		rc = lockouts_use_filter(lockouts, filter);
 	if (rc) {
 		lockouts_free(lockouts);
 		return rc;
@@ -297,53 +318,16 @@ int lockouts_create(struct filter *filter, size_t limit, struct lockouts **ret_l
 
 void lockouts_free(struct lockouts *lockouts)
 {
-	struct source_entry *entry;
-
 	if (!lockouts)
 		return;
-	for (unsigned i = 0; i < 2; i++) {
-		while ((entry = TAILQ_FIRST(&lockouts->classes[i].list)))
-			entry_drop(lockouts, entry);
-	}
+	drop_all(lockouts);
 	table_free(&lockouts->table);
+	pthread_mutex_destroy(&lockouts->lock);
 	free(lockouts);
 }
 
-bool lockout_failure(struct lockouts *lockouts, const struct store_settings *settings,
-		     const struct lockout_evidence *evidence, uint64_t now_ns,
-		     struct sipward_lockout *ret_lockout)
-{
-	struct sipward_source source = filter_source(&evidence->source, settings->source_v6_bits);
-	struct sipward_lockout lockout = {.since_ns = now_ns, .reason = evidence->reason};
-	unsigned threshold = settings->lockout_failures;
-	struct source_entry *entry;
-	struct recent recent;
-
-	if (threshold == 0 || (evidence->vouched && evidence->grade == LOCKOUT_SOFT))
-		return false;
-	if (lockout_active(lockouts, settings, &evidence->source, now_ns, NULL))
-		return false;
-	drop_idle(lockouts, settings, now_ns);
-	entry = entry_touch(lockouts, &source, evidence->grade, now_ns);
-	if (!entry) {
-		lockouts->stats.full++;
-		return false;
-	}
-	entry_note(entry, evidence, settings->lockout_window_s * NS_PER_S, now_ns);
-	recent = entry_recent(entry, settings->lockout_window_s, now_ns);
-	/* Of a source that somebody vouches for only hard evidence counts. */
-	lockout.failures = recent.hard + (evidence->vouched ? 0 : recent.soft);
-	if (lockout.failures < (threshold < FAILURES_MAX ? threshold : FAILURES_MAX))
-		return false;
-	lockout.until_ns = now_ns + duration_ns(entry, settings, now_ns);
-	entry_lock(lockouts, entry, &lockout);
-	if (ret_lockout)
-		*ret_lockout = lockout;
-	return true;
-}
-
-bool lockout_active(struct lockouts *lockouts, const struct store_settings *settings,
-		    const struct ip *source, uint64_t now_ns, struct sipward_lockout *ret_lockout)
+static bool is_active(struct lockouts *lockouts, const struct store_settings *settings,
+		      const struct ip *source, uint64_t now_ns, struct sipward_lockout *ret_lockout)
 {
 	struct sipward_source key = filter_source(source, settings->source_v6_bits);
 	const struct source_entry *entry;
@@ -366,6 +350,62 @@ bool lockout_active(struct lockouts *lockouts, const struct store_settings *sett
 	return true;
 }
 
+static bool count_failure(struct lockouts *lockouts, const struct store_settings *settings,
+			  const struct lockout_evidence *evidence, uint64_t now_ns,
+			  struct sipward_lockout *ret_lockout)
+{
+	struct sipward_source source = filter_source(&evidence->source, settings->source_v6_bits);
+	struct sipward_lockout lockout = {.since_ns = now_ns, .reason = evidence->reason};
+	unsigned threshold = settings->lockout_failures;
+	struct source_entry *entry;
+	struct recent recent;
+
+	if (threshold == 0 || (evidence->vouched && evidence->grade == LOCKOUT_SOFT))
+		return false;
+	if (is_active(lockouts, settings, &evidence->source, now_ns, NULL))
+		return false;
+	drop_idle(lockouts, settings, now_ns);
+	entry = entry_touch(lockouts, &source, evidence->grade, now_ns);
+	if (!entry) {
+		lockouts->stats.full++;
+		return false;
+	}
+	entry_note(entry, evidence, settings->lockout_window_s * NS_PER_S, now_ns);
+	recent = entry_recent(entry, settings->lockout_window_s, now_ns);
+	/* Of a source that somebody vouches for only hard evidence counts. */
+	lockout.failures = recent.hard + (evidence->vouched ? 0 : recent.soft);
+	if (lockout.failures < (threshold < FAILURES_MAX ? threshold : FAILURES_MAX))
+		return false;
+	lockout.until_ns = now_ns + duration_ns(entry, settings, now_ns);
+	entry_lock(lockouts, entry, &lockout);
+	if (ret_lockout)
+		*ret_lockout = lockout;
+	return true;
+}
+
+bool lockout_failure(struct lockouts *lockouts, const struct store_settings *settings,
+		     const struct lockout_evidence *evidence, uint64_t now_ns,
+		     struct sipward_lockout *ret_lockout)
+{
+	bool locked;
+
+	pthread_mutex_lock(&lockouts->lock);
+	locked = count_failure(lockouts, settings, evidence, now_ns, ret_lockout);
+	pthread_mutex_unlock(&lockouts->lock);
+	return locked;
+}
+
+bool lockout_active(struct lockouts *lockouts, const struct store_settings *settings,
+		    const struct ip *source, uint64_t now_ns, struct sipward_lockout *ret_lockout)
+{
+	bool active;
+
+	pthread_mutex_lock(&lockouts->lock);
+	active = is_active(lockouts, settings, source, now_ns, ret_lockout);
+	pthread_mutex_unlock(&lockouts->lock);
+	return active;
+}
+
 /* What counts now; while it is locked out, what led to that. */
 static struct recent entry_held(const struct source_entry *entry, unsigned window_s,
 				bool locked_out, uint64_t now_ns)
@@ -383,13 +423,15 @@ void lockout_evidence_of(struct lockouts *lockouts, const struct store_settings 
 {
 	static const struct source_entry none;
 	struct sipward_source key = filter_source(source, settings->source_v6_bits);
-	const struct source_entry *entry = entry_find(lockouts, &key);
+	const struct source_entry *entry;
 	struct lockout_record record = {0};
 	struct recent held;
 
+	pthread_mutex_lock(&lockouts->lock);
+	entry = entry_find(lockouts, &key);
 	if (!entry)
 		entry = &none;
-	record.locked_out = lockout_active(lockouts, settings, source, now_ns, &record.lockout);
+	record.locked_out = is_active(lockouts, settings, source, now_ns, &record.lockout);
 	held = entry_held(entry, settings->lockout_window_s, record.locked_out, now_ns);
 	record.soft = held.soft;
 	record.hard = held.hard;
@@ -398,12 +440,15 @@ void lockout_evidence_of(struct lockouts *lockouts, const struct store_settings 
 	record.first_ns = entry->first_failure_ns;
 	record.last_ns = entry->last_failure_ns;
 	record.next_ns = duration_ns(entry, settings, now_ns);
+	pthread_mutex_unlock(&lockouts->lock);
 	*ret_record = record;
 }
 
-void lockout_stats(const struct lockouts *lockouts, struct lockout_stats *ret_stats)
+void lockout_stats(struct lockouts *lockouts, struct lockout_stats *ret_stats)
 {
+	pthread_mutex_lock(&lockouts->lock);
 	*ret_stats = lockouts->stats;
 	ret_stats->sources = lockouts->table.count;
 	ret_stats->limit = 2 * lockouts->class_limit;
+	pthread_mutex_unlock(&lockouts->lock);
 }

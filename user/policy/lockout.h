@@ -4,7 +4,7 @@
  * Sources are IPv4 addresses and IPv6 prefixes of settings->source_v6_bits. The table has a fixed
  * number of places, half of them for sources that gave hard evidence, half for the others. The
  * window slides: the last 64 failures of a source are remembered one by one, so lockout_failures
- * above 64 counts as 64, and 0 as never. Not thread-safe: one a worker.
+ * above 64 counts as 64, and 0 as never. May be shared by threads.
  */
 #ifndef SIPWARD_POLICY_LOCKOUT_H
 #define SIPWARD_POLICY_LOCKOUT_H
@@ -23,6 +23,9 @@ struct lockouts;
  * are taken over. */
 int lockouts_create(struct filter *filter, size_t limit, struct lockouts **ret_lockouts);
 void lockouts_free(struct lockouts *lockouts);
+/* Goes by another filter, with the lockouts that its map holds and no others: what the old one knew
+ * is in force no more. 0, or as lockouts_create, and nothing has changed. */
+int lockouts_use_filter(struct lockouts *lockouts, struct filter *filter);
 
 struct lockout_evidence {
 	struct ip source;
@@ -66,6 +69,6 @@ struct lockout_stats {
 	uint64_t locked;	/* lockouts made */
 	uint64_t map_errors;
 };
-void lockout_stats(const struct lockouts *lockouts, struct lockout_stats *ret_stats);
+void lockout_stats(struct lockouts *lockouts, struct lockout_stats *ret_stats);
 
 #endif

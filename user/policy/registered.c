@@ -37,7 +37,7 @@ static bool may_register(const struct policy_trunk *trunk, struct slice user,
 	return false;
 }
 
-static int is_registered(const struct registrar *registrar, const struct policy_trunk *trunk,
+static int is_registered(struct registrar *registrar, const struct policy_trunk *trunk,
 			 struct slice user, const struct ip *source, uint64_t now_s)
 {
 	bool elsewhere = false;

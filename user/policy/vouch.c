@@ -10,6 +10,7 @@
 void proofs_init(struct proofs *proofs)
 {
 	memset(proofs, 0, sizeof(*proofs));
+	pthread_mutex_init(&proofs->lock, NULL);
 	random_bytes(proofs->key, sizeof(proofs->key));
 }
 
@@ -25,19 +26,24 @@ static struct sipward_source source_of(const struct admission *admission, const 
 
 static void remember(struct proofs *proofs, const struct sipward_source *source, uint64_t until_ns)
 {
-	if (proofs)
-		*place_of(proofs, source) = (struct proof){*source, until_ns};
+	if (!proofs)
+		return;
+	pthread_mutex_lock(&proofs->lock);
+	*place_of(proofs, source) = (struct proof){*source, until_ns};
+	pthread_mutex_unlock(&proofs->lock);
 }
 
 static bool is_remembered(struct proofs *proofs, const struct sipward_source *source,
 			  uint64_t now_ns)
 {
-	const struct proof *proof;
+	struct proof proof;
 
 	if (!proofs)
 		return false;
-	proof = place_of(proofs, source);
-	return proof->until_ns > now_ns && memcmp(&proof->source, source, sizeof(*source)) == 0;
+	pthread_mutex_lock(&proofs->lock);
+	proof = *place_of(proofs, source);
+	pthread_mutex_unlock(&proofs->lock);
+	return proof.until_ns > now_ns && memcmp(&proof.source, source, sizeof(*source)) == 0;
 }
 
 void vouch_prove(const struct admission *admission, const struct ip *ip, uint64_t now_ns)

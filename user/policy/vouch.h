@@ -8,6 +8,8 @@
 #ifndef SIPWARD_POLICY_VOUCH_H
 #define SIPWARD_POLICY_VOUCH_H
 
+#include <pthread.h>
+
 #include "policy/admission.h"
 
 #define PROOF_PLACES 8192
@@ -17,8 +19,9 @@ struct proof {
 	uint64_t until_ns;
 };
 
-/* Of fixed size: sources may share a place, and the later proof has it. */
+/* Of fixed size: sources may share a place, and the later proof has it. Threads may share it. */
 struct proofs {
+	pthread_mutex_t lock; /* over places */
 	uint8_t key[16];
 	struct proof places[PROOF_PLACES];
 };

@@ -39,7 +39,7 @@ const char *calls_verdict_name(enum calls_verdict verdict)
 
 int calls_init(struct calls *calls, size_t limit)
 {
-	*calls = (struct calls){.limit = limit};
+	*calls = (struct calls){.lock = PTHREAD_MUTEX_INITIALIZER, .limit = limit};
 	if (table_init(&calls->parties) == 0 && table_init(&calls->running) == 0)
 		return 0;
 	calls_free(calls);
@@ -126,14 +126,31 @@ void calls_forget_idle(struct calls *calls, uint64_t now_ns)
 {
 	struct idle idle = {calls, now_ns};
 
+	pthread_mutex_lock(&calls->lock);
 	table_each(&calls->parties, forget_if_idle, &idle);
+	pthread_mutex_unlock(&calls->lock);
 }
 
-unsigned calls_of_trunk(const struct calls *calls, int64_t trunk_id)
+unsigned calls_of_trunk(struct calls *calls, int64_t trunk_id)
 {
-	const struct party *party = party_find(calls, PARTY_TRUNK, trunk_id);
+	const struct party *party;
+	unsigned n;
 
-	return party ? party->calls : 0;
+	pthread_mutex_lock(&calls->lock);
+	party = party_find(calls, PARTY_TRUNK, trunk_id);
+	n = party ? party->calls : 0;
+	pthread_mutex_unlock(&calls->lock);
+	return n;
+}
+
+size_t calls_count(struct calls *calls)
+{
+	size_t n;
+
+	pthread_mutex_lock(&calls->lock);
+	n = calls->running.count;
+	pthread_mutex_unlock(&calls->lock);
+	return n;
 }
 
 /* ---- calls ---- */
@@ -243,20 +260,31 @@ static enum calls_verdict judge(const struct calls_placed *placed, const struct 
 	return CALLS_OK;
 }
 
-enum calls_verdict calls_begin(struct calls *calls, const struct calls_placed *placed,
-			       uint64_t call)
+static enum calls_verdict begin(struct calls *calls, const struct calls_placed *placed,
+				uint64_t call)
 {
 	enum calls_verdict verdict = CALLS_FULL;
 	struct parties parties;
 
-	if (!is_limited(placed) && !is_rated(placed))
-		return CALLS_OK;
 	if (parties_need(calls, placed, &parties) == 0)
 		verdict = judge(placed, &parties);
 	if (verdict == CALLS_OK && is_limited(placed) &&
 	    call_create(calls, &parties, call, placed->now_ns))
 		verdict = CALLS_FULL;
 	calls->full += verdict == CALLS_FULL;
+	return verdict;
+}
+
+enum calls_verdict calls_begin(struct calls *calls, const struct calls_placed *placed,
+			       uint64_t call)
+{
+	enum calls_verdict verdict;
+
+	if (!is_limited(placed) && !is_rated(placed))
+		return CALLS_OK;
+	pthread_mutex_lock(&calls->lock);
+	verdict = begin(calls, placed, call);
+	pthread_mutex_unlock(&calls->lock);
 	return verdict;
 }
 
@@ -270,53 +298,86 @@ static void count_unknown(struct calls *calls, const struct calls_placed *placed
 		(void)call_create(calls, &parties, dialog, placed->now_ns);
 }
 
-void calls_answer(struct calls *calls, const struct calls_placed *placed, uint64_t call,
-		  uint64_t dialog)
-{
-	struct call *begun = call_find(calls, call);
-
-	if (call_find(calls, dialog)) {
-		calls_hear(calls, dialog, placed->now_ns);
-	} else if (begun) {
-		table_remove(&calls->running, &begun->node);
-		begun->id = dialog;
-		table_insert(&calls->running, &begun->node, call_hash(calls, dialog));
-	} else {
-		count_unknown(calls, placed, dialog);
-	}
-}
-
-void calls_confirm(struct calls *calls, const struct calls_placed *placed, uint64_t call,
-		   uint64_t dialog)
-{
-	if (call_find(calls, dialog))
-		calls_hear(calls, dialog, placed->now_ns);
-	else if (!call_find(calls, call))
-		count_unknown(calls, placed, dialog);
-}
-
-void calls_hear(struct calls *calls, uint64_t dialog, uint64_t now_ns)
+/* False: it is not known. */
+static bool hear(struct calls *calls, uint64_t dialog, uint64_t now_ns)
 {
 	struct call *call = call_find(calls, dialog);
 
 	/* Can not fail: it is in the heap from its creation on. */
 	if (call)
 		(void)deadline_set(&calls->silences, &call->silence, now_ns + CALLS_SILENCE_NS);
+	return call != NULL;
+}
+
+static void rename_call(struct calls *calls, struct call *call, uint64_t dialog)
+{
+	table_remove(&calls->running, &call->node);
+	call->id = dialog;
+	table_insert(&calls->running, &call->node, call_hash(calls, dialog));
+}
+
+void calls_answer(struct calls *calls, const struct calls_placed *placed, uint64_t call,
+		  uint64_t dialog)
+{
+	struct call *begun;
+
+	pthread_mutex_lock(&calls->lock);
+	begun = call_find(calls, call);
+	if (!hear(calls, dialog, placed->now_ns)) {
+		if (begun)
+			rename_call(calls, begun, dialog);
+		else
+			count_unknown(calls, placed, dialog);
+	}
+	pthread_mutex_unlock(&calls->lock);
+}
+
+void calls_confirm(struct calls *calls, const struct calls_placed *placed, uint64_t call,
+		   uint64_t dialog)
+{
+	pthread_mutex_lock(&calls->lock);
+	if (!hear(calls, dialog, placed->now_ns) && !call_find(calls, call))
+		count_unknown(calls, placed, dialog);
+	pthread_mutex_unlock(&calls->lock);
+}
+
+void calls_hear(struct calls *calls, uint64_t dialog, uint64_t now_ns)
+{
+	pthread_mutex_lock(&calls->lock);
+	hear(calls, dialog, now_ns);
+	pthread_mutex_unlock(&calls->lock);
 }
 
 void calls_end(struct calls *calls, uint64_t id)
 {
-	struct call *call = call_find(calls, id);
+	struct call *call;
 
+	pthread_mutex_lock(&calls->lock);
+	call = call_find(calls, id);
 	if (call)
 		call_destroy(calls, call);
+	pthread_mutex_unlock(&calls->lock);
 }
 
 void calls_tick(struct calls *calls, uint64_t now_ns)
 {
 	struct deadline *first;
 
+	pthread_mutex_lock(&calls->lock);
 	while ((first = deadline_first(&calls->silences)) && first->at_ns <= now_ns)
 		call_destroy(calls,
 			     (struct call *)((char *)first - offsetof(struct call, silence)));
+	pthread_mutex_unlock(&calls->lock);
+}
+
+uint64_t calls_deadline(struct calls *calls)
+{
+	const struct deadline *first;
+	uint64_t at_ns;
+
+	pthread_mutex_lock(&calls->lock);
+	first = deadline_first(&calls->silences);
+	at_ns = first ? first->at_ns : UINT64_MAX;
+	pthread_mutex_unlock(&calls->lock);
+	return at_ns;
 }

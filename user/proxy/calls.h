@@ -2,10 +2,12 @@
 /*
  * How many calls a trunk and a user may place: a second, and at a time. Only calls under a limit on
  * their number are remembered, each from its INVITE on until it fails, a BYE ends it, or nothing is
- * heard of it for CALLS_SILENCE_NS. For one worker.
+ * heard of it for CALLS_SILENCE_NS. May be shared by threads.
  */
 #ifndef SIPWARD_PROXY_CALLS_H
 #define SIPWARD_PROXY_CALLS_H
+
+#include <pthread.h>
 
 #include "base/table.h"
 #include "policy/policy.h"
@@ -15,6 +17,7 @@
 #define CALLS_SILENCE_NS (12 * 3600 * 1000000000ULL)
 
 struct calls {
+	pthread_mutex_t lock; /* over all of it */
 	struct table parties; /* trunks and users with limits: as many as the policy names */
 	struct table running; /* by call until answered, then by dialog */
 	struct deadlines silences;
@@ -61,8 +64,11 @@ void calls_hear(struct calls *calls, uint64_t dialog, uint64_t now_ns);
 void calls_end(struct calls *calls, uint64_t id);
 /* Ends what has been silent too long. */
 void calls_tick(struct calls *calls, uint64_t now_ns);
+/* When calls_tick has something to do; UINT64_MAX if nothing is pending. */
+uint64_t calls_deadline(struct calls *calls);
 
-/* How many calls the trunk has now. */
-unsigned calls_of_trunk(const struct calls *calls, int64_t trunk_id);
+/* How many calls there are that are remembered, and of a trunk. */
+size_t calls_count(struct calls *calls);
+unsigned calls_of_trunk(struct calls *calls, int64_t trunk_id);
 
 #endif

@@ -56,7 +56,8 @@ static bool may_answer(struct proxy *proxy, const struct net_path *path, const s
 
 	/* The other end of a connection can not be forged. */
 	if (path->transport != NET_UDP || source_is_vouched(proxy, ip) ||
-	    source_take_answer(&proxy->sources, settings, ip, times ? times : 1, proxy->now_ns))
+	    source_take_answer(&proxy->shared->sources, settings, ip, times ? times : 1,
+			       proxy->now_ns))
 		return true;
 	proxy_count(proxy, PROXY_REPLY_WITHHELD);
 	return false;

@@ -60,8 +60,8 @@ static bool may_call(struct proxy *proxy, const struct request *request,
 	};
 	struct calls_placed placed = {admitted->trunk, admitted->user, proxy->now_ns};
 	struct slice tag = sip_tag(sip_msg_value(request->msg, SIP_FROM));
-	enum calls_verdict verdict =
-		calls_begin(&proxy->calls, &placed, rules_call_id(proxy, request->msg, tag));
+	enum calls_verdict verdict = calls_begin(&proxy->shared->calls, &placed,
+						 rules_call_id(proxy, request->msg, tag));
 
 	if (verdict == CALLS_OK)
 		return true;
@@ -85,8 +85,9 @@ bool rules_pass(struct proxy *proxy, const struct request *request,
 void rules_undo(struct proxy *proxy, const struct request *request)
 {
 	if (request->msg->method == SIP_INVITE)
-		calls_end(&proxy->calls, rules_call_id(proxy, request->msg,
-						 sip_tag(sip_msg_value(request->msg, SIP_FROM))));
+		calls_end(&proxy->shared->calls,
+			  rules_call_id(proxy, request->msg,
+					sip_tag(sip_msg_value(request->msg, SIP_FROM))));
 }
 
 /* ---- answers ---- */
@@ -132,17 +133,17 @@ void rules_answered(struct proxy *proxy, const struct txn *txn, const struct sip
 		return;
 	counted = counted_by(proxy, txn, response);
 	if (txn->method == SIP_BYE && ends_call(txn, response->status))
-		calls_end(&proxy->calls, counted.dialog);
+		calls_end(&proxy->shared->calls, counted.dialog);
 	else if (txn->method == SIP_INVITE && !success && !txn->in_dialog)
-		calls_end(&proxy->calls, counted.call);
+		calls_end(&proxy->shared->calls, counted.call);
 	else if (!success || !counted.placed.trunk)
 		return;
 	else if (txn->method == SIP_INVITE)
-		calls_answer(&proxy->calls, &counted.placed, counted.call, counted.dialog);
+		calls_answer(&proxy->shared->calls, &counted.placed, counted.call, counted.dialog);
 	else if (txn->method == SIP_UPDATE)
-		calls_confirm(&proxy->calls, &counted.placed, counted.call, counted.dialog);
+		calls_confirm(&proxy->shared->calls, &counted.placed, counted.call, counted.dialog);
 	else
-		calls_hear(&proxy->calls, counted.dialog, proxy->now_ns);
+		calls_hear(&proxy->shared->calls, counted.dialog, proxy->now_ns);
 }
 
 void rules_unanswered(struct proxy *proxy, const struct txn *txn)
@@ -157,7 +158,7 @@ void rules_unanswered(struct proxy *proxy, const struct txn *txn)
 		return;
 	counted = counted_by(proxy, txn, &proxy->second);
 	if (txn->method == SIP_BYE)
-		calls_end(&proxy->calls, counted.dialog);
+		calls_end(&proxy->shared->calls, counted.dialog);
 	else if (txn->method == SIP_INVITE && !txn->in_dialog)
-		calls_end(&proxy->calls, counted.call);
+		calls_end(&proxy->shared->calls, counted.call);
 }

@@ -7,6 +7,7 @@
 void sources_init(struct sources *sources)
 {
 	memset(sources, 0, sizeof(*sources));
+	pthread_mutex_init(&sources->lock, NULL);
 	random_bytes(sources->key, sizeof(sources->key));
 }
 
@@ -24,9 +25,13 @@ bool source_take_answer(struct sources *sources, const struct store_settings *se
 {
 	struct sipward_source source = filter_source(ip, settings->source_v6_bits);
 	struct bucket *bucket = &sources->buckets[place_of(sources, &source)];
+	bool taken;
 
-	return bucket_take(bucket, settings->source_rate_pps, settings->source_burst, times,
-			   now_ns) &&
-	       bucket_take(&sources->all, settings->cpu_rate_pps, settings->cpu_burst, times,
-			   now_ns);
+	pthread_mutex_lock(&sources->lock);
+	taken = bucket_take(bucket, settings->source_rate_pps, settings->source_burst, times,
+			    now_ns) &&
+		bucket_take(&sources->all, settings->cpu_rate_pps, settings->cpu_burst, times,
+			    now_ns);
+	pthread_mutex_unlock(&sources->lock);
+	return taken;
 }

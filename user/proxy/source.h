@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How many answers an unlisted source may still have. In a table of fixed size where sources may
- * share a place, so that a flood of forged ones takes no memory.
+ * share a place, so that a flood of forged ones takes no memory. May be shared by threads.
  */
 #ifndef SIPWARD_PROXY_SOURCE_H
 #define SIPWARD_PROXY_SOURCE_H
+
+#include <pthread.h>
 
 #include "filter/filter.h"
 #include "proxy/bucket.h"
@@ -13,6 +15,7 @@
 #define SOURCE_PLACES 8192
 
 struct sources {
+	pthread_mutex_t lock; /* over the buckets */
 	uint8_t key[16];
 	struct bucket all;
 	struct bucket buckets[SOURCE_PLACES];

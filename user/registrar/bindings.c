@@ -17,6 +17,7 @@ int registrar_create(size_t limit, struct registrar **ret_registrar)
 		free(registrar);
 		return -ENOMEM;
 	}
+	pthread_mutex_init(&registrar->lock, NULL);
 	TAILQ_INIT(&registrar->changes);
 	registrar->limit = limit;
 	*ret_registrar = registrar;
@@ -36,6 +37,7 @@ void registrar_free(struct registrar *registrar)
 	changes_free(registrar);
 	table_each(&registrar->table, free_node, NULL);
 	table_free(&registrar->table);
+	pthread_mutex_destroy(&registrar->lock);
 	free(registrar);
 }
 
@@ -146,50 +148,60 @@ unsigned bindings_find(const struct registrar *registrar, int64_t trunk_id, stru
 	return n;
 }
 
-bool registrar_knows(const struct registrar *registrar, int64_t trunk_id, struct slice user,
+bool registrar_knows(struct registrar *registrar, int64_t trunk_id, struct slice user,
 		     const struct ip *source, uint64_t now_s)
 {
-	struct table_node *node = first_of(registrar, trunk_id, user);
+	struct table_node *node;
+	bool known = false;
 
-	for (; node; node = table_next(node)) {
+	pthread_mutex_lock(&registrar->lock);
+	node = first_of(registrar, trunk_id, user);
+	for (; node && !known; node = table_next(node)) {
 		const struct binding *binding = table_entry(node, struct binding, node);
 
-		if (belongs_to(binding, trunk_id, user) && !binding_is_expired(binding, now_s) &&
-		    ip_eq(&binding->is.received.ip, source))
-			return true;
+		known = belongs_to(binding, trunk_id, user) &&
+			!binding_is_expired(binding, now_s) &&
+			ip_eq(&binding->is.received.ip, source);
 	}
-	return false;
+	pthread_mutex_unlock(&registrar->lock);
+	return known;
 }
 
-void registrar_each(const struct registrar *registrar, int64_t trunk_id, struct slice user,
+void registrar_each(struct registrar *registrar, int64_t trunk_id, struct slice user,
 		    uint64_t now_s, bool (*visit)(const struct store_binding *binding, void *arg),
 		    void *arg)
 {
 	struct binding *bindings[REGISTRAR_CONTACTS_MAX];
-	unsigned n = bindings_find(registrar, trunk_id, user, bindings);
 	struct store_binding binding;
+	unsigned n;
 
+	pthread_mutex_lock(&registrar->lock);
+	n = bindings_find(registrar, trunk_id, user, bindings);
 	for (unsigned i = 0; i < n; i++) {
 		if (binding_is_expired(bindings[i], now_s))
 			continue;
 		binding_export(bindings[i], &binding);
 		if (!visit(&binding, arg))
-			return;
+			break;
 	}
+	pthread_mutex_unlock(&registrar->lock);
 }
 
 void registrar_remove(struct registrar *registrar, int64_t trunk_id, struct slice user,
 		      const char *contact)
 {
 	struct binding *bindings[REGISTRAR_CONTACTS_MAX];
-	unsigned n = bindings_find(registrar, trunk_id, user, bindings);
+	unsigned n;
 
+	pthread_mutex_lock(&registrar->lock);
+	n = bindings_find(registrar, trunk_id, user, bindings);
 	for (unsigned i = 0; i < n; i++) {
 		if (contact && !slice_eq(bindings[i]->is.contact, slice_from(contact)))
 			continue;
 		registrar->stats.removed++;
 		binding_drop(registrar, bindings[i]);
 	}
+	pthread_mutex_unlock(&registrar->lock);
 }
 
 /* ---- time ---- */
@@ -209,7 +221,7 @@ static void sweep_bucket(struct registrar *registrar, size_t bucket, uint64_t no
 	}
 }
 
-void registrar_tick(struct registrar *registrar, uint64_t now_s)
+static void sweep(struct registrar *registrar, uint64_t now_s)
 {
 	size_t mask = registrar->table.mask;
 
@@ -220,9 +232,18 @@ void registrar_tick(struct registrar *registrar, uint64_t now_s)
 		sweep_bucket(registrar, registrar->sweep++ & mask, now_s);
 }
 
-void registrar_stats(const struct registrar *registrar, struct registrar_stats *ret_stats)
+void registrar_tick(struct registrar *registrar, uint64_t now_s)
 {
+	pthread_mutex_lock(&registrar->lock);
+	sweep(registrar, now_s);
+	pthread_mutex_unlock(&registrar->lock);
+}
+
+void registrar_stats(struct registrar *registrar, struct registrar_stats *ret_stats)
+{
+	pthread_mutex_lock(&registrar->lock);
 	*ret_stats = registrar->stats;
 	ret_stats->bindings = registrar->table.count;
 	ret_stats->limit = registrar->limit;
+	pthread_mutex_unlock(&registrar->lock);
 }

@@ -81,10 +81,12 @@ size_t registrar_take_changes(struct registrar *registrar, struct store_binding_
 	struct binding *binding;
 	size_t n = 0;
 
+	pthread_mutex_lock(&registrar->lock);
 	while (n < max && (binding = TAILQ_FIRST(&registrar->changes))) {
 		ret_changes[n].removed = !binding->live;
 		binding_export(binding, &ret_changes[n++].binding);
 		let_go(registrar, binding);
 	}
+	pthread_mutex_unlock(&registrar->lock);
 	return n;
 }

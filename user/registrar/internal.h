@@ -2,6 +2,7 @@
 #ifndef SIPWARD_REGISTRAR_INTERNAL_H
 #define SIPWARD_REGISTRAR_INTERNAL_H
 
+#include <pthread.h>
 #include <sys/queue.h>
 
 #include "base/table.h"
@@ -29,6 +30,7 @@ struct binding {
 TAILQ_HEAD(binding_queue, binding);
 
 struct registrar {
+	pthread_mutex_t lock; /* over all of it; taken by the functions of registrar.h alone */
 	struct table table;
 	size_t limit;
 	uint64_t order;

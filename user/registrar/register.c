@@ -466,11 +466,13 @@ void registrar_receive(struct registrar *registrar, const struct registrar_reque
 	ret_result->status = 200;
 	ret_result->cause = NULL;
 	ret_result->headers = (struct slice){ret_result->text, 0};
+	pthread_mutex_lock(&registrar->lock);
 	find_bound(&r);
 	if (check_extensions(&r) && check_user(&r) && read_contacts(&r) && check_bound(&r) &&
 	    make_bindings(&r)) {
 		carry_out(&r);
 		put_bindings(&r);
 	}
+	pthread_mutex_unlock(&registrar->lock);
 	registration_free(&r);
 }

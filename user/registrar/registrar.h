@@ -3,7 +3,7 @@
  * The registrar and its location service (RFC 3261 §10, RFC 3581, RFC 5626 as far as a registrar
  * without flows needs it): which contacts an address of record (a trunk and a user) has. Kept in
  * memory, bounded; written behind to the store, so that a restart keeps them. Decides about a
- * REGISTER that admission has let in already; sends nothing. Not thread-safe: one a worker.
+ * REGISTER that admission has let in already; sends nothing. May be shared by threads.
  */
 #ifndef SIPWARD_REGISTRAR_H
 #define SIPWARD_REGISTRAR_H
@@ -44,10 +44,11 @@ void registrar_receive(struct registrar *registrar, const struct registrar_reque
 		       struct registrar_result *ret_result);
 
 /* Whether the user of the trunk has a live registration that came from this very address. */
-bool registrar_knows(const struct registrar *registrar, int64_t trunk_id, struct slice user,
+bool registrar_knows(struct registrar *registrar, int64_t trunk_id, struct slice user,
 		     const struct ip *source, uint64_t now_s);
-/* The live bindings of an address of record, the preferred first; visits until false. */
-void registrar_each(const struct registrar *registrar, int64_t trunk_id, struct slice user,
+/* The live bindings of an address of record, the preferred first; visits until false. The visitor
+ * must not ask the registrar anything. */
+void registrar_each(struct registrar *registrar, int64_t trunk_id, struct slice user,
 		    uint64_t now_s, bool (*visit)(const struct store_binding *binding, void *arg),
 		    void *arg);
 /* Removes the user's binding (contact NULL: all of them). */
@@ -67,6 +68,6 @@ struct registrar_stats {
 	uint64_t full;	/* requests refused as the table was full */
 	uint64_t untold; /* removals that the store was not told, as too many waited */
 };
-void registrar_stats(const struct registrar *registrar, struct registrar_stats *ret_stats);
+void registrar_stats(struct registrar *registrar, struct registrar_stats *ret_stats);
 
 #endif
