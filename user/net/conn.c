@@ -57,11 +57,8 @@ static void source_leave(struct conns *conns, struct conn *conn)
 	struct source *source = conn->source;
 
 	TAILQ_REMOVE(&source->conns, conn, of_source);
-	if (conn->incoming)
-		source->incoming--, conns->incoming--;
-	else
-		source->outgoing--, conns->outgoing--;
-	if (source->incoming || source->outgoing)
+	conn_give_place(conn->net, &conn->path.remote.ip, conn->incoming);
+	if (!TAILQ_EMPTY(&source->conns))
 		return;
 	table_remove(&conns->sources, &source->node);
 	free(source);
@@ -89,19 +86,26 @@ static bool evict_idle(struct net *net, struct source *source, bool incoming)
 	return true;
 }
 
-bool conn_may_be_added(struct net *net, const struct ip *remote, bool incoming)
+bool conn_take_place(struct net *net, const struct ip *remote, bool incoming)
 {
-	struct conns *conns = &net->conns;
-	struct source *source = source_find(conns, remote);
-	unsigned of_source = !source ? 0 : incoming ? source->incoming : source->outgoing;
-	unsigned all = incoming ? conns->incoming : conns->outgoing;
+	struct ip ip = source_ip(remote);
 
-	if (of_source < net->limits.connections_per_source && all < net->limits.connections)
-		return true;
-	if (source && evict_idle(net, source, incoming))
-		return true;
-	net_count(net, NET_REFUSED);
-	return false;
+	while (!shared_take(net->share.shared, &net->limits, &ip, incoming)) {
+		struct source *source = source_find(&net->conns, remote);
+
+		if (source && evict_idle(net, source, incoming))
+			continue;
+		net_count(net, NET_REFUSED);
+		return false;
+	}
+	return true;
+}
+
+void conn_give_place(struct net *net, const struct ip *remote, bool incoming)
+{
+	struct ip ip = source_ip(remote);
+
+	shared_give(net->share.shared, &ip, incoming);
 }
 
 /* ---- finding ---- */
@@ -189,9 +193,22 @@ struct conn *conn_find(struct net *net, const struct net_path *path)
 
 static void clear_alias(struct conn *conn)
 {
-	if (conn->alias_port)
-		table_remove(&conn->net->conns.by_alias, &conn->alias_node);
+	if (!conn->alias_port)
+		return;
+	table_remove(&conn->net->conns.by_alias, &conn->alias_node);
+	shared_remove(conn->net->share.shared, &conn->alias_place);
 	conn->alias_port = 0;
+}
+
+/* Lets the other workers know. */
+static void publish(struct conn *conn, struct net_place *place, uint16_t port)
+{
+	const struct net_share *share = &conn->net->share;
+
+	place->transport = conn->path.transport;
+	place->remote = (struct endpoint){conn->path.remote.ip, port};
+	place->worker = share->worker;
+	shared_add(share->shared, place);
 }
 
 void conn_set_alias(struct conn *conn, uint16_t port)
@@ -207,6 +224,7 @@ void conn_set_alias(struct conn *conn, uint16_t port)
 	conn->alias_port = port;
 	table_insert(table, &conn->alias_node,
 		     remote_hash(table, path->transport, &path->remote.ip, port));
+	publish(conn, &conn->alias_place, port);
 }
 
 /* ---- time ---- */
@@ -327,14 +345,11 @@ struct conn *conn_add(struct net *net, struct bufferevent *stream, const struct 
 	conn->incoming = incoming;
 	conn->source = source;
 	TAILQ_INSERT_TAIL(&source->conns, conn, of_source);
-	if (incoming)
-		source->incoming++, conns->incoming++;
-	else
-		source->outgoing++, conns->outgoing++;
 	table_insert(&conns->by_remote, &conn->node,
 		     remote_hash(&conns->by_remote, path->transport, &path->remote.ip,
 				 path->remote.port));
 	TAILQ_INSERT_TAIL(&conns->states[conn->state], conn, in_state);
+	publish(conn, &conn->place, path->remote.port);
 	return conn;
 }
 
@@ -350,6 +365,7 @@ static void end(struct conn *conn, const char *failed, const char *misbehaved)
 	bufferevent_disable(conn->stream, EV_READ | EV_WRITE);
 	clear_alias(conn);
 	table_remove(&net->conns.by_remote, &conn->node);
+	shared_remove(net->share.shared, &conn->place);
 	source_leave(&net->conns, conn);
 	conn_enter(conn, CONN_DEAD);
 	event_active(net->conns.reaper, EV_TIMEOUT, 0);

@@ -10,6 +10,7 @@
 #include "base/table.h"
 #include "net/framing.h"
 #include "net/net.h"
+#include "net/shared.h"
 
 enum conn_state {
 	CONN_CONNECTING, /* by us */
@@ -20,11 +21,10 @@ enum conn_state {
 	CONN_STATES
 };
 
-/* Where a connection comes from or goes to. */
+/* Where a connection of ours comes from or goes to. */
 struct source {
 	struct table_node node;
 	struct ip ip;
-	unsigned incoming, outgoing;
 	TAILQ_HEAD(, conn) conns;
 };
 
@@ -34,6 +34,7 @@ struct conn {
 	struct table_node node;	      /* by transport and remote */
 	struct table_node alias_node; /* by transport, remote address and alias_port */
 	uint16_t alias_port;	      /* 0 = none */
+	struct net_place place, alias_place; /* for other workers */
 	struct net *net;
 	struct source *source;
 	struct bufferevent *stream;
@@ -53,7 +54,6 @@ struct conns {
 	/* Each in order of time, so that what is due stands first. */
 	struct conn_list states[CONN_STATES];
 	struct table by_remote, by_alias, sources;
-	unsigned incoming, outgoing;
 	struct event *timer;
 	uint64_t timer_at_ns;
 	struct event *reaper;
@@ -64,9 +64,10 @@ int conns_init(struct conns *conns);
 int conns_start(struct net *net);
 void conns_free(struct net *net);
 
-/* Whether there may be one more with that remote address. The source's oldest idle one makes room
- * where it can. */
-bool conn_may_be_added(struct net *net, const struct ip *remote, bool incoming);
+/* Takes a place for one more with that remote address, if there is one. The source's oldest idle
+ * one makes room where it can. The place goes with the connection, or is given back. */
+bool conn_take_place(struct net *net, const struct ip *remote, bool incoming);
+void conn_give_place(struct net *net, const struct ip *remote, bool incoming);
 /* Takes over the stream, unless NULL is returned: no memory. */
 struct conn *conn_add(struct net *net, struct bufferevent *stream, const struct net_path *path,
 		      bool incoming);

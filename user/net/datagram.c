@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <string.h>
 
 #include "net/net_internal.h"
 
 #define SOCKET_BUFFER_BYTES (8 << 20)
+#define DATAGRAM_MEMORY 2048 /* what one of a usual size takes in the kernel, roughly */
 #define BATCHES_A_TURN 4 /* then timers and signals get theirs */
 #define FIRST_BATCH 8	 /* most often there are few: a large one is made ready for nothing */
 
@@ -116,8 +118,19 @@ static bool receive(struct net_socket *s, unsigned asked, struct net_packet *pac
 		else if (packet_from(&b.messages[i], s, &packets[*ret_n]) == 0)
 			++*ret_n;
 	}
-	net->counters[NET_RECEIVED] += *ret_n;
+	net_count_more(net, NET_RECEIVED, *ret_n);
 	return got == (int)asked;
+}
+
+/* Behind a full batch there may be more. */
+static size_t count_waiting(int fd)
+{
+	uint32_t memory[SK_MEMINFO_VARS];
+	socklen_t n = sizeof(memory);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &n))
+		return 0;
+	return memory[SK_MEMINFO_RMEM_ALLOC] / DATAGRAM_MEMORY;
 }
 
 void datagram_on_readable(evutil_socket_t fd, short what, void *arg)
@@ -131,6 +144,7 @@ void datagram_on_readable(evutil_socket_t fd, short what, void *arg)
 	for (int turn = 0; turn < BATCHES_A_TURN; turn++) {
 		bool more = receive(s, turn ? NET_BATCH : FIRST_BATCH, packets, &n);
 
+		s->waiting = more ? count_waiting(s->fd) : 0;
 		if (n)
 			net_hand_over(s->net, packets, n);
 		if (!more)
@@ -225,9 +239,9 @@ static void send_all(struct net *net, int fd, struct mmsghdr *messages, unsigned
 
 		if (rc > 0) {
 			done += (unsigned)rc;
-			net->counters[NET_SENT] += (unsigned)rc;
+			net_count_more(net, NET_SENT, (unsigned)rc);
 		} else if (errno == EAGAIN || errno == ENOBUFS) {
-			net->counters[NET_SEND_DROPPED] += n - done;
+			net_count_more(net, NET_SEND_DROPPED, n - done);
 			return;
 		} else if (errno != EINTR) {
 			net_count(net, NET_SEND_ERRORS);

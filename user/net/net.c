@@ -64,12 +64,21 @@ int net_create(const struct net_limits *limits, struct net **ret_net)
 	net->limits = limits ? *limits : net_limits_default;
 	net->receive_pool = malloc((size_t)NET_BATCH * NET_DATAGRAM_MAX);
 	net->send_pool = malloc(SEND_POOL_BYTES);
-	if (conns_init(&net->conns) || !net->receive_pool || !net->send_pool) {
+	if (net_shared_create(&net->own_shared) || conns_init(&net->conns) || !net->receive_pool ||
+	    !net->send_pool) {
 		net_free(net);
 		return -ENOMEM;
 	}
+	net->share.shared = net->own_shared;
 	*ret_net = net;
 	return 0;
+}
+
+void net_share(struct net *net, const struct net_share *share)
+{
+	net->share = *share;
+	net_shared_free(net->own_shared);
+	net->own_shared = NULL;
 }
 
 void net_free(struct net *net)
@@ -87,6 +96,7 @@ void net_free(struct net *net)
 		event_free(net->accept_again);
 	free(net->receive_pool);
 	free(net->send_pool);
+	net_shared_free(net->own_shared);
 	free(net);
 }
 
@@ -104,6 +114,11 @@ static bool ip_is_any(const struct ip *ip)
 	return memcmp(ip->bytes, zero, sizeof(zero)) == 0;
 }
 
+static int share_port(int fd)
+{
+	return net_set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
 static int bind_socket(struct net_socket *s, const struct endpoint *address)
 {
 	struct sockaddr_storage sa;
@@ -111,11 +126,18 @@ static int bind_socket(struct net_socket *s, const struct endpoint *address)
 	int rc = s->transport == NET_UDP ? datagram_set_options(s->fd, address->ip.family)
 					 : stream_set_options(s->fd, address->ip.family);
 
+	/* By the first only once it has the port: before, it would take one that another program
+	 * has and shares too. */
+	if (!rc && s->net->share.worker > 0)
+		rc = share_port(s->fd);
+	if (!rc && bind(s->fd, (struct sockaddr *)&sa, len))
+		rc = -errno;
+	if (!rc && !s->net->own_shared)
+		rc = share_port(s->fd);
+	if (!rc && s->transport != NET_UDP && listen(s->fd, LISTEN_BACKLOG))
+		rc = -errno;
 	if (rc)
 		return rc;
-	if (bind(s->fd, (struct sockaddr *)&sa, len) ||
-	    (s->transport != NET_UDP && listen(s->fd, LISTEN_BACKLOG)))
-		return -errno;
 	len = sizeof(sa);
 	if (getsockname(s->fd, (struct sockaddr *)&sa, &len))
 		return -errno;
@@ -173,6 +195,15 @@ int net_listen(struct net *net, enum net_transport transport, const struct endpo
 	return 0;
 }
 
+int net_listen_beside(struct net *net, const struct net *first, struct error *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < first->socket_count; i++)
+		rc = net_listen(net, first->sockets[i].transport, &first->sockets[i].bound, err);
+	return rc;
+}
+
 unsigned net_socket_count(const struct net *net)
 {
 	return net->socket_count;
@@ -181,6 +212,16 @@ unsigned net_socket_count(const struct net *net)
 const struct endpoint *net_socket_address(const struct net *net, unsigned index)
 {
 	return &net->sockets[index].bound;
+}
+
+enum net_transport net_socket_transport(const struct net *net, unsigned index)
+{
+	return net->sockets[index].transport;
+}
+
+int net_socket_fd(const struct net *net, unsigned index)
+{
+	return net->sockets[index].fd;
 }
 
 static void on_accept_again(evutil_socket_t fd, short what, void *arg)
@@ -228,10 +269,17 @@ int net_send(struct net *net, const struct net_path *path, const struct iovec *i
 	     unsigned iov_count)
 {
 	return path->transport == NET_UDP ? datagram_send(net, path, iov, iov_count)
-					  : stream_send(net, path, iov, iov_count);
+					  : stream_send(net, path, iov, iov_count, false);
 }
 
-int net_alias(struct net *net, const struct net_path *path, uint16_t port)
+int net_send_here(struct net *net, const struct net_path *path, const struct iovec *iov,
+		  unsigned iov_count)
+{
+	return path->transport == NET_UDP ? datagram_send(net, path, iov, iov_count)
+					  : stream_send(net, path, iov, iov_count, true);
+}
+
+int net_alias_here(struct net *net, const struct net_path *path, uint16_t port)
 {
 	struct conn *conn = path->transport == NET_UDP ? NULL : conn_find(net, path);
 
@@ -241,10 +289,29 @@ int net_alias(struct net *net, const struct net_path *path, uint16_t port)
 	return 0;
 }
 
+int net_alias(struct net *net, const struct net_path *path, uint16_t port)
+{
+	const struct net_share *share = &net->share;
+	int rc = net_alias_here(net, path, port), worker = -1;
+
+	if (rc && share->alias_by && path->transport != NET_UDP)
+		worker = shared_find(share->shared, path, share->worker);
+	return worker < 0 ? rc : share->alias_by(share->arg, (unsigned)worker, path, port);
+}
+
+size_t net_backlog(const struct net *net)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < net->socket_count; i++)
+		n += net->sockets[i].waiting;
+	return n;
+}
+
 void net_stats(const struct net *net, struct net_stats *ret_stats)
 {
-	memcpy(ret_stats->counters, net->counters, sizeof(ret_stats->counters));
-	ret_stats->incoming = net->conns.incoming;
-	ret_stats->outgoing = net->conns.outgoing;
+	for (int i = 0; i < NET_COUNTERS; i++)
+		ret_stats->counters[i] = __atomic_load_n(&net->counters[i], __ATOMIC_RELAXED);
+	shared_counts(net->share.shared, &ret_stats->incoming, &ret_stats->outgoing);
 	ret_stats->connection_limit = net->limits.connections;
 }

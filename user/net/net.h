@@ -2,7 +2,8 @@
 /*
  * Messages in and out by UDP, TCP and TLS. Datagrams travel in batches, streams are cut into
  * messages by Content-Length (RFC 3261 §18.3). Nothing above knows how they travelled, so that
- * another packet path can take the sockets' place. Not thread-safe: one a worker.
+ * another packet path can take the sockets' place. Not thread-safe: one a worker, of which others
+ * may ask for its counters only.
  *
  * A connection has no name of its own: a path names it, by transport, remote, and local address.
  */
@@ -77,6 +78,28 @@ int net_create(const struct net_limits *limits, struct net **ret_net);
 /* Before the event base is freed. Connections are closed, nobody is told. */
 void net_free(struct net *net);
 
+/* Several nets, each of a worker with a thread of its own, that listen on the same addresses: the
+ * kernel spreads datagrams and connections over them. */
+struct net_shared;
+/* 0 or -ENOMEM. To be freed after the nets. */
+int net_shared_create(struct net_shared **ret_shared);
+void net_shared_free(struct net_shared *shared);
+
+struct net_share {
+	struct net_shared *shared;
+	unsigned worker; /* its number */
+	/* Have another worker do it, which has the connection: net_send_here, net_alias_here. 0 or
+	 * a negative errno. */
+	int (*send_by)(void *arg, unsigned worker, const struct net_path *path,
+		       const struct iovec *iov, unsigned iov_count);
+	int (*alias_by)(void *arg, unsigned worker, const struct net_path *path, uint16_t port);
+	void *arg;
+};
+/* Before net_listen. */
+void net_share(struct net *net, const struct net_share *share);
+/* Listens on all that another net of the same ones listens on. */
+int net_listen_beside(struct net *net, const struct net *first, struct error *err);
+
 /* Binds an address; nothing is received before net_start. One that another program has is refused
  * (-EADDRINUSE): sharing it would lose us half of the calls. TLS needs a certificate loaded before
  * (-EINVAL). */
@@ -85,6 +108,9 @@ int net_listen(struct net *net, enum net_transport transport, const struct endpo
 unsigned net_socket_count(const struct net *net);
 /* The address bound, with the port that the kernel chose where 0 was asked for. */
 const struct endpoint *net_socket_address(const struct net *net, unsigned index);
+
+enum net_transport net_socket_transport(const struct net *net, unsigned index);
+int net_socket_fd(const struct net *net, unsigned index);
 
 /* Serves what is listened on by the event loop. 0 or -ENOMEM. SIGPIPE is ignored from then on. */
 int net_start(struct net *net, struct event_base *base, const struct net_handler *handler);
@@ -124,12 +150,18 @@ int net_tls_load(struct net *net, const struct net_tls *config, struct error *er
  */
 int net_send(struct net *net, const struct net_path *path, const struct iovec *iov,
 	     unsigned iov_count);
+/* The same, but by this net whoever has a connection. */
+int net_send_here(struct net *net, const struct net_path *path, const struct iovec *iov,
+		  unsigned iov_count);
 void net_flush(struct net *net);
+/* How many datagrams waited in the kernel when some were read last, roughly. */
+size_t net_backlog(const struct net *net);
 
 /* Lets requests to the port at the connection's remote address take the connection of this path
  * (RFC 5923). With a name in their path the connection must be TLS, and the client have shown a
  * certificate for it. 0, or -ENOENT if there is no such connection. */
 int net_alias(struct net *net, const struct net_path *path, uint16_t port);
+int net_alias_here(struct net *net, const struct net_path *path, uint16_t port);
 
 /* The local address and port that packets to remote leave from (routing decides on wildcard
  * sockets; answers are cached for a second). Of a transport that is not listened on, an address of
@@ -164,7 +196,7 @@ const char *net_counter_name(enum net_counter counter);
 
 struct net_stats {
 	uint64_t counters[NET_COUNTERS];
-	size_t incoming, outgoing, connection_limit;
+	size_t incoming, outgoing, connection_limit; /* of all that share them */
 };
 void net_stats(const struct net *net, struct net_stats *ret_stats);
 

@@ -19,6 +19,7 @@ struct net_socket {
 	struct endpoint bound;
 	bool wildcard;
 	struct event *event;
+	size_t waiting; /* see net_backlog */
 };
 
 /* A datagram that waits for net_flush. */
@@ -50,14 +51,22 @@ struct net {
 	unsigned local_count;
 	uint64_t local_until_ns;
 	struct conns conns;
+	struct net_share share;
+	struct net_shared *own_shared; /* NULL if share came from outside */
 	struct event *accept_again; /* after accept has failed */
 	struct tls *tls;
 	uint64_t counters[NET_COUNTERS];
 };
 
+/* Only the net's own thread counts; others may look. */
+static inline void net_count_more(struct net *net, enum net_counter counter, uint64_t n)
+{
+	__atomic_store_n(&net->counters[counter], net->counters[counter] + n, __ATOMIC_RELAXED);
+}
+
 static inline void net_count(struct net *net, enum net_counter counter)
 {
-	net->counters[counter]++;
+	net_count_more(net, counter, 1);
 }
 
 /* Hands packets to the handler. */
@@ -80,8 +89,9 @@ int datagram_send(struct net *net, const struct net_path *path, const struct iov
 
 int stream_set_options(int fd, unsigned family);
 void stream_on_acceptable(evutil_socket_t fd, short what, void *arg);
+/* here: not by another worker's connection. */
 int stream_send(struct net *net, const struct net_path *path, const struct iovec *iov,
-		unsigned iov_count);
+		unsigned iov_count, bool here);
 
 /* ---- tls.c ---- */
 

@@ -49,7 +49,7 @@ static void hand_over(struct intake *intake)
 {
 	struct net *net = intake->conn->net;
 
-	net->counters[NET_RECEIVED] += intake->n;
+	net_count_more(net, NET_RECEIVED, intake->n);
 	if (intake->n)
 		net_hand_over(net, intake->packets, intake->n);
 	intake->n = 0;
@@ -204,7 +204,7 @@ static void take(struct net *net, int fd, const struct net_path *path)
 	struct bufferevent *stream;
 	struct conn *conn;
 
-	if (!conn_may_be_added(net, &path->remote.ip, true)) {
+	if (!conn_take_place(net, &path->remote.ip, true)) {
 		close(fd);
 		return;
 	}
@@ -214,9 +214,11 @@ static void take(struct net *net, int fd, const struct net_path *path)
 		net_count(net, NET_ACCEPTED);
 		conn_enter(conn, tls ? CONN_HANDSHAKE : CONN_MESSAGE);
 		attach(conn);
-	} else if (stream) {
-		bufferevent_free(stream);
+		return;
 	}
+	if (stream)
+		bufferevent_free(stream);
+	conn_give_place(net, &path->remote.ip, true);
 }
 
 /* No descriptors left, for one: trying again at once would take all the worker's time. */
@@ -274,20 +276,19 @@ static int open_socket(const struct net_path *path)
 	return rc ? rc : fd;
 }
 
-/* Takes over the descriptor, also on failure. */
+/* Takes over the descriptor and the place, also on failure. */
 static int begin(struct net *net, int fd, const struct net_path *path, struct conn **ret_conn)
 {
 	struct bufferevent *stream =
 		path->transport == NET_TLS ? tls_connect(net, fd, path) : plain(net, fd);
 	struct sockaddr_storage sa;
 	socklen_t len = endpoint_to_sockaddr(&path->remote, &sa);
-	struct conn *conn;
+	struct conn *conn = stream ? conn_add(net, stream, path, false) : NULL;
 
-	if (!stream)
-		return -ENOMEM;
-	conn = conn_add(net, stream, path, false);
 	if (!conn) {
-		bufferevent_free(stream);
+		if (stream)
+			bufferevent_free(stream);
+		conn_give_place(net, &path->remote.ip, false);
 		return -ENOMEM;
 	}
 	attach(conn);
@@ -312,10 +313,13 @@ static int connect_to(struct net *net, const struct net_path *path, struct conn 
 		return -ENETUNREACH;
 	if (chosen.local.ip.family != chosen.remote.ip.family)
 		return -ENETUNREACH;
-	if (!conn_may_be_added(net, &path->remote.ip, false))
+	if (!conn_take_place(net, &path->remote.ip, false))
 		return -EUSERS;
 	fd = open_socket(&chosen);
-	return fd < 0 ? fd : begin(net, fd, &chosen, ret_conn);
+	if (fd >= 0)
+		return begin(net, fd, &chosen, ret_conn);
+	conn_give_place(net, &path->remote.ip, false);
+	return fd;
 }
 
 /* ---- writing ---- */
@@ -386,16 +390,21 @@ static void write_message(struct conn *conn, const struct iovec *iov, unsigned i
 }
 
 int stream_send(struct net *net, const struct net_path *path, const struct iovec *iov,
-		unsigned iov_count)
+		unsigned iov_count, bool here)
 {
 	struct conn *conn = conn_find(net, path);
+	const struct net_share *share = &net->share;
 	size_t length = 0;
-	int rc = 0;
+	int rc = 0, worker = -1;
 
 	for (unsigned i = 0; i < iov_count; i++)
 		length += iov[i].iov_len;
 	if (length > NET_DATAGRAM_MAX)
 		return -EMSGSIZE;
+	if (!conn && !here && share->send_by)
+		worker = shared_find(share->shared, path, share->worker);
+	if (worker >= 0)
+		return share->send_by(share->arg, (unsigned)worker, path, iov, iov_count);
 	if (!conn)
 		rc = connect_to(net, path, &conn);
 	if (!rc)
