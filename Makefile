@@ -103,6 +103,16 @@ $(BUILD)/sipward.skel.h: $(BUILD)/sipward.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name sipward_bpf > $@
 
+$(BUILD)/steering.bpf.o: $(BPF_DEPS)
+	$(say) BPF $@
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CC) -c bpf/steering.bpf.c -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
+
+$(BUILD)/steering.skel.h: $(BUILD)/steering.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name steering_bpf > $@
+
 # Programs around the filter's code for tests and benches, each with a skeleton of its own.
 BPF_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bpf/*.bpf.c tests/bench/*.bpf.c))
 $(BUILD)/tests/%.bpf.o: tests/%.bpf.c $(BPF_DEPS)
@@ -115,12 +125,12 @@ $(BUILD)/tests/%.skel.h: $(BUILD)/tests/%.bpf.o
 $(patsubst $(BUILD)/%,$(BUILD)/obj/%.o,$(BPF_BIN) $(BENCH_BIN)): | $(BPF_SKEL)
 
 # User space: once plain, once with sanitizers for the tests.
-$(BUILD)/obj/%.o: %.c | $(BUILD)/sipward.skel.h
+$(BUILD)/obj/%.o: %.c | $(BUILD)/sipward.skel.h $(BUILD)/steering.skel.h
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/san/%.o: %.c | $(BUILD)/sipward.skel.h
+$(BUILD)/san/%.o: %.c | $(BUILD)/sipward.skel.h $(BUILD)/steering.skel.h
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
@@ -164,7 +174,7 @@ $(BUILD)/tests/tools/%: $(BUILD)/obj/tests/tools/%.o $(BUILD)/libsipward.a
 # libFuzzer needs clang; the library is compiled again with its coverage.
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 LIB_FUZZ   := $(LIB_SRC:%.c=$(BUILD)/fuzzobj/%.o)
-$(BUILD)/fuzzobj/%.o: %.c | $(BUILD)/sipward.skel.h
+$(BUILD)/fuzzobj/%.o: %.c | $(BUILD)/sipward.skel.h $(BUILD)/steering.skel.h
 	$(say) CLANG $@
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
