@@ -131,7 +131,7 @@ static void *serve(void *arg)
 
 static void calls_in_progress_are_listed(void **state)
 {
-	struct answerer answerer = {.records = &records};
+	struct answerer answerer = {.workers = {{.records = &records}}, .count = 1};
 	struct control *control;
 	pthread_t thread;
 	struct error why;

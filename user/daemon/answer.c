@@ -26,83 +26,139 @@ static json_t *wall_time(uint64_t time_ns, uint64_t now_ns)
 	return time_ns ? json_integer((json_int_t)clock_wall_s() + ahead_s) : json_null();
 }
 
+/* ---- the workers ---- */
+
+static void lock(const struct worker_view *worker)
+{
+	if (worker->lock)
+		pthread_mutex_lock(worker->lock);
+}
+
+static void unlock(const struct worker_view *worker)
+{
+	if (worker->lock)
+		pthread_mutex_unlock(worker->lock);
+}
+
+static void add_counters(uint64_t *sums, const uint64_t *counters, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		sums[i] += counters[i];
+}
+
+static void add_worker(struct answer_sums *sums, const struct worker_view *worker)
+{
+	struct proxy_stats proxy;
+	struct net_stats net;
+	struct records_stats records;
+
+	proxy_stats(worker->proxy, &proxy);
+	add_counters(sums->proxy.counters, proxy.counters, PROXY_COUNTERS);
+	sums->proxy.transactions += proxy.transactions;
+	sums->proxy.transaction_limit += proxy.transaction_limit;
+	/* These they share. */
+	sums->proxy.calls = proxy.calls;
+	sums->proxy.call_limit = proxy.call_limit;
+	net_stats(worker->net, &net);
+	add_counters(sums->net.counters, net.counters, NET_COUNTERS);
+	sums->net.incoming = net.incoming;
+	sums->net.outgoing = net.outgoing;
+	sums->net.connection_limit = net.connection_limit;
+	records_stats(worker->records, &records);
+	sums->records.calls += records.calls;
+	sums->records.limit += records.limit;
+	sums->records.full += records.full;
+	sums->records.suppressed += records.suppressed;
+}
+
+void answer_sum(const struct answerer *answerer, struct answer_sums *ret_sums)
+{
+	memset(ret_sums, 0, sizeof(*ret_sums));
+	for (unsigned i = 0; i < answerer->count; i++) {
+		lock(&answerer->workers[i]);
+		add_worker(ret_sums, &answerer->workers[i]);
+		unlock(&answerer->workers[i]);
+	}
+}
+
+/* What they share is borrowed from the first one: it changes in this thread alone. */
+static const struct admission *admission_of(const struct answerer *answerer)
+{
+	return proxy_admission(answerer->workers[0].proxy);
+}
+
 /* ---- status ---- */
 
-static json_t *proxy_status(const struct answerer *answerer)
+static json_t *proxy_status(const struct answerer *answerer, const struct answer_sums *sums)
 {
-	struct proxy_stats stats;
 	json_t *object = json_object();
 
-	proxy_stats(answerer->proxy, &stats);
+	(void)answerer;
 	for (int i = 0; i < PROXY_COUNTERS; i++)
 		json_object_set_new(object, proxy_counter_name((enum proxy_counter)i),
-				    number(stats.counters[i]));
+				    number(sums->proxy.counters[i]));
 	return object;
 }
 
-static json_t *transaction_status(const struct answerer *answerer)
+static json_t *transaction_status(const struct answerer *answerer, const struct answer_sums *sums)
 {
-	struct proxy_stats stats;
-
-	proxy_stats(answerer->proxy, &stats);
-	return json_pack("{s:o, s:o}", "transactions", number(stats.transactions), "limit",
-			 number(stats.transaction_limit));
+	(void)answerer;
+	return json_pack("{s:o, s:o}", "transactions", number(sums->proxy.transactions), "limit",
+			 number(sums->proxy.transaction_limit));
 }
 
-static json_t *call_status(const struct answerer *answerer)
+static json_t *call_status(const struct answerer *answerer, const struct answer_sums *sums)
 {
-	struct proxy_stats stats;
-
-	proxy_stats(answerer->proxy, &stats);
-	return json_pack("{s:o, s:o}", "calls", number(stats.calls), "limit",
-			 number(stats.call_limit));
+	(void)answerer;
+	return json_pack("{s:o, s:o}", "calls", number(sums->proxy.calls), "limit",
+			 number(sums->proxy.call_limit));
 }
 
-static json_t *net_status(const struct answerer *answerer)
+static json_t *net_status(const struct answerer *answerer, const struct answer_sums *sums)
 {
-	struct net_stats stats;
 	json_t *object = json_object();
 
-	net_stats(answerer->net, &stats);
+	(void)answerer;
 	for (int i = 0; i < NET_COUNTERS; i++)
 		json_object_set_new(object, net_counter_name((enum net_counter)i),
-				    number(stats.counters[i]));
+				    number(sums->net.counters[i]));
 	return object;
 }
 
-static json_t *connection_status(const struct answerer *answerer)
+static json_t *connection_status(const struct answerer *answerer, const struct answer_sums *sums)
 {
-	struct net_stats stats;
-
-	net_stats(answerer->net, &stats);
-	return json_pack("{s:o, s:o, s:o}", "incoming", number(stats.incoming), "outgoing",
-			 number(stats.outgoing), "limit", number(stats.connection_limit));
+	(void)answerer;
+	return json_pack("{s:o, s:o, s:o}", "incoming", number(sums->net.incoming), "outgoing",
+			 number(sums->net.outgoing), "limit", number(sums->net.connection_limit));
 }
 
-static json_t *lockout_status(const struct answerer *answerer)
+static json_t *lockout_status(const struct answerer *answerer, const struct answer_sums *sums)
 {
 	struct lockout_stats stats;
 
-	lockout_stats(proxy_admission(answerer->proxy)->lockouts, &stats);
+	(void)sums;
+	lockout_stats(admission_of(answerer)->lockouts, &stats);
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "sources", number(stats.sources), "limit",
 			 number(stats.limit), "locked", number(stats.locked), "full",
 			 number(stats.full), "map_errors", number(stats.map_errors));
 }
 
-static json_t *replay_status(const struct answerer *answerer)
+static json_t *replay_status(const struct answerer *answerer, const struct answer_sums *sums)
 {
 	struct replay_stats stats;
 
-	replay_stats(proxy_admission(answerer->proxy)->replay, &stats);
+	(void)sums;
+	replay_stats(admission_of(answerer)->replay, &stats);
 	return json_pack("{s:o, s:o, s:o}", "nonces", number(stats.nonces), "limit",
 			 number(stats.limit), "evicted", number(stats.evicted));
 }
 
-static json_t *registrar_status(const struct answerer *answerer)
+static json_t *registrar_status(const struct answerer *answerer, const struct answer_sums *sums)
 {
 	struct registrar_stats stats;
 
-	registrar_stats(proxy_admission(answerer->proxy)->registrar, &stats);
+	(void)sums;
+	registrar_stats(admission_of(answerer)->registrar, &stats);
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bindings",
 			 number(stats.bindings), "limit", number(stats.limit), "registered",
 			 number(stats.registered), "refreshed", number(stats.refreshed), "removed",
@@ -110,25 +166,23 @@ static json_t *registrar_status(const struct answerer *answerer)
 			 number(stats.full), "untold", number(stats.untold));
 }
 
-static json_t *record_status(const struct answerer *answerer)
+static json_t *record_status(const struct answerer *answerer, const struct answer_sums *sums)
 {
 	struct record_writer_stats written = {0};
-	struct records_stats stats = {0};
+	const struct records_stats *stats = &sums->records;
 
-	if (answerer->records)
-		records_stats(answerer->records, &stats);
-	if (answerer->records && answerer->records->writer)
-		record_writer_stats(answerer->records->writer, &written);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "calls", number(stats.calls),
-			 "limit", number(stats.limit), "full", number(stats.full), "suppressed",
-			 number(stats.suppressed), "written", number(written.written), "dropped",
+	if (answerer->record_writer)
+		record_writer_stats(answerer->record_writer, &written);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "calls", number(stats->calls),
+			 "limit", number(stats->limit), "full", number(stats->full), "suppressed",
+			 number(stats->suppressed), "written", number(written.written), "dropped",
 			 number(written.dropped), "unlogged", number(written.unlogged));
 }
 
 /* Each part of the daemon that counts something has a row. */
 static const struct {
 	const char *name;
-	json_t *(*status)(const struct answerer *answerer);
+	json_t *(*status)(const struct answerer *answerer, const struct answer_sums *sums);
 } parts[] = {
 	{"proxy", proxy_status},
 	{"transactions", transaction_status},
@@ -143,15 +197,18 @@ static const struct {
 
 static json_t *answer_status(const struct answerer *answerer, const json_t *request)
 {
-	const struct admission *admission = proxy_admission(answerer->proxy);
+	const struct admission *admission = admission_of(answerer);
 	uint64_t up_ns = clock_coarse_ns() - answerer->started_ns;
 	json_t *answer = json_pack("{s:o, s:o, s:b}", "uptime_s", number(up_ns / NS_PER_S),
 				   "generation", number(policy_generation(admission->policy)),
 				   "filter", admission->filter != NULL);
+	struct answer_sums sums;
 
 	(void)request;
+	answer_sum(answerer, &sums);
+	json_object_set_new(answer, "workers", number(answerer->count));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		json_object_set_new(answer, parts[i].name, parts[i].status(answerer));
+		json_object_set_new(answer, parts[i].name, parts[i].status(answerer, &sums));
 	return answer;
 }
 
@@ -207,14 +264,64 @@ static json_t *answer_evidence(const struct answerer *answerer, const json_t *re
 
 	if (!text || ip_parse(slice_from(text), &ip))
 		return json_pack("{s:s}", "error", "\"source\" is no IPv4 or IPv6 address");
-	return evidence_of(proxy_admission(answerer->proxy), &ip);
+	return evidence_of(admission_of(answerer), &ip);
+}
+
+/* ---- calls ---- */
+
+/* Where the next answer goes on: with which worker, and from where of its calls on. */
+struct calls_place {
+	uint32_t worker;
+	const char *of_worker; /* empty: from its latest call on */
+};
+
+static struct calls_place read_place(const json_t *request)
+{
+	const char *text = json_string_value(json_object_get(request, "next"));
+	struct calls_place place = {.of_worker = ""};
+	struct slice rest, worker = slice_cut(slice_from(text), '-', &rest);
+
+	/* One that can not be read is none. */
+	if (slice_u32(worker, &place.worker) == 0)
+		place.of_worker = rest.n ? rest.p : "";
+	return place;
+}
+
+static json_t *place_json(const struct calls_place *place)
+{
+	return json_sprintf("%u-%s", (unsigned)place->worker, place->of_worker);
+}
+
+static json_t *calls_of(const struct worker_view *worker, const json_t *request,
+			const struct calls_place *place)
+{
+	json_t *asked = json_copy((json_t *)(uintptr_t)request), *answer;
+
+	json_object_set_new(asked, "next", json_string(place->of_worker));
+	lock(worker);
+	answer = records_answer(worker->records, asked);
+	unlock(worker);
+	json_decref(asked);
+	return answer;
 }
 
 static json_t *answer_calls(const struct answerer *answerer, const json_t *request)
 {
-	if (!answerer->records)
-		return json_pack("{s:s}", "error", "no calls are recorded");
-	return records_answer(answerer->records, request);
+	struct calls_place place = read_place(request);
+	const json_t *next;
+	json_t *answer;
+
+	if (place.worker >= answerer->count)
+		return json_pack("{s:[], s:n}", "calls", "next");
+	answer = calls_of(&answerer->workers[place.worker], request, &place);
+	next = json_object_get(answer, "next");
+	if (json_is_string(next))
+		place.of_worker = json_string_value(next);
+	else
+		place = (struct calls_place){place.worker + 1, ""};
+	if (place.worker < answerer->count)
+		json_object_set_new(answer, "next", place_json(&place));
+	return answer;
 }
 
 /* ---- upstreams ---- */

@@ -4,7 +4,8 @@
  *
  *	{"ask": "status"}                           counters of every part, uptime, generation
  *	{"ask": "evidence", "source": "192.0.2.1"}  what is held against a source
- *	{"ask": "calls", …}                         those in progress, see records_answer
+ *	{"ask": "calls", …}                         those in progress, see records_answer: one
+ *	                                            worker's after the other's
  *	{"ask": "upstreams"}                        which next hops answer: destinations too
  *
  * Each of the "upstreams" is the place of a peer of an enabled trunk:
@@ -25,17 +26,23 @@
 
 #include <jansson.h>
 
-#include "net/net.h"
-#include "proxy/proxy.h"
-#include "record/record.h"
+#include "daemon/workers.h"
 
 /* What the answers are drawn from; all borrowed. */
 struct answerer {
-	const struct proxy *proxy;
-	const struct net *net;
-	const struct records *records; /* NULL: none are kept */
+	struct worker_view workers[CONFIG_WORKERS_MAX];
+	unsigned count;
+	struct record_writer *record_writer;
 	uint64_t started_ns; /* clock_coarse_ns */
 };
+
+/* What the workers count, together. */
+struct answer_sums {
+	struct proxy_stats proxy;
+	struct net_stats net;
+	struct records_stats records;
+};
+void answer_sum(const struct answerer *answerer, struct answer_sums *ret_sums);
 
 /* A control_answer; arg is a struct answerer. */
 json_t *answer_question(const char *ask, const json_t *request, void *arg);

@@ -12,6 +12,7 @@
 #define SIP_PORT 5060
 #define SIPS_PORT 5061
 #define DNS_TIMEOUT_MS 3000
+#define DRAIN_MS 5000
 
 void config_defaults(struct config *ret_config)
 {
@@ -19,6 +20,8 @@ void config_defaults(struct config *ret_config)
 		.state_dir = STORE_STATE_DIR_DEFAULT,
 		.pin_dir = FILTER_PIN_DIR_DEFAULT,
 		.dns_timeout_ms = DNS_TIMEOUT_MS,
+		.workers = 1,
+		.drain_ms = DRAIN_MS,
 		.limits = net_limits_default,
 		.log_level = LOG_LEVEL_INFO,
 	};
@@ -146,6 +149,17 @@ static int set_log_format(struct config *config, const char *value, struct error
 	return 0;
 }
 
+static int set_steering(struct config *config, const char *value, struct error *err)
+{
+	static const char *const names[] = {"no", "yes"};
+	int i = index_of(value, names, 2);
+
+	if (i < 0)
+		return error_set(err, -EINVAL, "steering '%s' is neither yes nor no", value);
+	config->steering = i;
+	return 0;
+}
+
 static int set_dns_servers(struct config *config, const char *value, struct error *err)
 {
 	struct dns *dns;
@@ -196,6 +210,9 @@ static const struct key keys[] = {
 	TEXT_KEY("nonce_key_file", nonce_key_file),
 	TEXT_KEY("call_log", call_log),
 	{.name = "dns_servers", .set = set_dns_servers},
+	NUMBER_KEY("workers", workers, "threads", 1, CONFIG_WORKERS_MAX, 1),
+	{.name = "steering", .set = set_steering},
+	NUMBER_KEY("drain_timeout", drain_ms, "seconds", 0, 60, 1000),
 	NUMBER_KEY("dns_timeout", dns_timeout_ms, "ms", 100, 60000, 1),
 	NUMBER_KEY("tcp_connections", limits.connections, "connections", 1, 1000000, 1),
 	NUMBER_KEY("tcp_connections_per_source", limits.connections_per_source, "connections", 1,

@@ -12,6 +12,7 @@
 #define CONFIG_FILE_DEFAULT "/etc/sipward/sipward.conf"
 #define CONFIG_LISTEN_MAX NET_SOCKETS_MAX
 #define CONFIG_PATH_SIZE 256
+#define CONFIG_WORKERS_MAX 64
 
 struct config_listen {
 	enum net_transport transport;
@@ -26,6 +27,9 @@ struct config {
 	char nonce_key_file[CONFIG_PATH_SIZE]; /* empty: the store's own secret */
 	struct config_listen listen[CONFIG_LISTEN_MAX];
 	unsigned listen_count;
+	unsigned workers;
+	bool steering;
+	unsigned drain_ms; /* how long a stop waits for answers at most */
 	struct net_limits limits;
 	struct net_tls tls;
 	char call_log[CONFIG_PATH_SIZE]; /* empty: none */

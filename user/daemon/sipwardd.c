@@ -25,14 +25,16 @@ static const char help[] =
 	"                           file do not count (default: udp and tcp on port 5060 of\n"
 	"                           all addresses, tls on 5061 where there is a certificate)\n"
 	"  --upstream sip:HOST:PORT make the trunk \"default\" with it, if there is none\n"
+	"  --workers N              threads that serve calls (default 1)\n"
+	"  --steering yes|no        have the kernel hand datagrams to the worker whose call they\n"
+	"                           are of\n"
 	"  --log-level LEVEL        error, warning, info or debug\n"
 	"  --log-json               one JSON object a line\n"
 	"  --help, --version\n"
 	"\n"
-	"Options count over the file. SIGHUP resolves the upstreams' names again and reads the "
-	"store\n"
-	"and the certificates; SIGUSR1 logs the counters; SIGTERM stops. The filter stays "
-	"attached.\n"
+	"Options count over the file. SIGHUP resolves the upstreams' names again and reads the\n"
+	"store and the certificates; SIGUSR1 logs the counters; SIGTERM stops once requests are\n"
+	"answered, a second one at once. The filter stays attached.\n"
 	"\n"
 	"Exit codes: 0 stopped, 1 failed, 2 wrong option or configuration, 3 in use by another: "
 	"the\n"
@@ -48,6 +50,8 @@ static const struct option options[] = {
 	{"interface", required_argument, NULL, OPT_SET},
 	{"listen", required_argument, NULL, OPT_SET},
 	{"upstream", required_argument, NULL, OPT_SET},
+	{"workers", required_argument, NULL, OPT_SET},
+	{"steering", required_argument, NULL, OPT_SET},
 	{"log-level", required_argument, NULL, OPT_SET},
 	{"log-json", no_argument, NULL, OPT_LOG_JSON},
 	{"help", no_argument, NULL, OPT_HELP},

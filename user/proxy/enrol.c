@@ -87,6 +87,8 @@ static int ask(struct proxy *proxy, struct registration *r, unsigned expires_s)
 		.trunk_id = r->trunk_id,
 	};
 
+	if (!r->call_id[0])
+		own_call_id(proxy, r->call_id);
 	escape_user(r->credential.user, user);
 	write_aor(r, user, aor);
 	write_contact(r, user, contact);

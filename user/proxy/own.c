@@ -15,6 +15,14 @@ static void random_text(char text[MAC_TEXT_SIZE])
 	mac_format(number, text);
 }
 
+/* Of a call of this worker's: the answer is to come here. */
+void own_call_id(const struct proxy *proxy, char text[MAC_TEXT_SIZE])
+{
+	do
+		random_text(text);
+	while (proxy->output.is_own && !proxy->output.is_own(proxy->output.arg, slice_from(text)));
+}
+
 /* 0 or -ENOSPC. */
 static int write_own(struct proxy *proxy, const struct own_request *own, uint64_t id,
 		     struct slice *ret_message)
@@ -25,7 +33,7 @@ static int write_own(struct proxy *proxy, const struct own_request *own, uint64_
 
 	hop_via_format(&own->target, &branch, via);
 	random_text(tag);
-	random_text(call_id);
+	own_call_id(proxy, call_id);
 	n = snprintf(proxy->out, FORWARD_MAX,
 		     "%s %s SIP/2.0\r\n%sMax-Forwards: 70\r\nFrom: <%s>;tag=%s\r\nTo: <%s>\r\n"
 		     "Call-ID: %s\r\nCSeq: %u %s\r\n%sContent-Length: 0\r\n\r\n",

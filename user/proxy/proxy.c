@@ -31,6 +31,9 @@ static const char *const counter_names[] = {
 	[PROXY_CALLS_PER_SECOND] = "calls_per_second",
 	[PROXY_TOO_MANY_CALLS] = "too_many_calls",
 	[PROXY_CALLS_FULL] = "calls_full",
+	[PROXY_OVERLOADED] = "overloaded",
+	[PROXY_PASSED_ON] = "passed_on",
+	[PROXY_NOT_PASSED_ON] = "not_passed_on",
 };
 _Static_assert(sizeof(counter_names) / sizeof(counter_names[0]) == PROXY_COUNTERS, "counter names");
 
@@ -46,6 +49,31 @@ static void follow_hops(struct proxy *proxy)
 		proxy_count(proxy, PROXY_NO_MEMORY);
 }
 
+int proxy_shared_create(size_t calls, struct proxy_shared **ret_shared)
+{
+	struct proxy_shared *shared = calloc(1, sizeof(*shared));
+
+	if (!shared)
+		return -ENOMEM;
+	if (calls_init(&shared->calls, calls ? calls : CALLS_DEFAULT)) {
+		free(shared);
+		return -ENOMEM;
+	}
+	sources_init(&shared->sources);
+	proofs_init(&shared->proofs);
+	*ret_shared = shared;
+	return 0;
+}
+
+void proxy_shared_free(struct proxy_shared *shared)
+{
+	if (!shared)
+		return;
+	calls_free(&shared->calls);
+	explicit_bzero(shared, sizeof(*shared));
+	free(shared);
+}
+
 int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 {
 	struct proxy *proxy = calloc(1, sizeof(*proxy));
@@ -59,8 +87,8 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 		rc = health_init(&proxy->health);
 	if (!rc)
 		rc = outbounds_init(&proxy->outbounds);
-	if (!rc)
-		rc = calls_init(&proxy->calls, options->calls ? options->calls : CALLS_DEFAULT);
+	if (!rc && !options->shared)
+		rc = proxy_shared_create(options->calls, &proxy->own_shared);
 	if (rc) {
 		proxy_free(proxy);
 		return rc;
@@ -71,11 +99,10 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	proxy->records = options->records;
 	proxy->registrations.enabled = options->registers;
 	proxy->admission.registrar = options->registrar;
-	proxy->admission.proofs = &proxy->proofs;
+	proxy->shared = options->shared ? options->shared : proxy->own_shared;
+	proxy->admission.proofs = &proxy->shared->proofs;
 	memcpy(proxy->branch_key, options->branch_key, sizeof(proxy->branch_key));
 	memcpy(proxy->dialog_key, options->dialog_key, sizeof(proxy->dialog_key));
-	sources_init(&proxy->sources);
-	proofs_init(&proxy->proofs);
 	follow_hops(proxy);
 	*ret_proxy = proxy;
 	return 0;
@@ -86,12 +113,32 @@ void proxy_free(struct proxy *proxy)
 	if (!proxy)
 		return;
 	txns_free(&proxy->txns);
-	calls_free(&proxy->calls);
+	proxy_shared_free(proxy->own_shared);
 	health_free(&proxy->health);
 	outbounds_free(&proxy->outbounds);
 	registrations_free(&proxy->registrations);
 	explicit_bzero(proxy, sizeof(*proxy));
 	free(proxy);
+}
+
+void proxy_drain(struct proxy *proxy)
+{
+	proxy->draining = true;
+}
+
+static void count_unanswered(struct table_node *node, void *arg)
+{
+	const struct txn *txn = table_entry(node, struct txn, node);
+
+	*(size_t *)arg += !txn->own && txn->state == TXN_PROCEEDING;
+}
+
+size_t proxy_unanswered(struct proxy *proxy)
+{
+	size_t n = 0;
+
+	table_each(&proxy->txns.table, count_unanswered, &n);
+	return n;
 }
 
 const struct admission *proxy_admission(const struct proxy *proxy)
@@ -102,7 +149,7 @@ const struct admission *proxy_admission(const struct proxy *proxy)
 void proxy_set_policy(struct proxy *proxy, const struct policy *policy)
 {
 	proxy->admission.policy = policy;
-	calls_forget_idle(&proxy->calls, proxy->now_ns);
+	calls_forget_idle(&proxy->shared->calls, proxy->now_ns);
 	outbounds_follow(&proxy->outbounds, policy);
 	follow_hops(proxy);
 }
@@ -126,13 +173,30 @@ void proxy_send(struct proxy *proxy, const struct net_path *path, struct slice m
 		proxy_count(proxy, PROXY_SEND_FAILED);
 }
 
+/* True if the packet is no more ours to handle. */
+static bool pass_on(struct proxy *proxy, const struct net_packet *packet)
+{
+	const struct proxy_output *output = &proxy->output;
+	struct slice call_id = sip_msg_value(&proxy->msg, SIP_CALL_ID);
+
+	if (!output->is_own || output->is_own(output->arg, call_id))
+		return false;
+	proxy_count(proxy, output->pass_on(output->arg, call_id, packet) ? PROXY_PASSED_ON
+									 : PROXY_NOT_PASSED_ON);
+	return true;
+}
+
 static void receive_one(struct proxy *proxy, const struct net_packet *packet)
 {
 	struct sip_msg *msg = &proxy->msg;
 	const char *why = "";
 
+	enum sip_parse_result result = sip_msg_parse(packet->bytes, msg, &why);
+
+	if (result == SIP_PARSE_OK && pass_on(proxy, packet))
+		return;
 	proxy_count(proxy, PROXY_RECEIVED);
-	switch (sip_msg_parse(packet->bytes, msg, &why)) {
+	switch (result) {
 	case SIP_PARSE_OK:
 		if (msg->is_request)
 			request_receive(proxy, msg, packet);
@@ -178,22 +242,22 @@ void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 		own_ping(proxy, hop);
 	while ((registration = registration_due(&proxy->registrations, now_ns)))
 		enrol_due(proxy, registration);
-	calls_tick(&proxy->calls, now_ns);
+	calls_tick(&proxy->shared->calls, now_ns);
 }
 
 uint64_t proxy_deadline(const struct proxy *proxy)
 {
 	const struct deadline *txn = deadline_first(&proxy->txns.deadlines);
-	const struct deadline *call = deadline_first(&proxy->calls.silences);
 	uint64_t at_ns = txn ? txn->at_ns : UINT64_MAX;
 	uint64_t ping_ns = health_deadline(&proxy->health);
 	uint64_t registration_ns = registrations_deadline(&proxy->registrations);
+	uint64_t call_ns = calls_deadline(&proxy->shared->calls);
 
 	if (ping_ns < at_ns)
 		at_ns = ping_ns;
 	if (registration_ns < at_ns)
 		at_ns = registration_ns;
-	return call && call->at_ns < at_ns ? call->at_ns : at_ns;
+	return call_ns < at_ns ? call_ns : at_ns;
 }
 
 struct failed_path {
@@ -253,8 +317,8 @@ void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats)
 	memcpy(ret_stats->counters, proxy->counters, sizeof(ret_stats->counters));
 	ret_stats->transactions = proxy->txns.table.count;
 	ret_stats->transaction_limit = proxy->txns.limit;
-	ret_stats->calls = proxy->calls.running.count;
-	ret_stats->call_limit = proxy->calls.limit;
+	ret_stats->calls = calls_count(&proxy->shared->calls);
+	ret_stats->call_limit = proxy->shared->calls.limit;
 }
 
 struct hop_visitor {
@@ -296,5 +360,5 @@ void proxy_hops_each(const struct proxy *proxy, uint64_t now_ns,
 
 unsigned proxy_calls_of_trunk(const struct proxy *proxy, int64_t trunk_id)
 {
-	return calls_of_trunk(&proxy->calls, trunk_id);
+	return calls_of_trunk(&proxy->shared->calls, trunk_id);
 }

@@ -26,17 +26,31 @@ struct proxy_output {
 	void (*learned)(void *arg, int64_t credential_id, const char *realm,
 			const struct store_ha1 *ha1);
 	void *arg;
+	/* Where there are several workers; NULL where there is one: whether a call is this one's,
+	 * and hands a packet of a call that is not to its worker, which may have no room (false). */
+	bool (*is_own)(void *arg, struct slice call_id);
+	bool (*pass_on)(void *arg, struct slice call_id, const struct net_packet *packet);
+	/* How many messages wait to be handled, roughly; may be NULL. */
+	size_t (*waiting)(void *arg);
 };
+
+/* What all workers' proxies go by together: the limits of calls, the budgets of answers, who has
+ * authenticated himself lately. */
+struct proxy_shared;
+/* calls: at most so many under a limit at a time; 0 = the default. 0 or -ENOMEM. */
+int proxy_shared_create(size_t calls, struct proxy_shared **ret_shared);
+void proxy_shared_free(struct proxy_shared *shared);
 
 struct proxy_options {
 	struct proxy_output output;
 	struct admission admission; /* all that it points to is borrowed */
 	struct registrar *registrar; /* borrowed; NULL: none */
 	struct records *records;     /* borrowed; NULL: none are kept */
+	struct proxy_shared *shared; /* borrowed; NULL: one of its own */
 	uint8_t branch_key[16];
 	uint8_t dialog_key[16];
 	size_t transactions; /* at most so many at a time; 0 = the default */
-	size_t calls;	     /* the same of calls under a limit */
+	size_t calls;	     /* of a proxy_shared of its own */
 	bool registers;	     /* keeps the registrations at upstreams: one worker does */
 };
 
@@ -49,6 +63,11 @@ void proxy_free(struct proxy *proxy);
  * used any more when this returns. */
 void proxy_set_policy(struct proxy *proxy, const struct policy *policy);
 void proxy_set_filter(struct proxy *proxy, struct filter *filter, struct lockouts *lockouts);
+
+/* From now on new calls are answered 503, those in progress go on: for when the daemon stops. */
+void proxy_drain(struct proxy *proxy);
+/* How many requests of others have no final answer yet. Looks at all of them. */
+size_t proxy_unanswered(struct proxy *proxy);
 
 /* What it decides by now. */
 const struct admission *proxy_admission(const struct proxy *proxy);
@@ -107,6 +126,9 @@ enum proxy_counter {
 	PROXY_CALLS_PER_SECOND, /* refused: too many calls a second */
 	PROXY_TOO_MANY_CALLS,	/* refused: too many at a time */
 	PROXY_CALLS_FULL,	/* refused: no place to count one more */
+	PROXY_OVERLOADED,	/* new calls refused: too much waits, or we are about to stop */
+	PROXY_PASSED_ON,	/* packets that another worker was to have */
+	PROXY_NOT_PASSED_ON,	/* it had no room for them */
 	PROXY_COUNTERS
 };
 const char *proxy_counter_name(enum proxy_counter counter);
@@ -114,7 +136,7 @@ const char *proxy_counter_name(enum proxy_counter counter);
 struct proxy_stats {
 	uint64_t counters[PROXY_COUNTERS];
 	size_t transactions, transaction_limit;
-	size_t calls, call_limit; /* those of trunks that limit how many there are */
+	size_t calls, call_limit; /* those of trunks that limit how many there are, of all workers */
 };
 void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats);
 /* How many calls a trunk that limits them has now. */

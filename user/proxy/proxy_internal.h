@@ -27,6 +27,12 @@
 #define TIMER_64T1_NS (64 * TIMER_T1_NS)
 #define TIMER_C_NS (185 * NS_PER_S) /* more than 3 minutes (RFC 3261 §16.6 step 11) */
 
+struct proxy_shared {
+	struct calls calls;
+	struct proofs proofs;
+	struct sources sources;
+};
+
 struct proxy {
 	struct proxy_output output;
 	struct admission admission;
@@ -35,13 +41,12 @@ struct proxy {
 	uint8_t branch_key[16];
 	uint8_t dialog_key[16];
 	struct txns txns;
-	struct sources sources;
-	struct proofs proofs;
-	struct calls calls;
+	struct proxy_shared *shared, *own_shared; /* own: NULL if borrowed */
 	struct health health;
 	struct outbounds outbounds;
 	struct registrations registrations;
 	struct report report;
+	bool draining;
 	uint64_t counters[PROXY_COUNTERS];
 	uint64_t now_ns;
 	/* Working space of the message in hand. */
@@ -164,6 +169,8 @@ struct own_request {
 	const struct policy_outbound *credential; /* NULL: challenges are not answered */
 	int64_t trunk_id;
 };
+/* A Call-ID such that the answers come to this worker. */
+void own_call_id(const struct proxy *proxy, char text[MAC_TEXT_SIZE]);
 /* 0, -ENOSPC, -ENOMEM. */
 int own_send(struct proxy *proxy, const struct own_request *own);
 /* Asks the hop whether it lives. */

@@ -58,14 +58,11 @@ static struct registration *add(struct follow *follow)
 {
 	struct registrations *registrations = follow->registrations;
 	struct registration *r = calloc(1, sizeof(*r));
-	uint64_t random;
 
 	if (!r || deadline_set(&registrations->dues, &r->due, follow->now_ns)) {
 		free(r);
 		return NULL;
 	}
-	random_bytes(&random, sizeof(random));
-	mac_format(random, r->call_id);
 	r->next = registrations->first;
 	registrations->first = r;
 	return r;

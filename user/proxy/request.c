@@ -306,6 +306,20 @@ static void answer_denied(struct proxy *proxy, const struct request *request,
 			refused ? (struct slice){0} : result->challenge);
 }
 
+/* True if the request is a new call for which there is no time. */
+static bool stop_overloaded(struct proxy *proxy, const struct request *request)
+{
+	unsigned backlog = policy_settings(proxy->admission.policy)->overload_backlog;
+	bool overloaded = backlog && proxy->output.waiting &&
+			  proxy->output.waiting(proxy->output.arg) > backlog;
+
+	if (request->msg->method != SIP_INVITE || !(overloaded || proxy->draining))
+		return false;
+	proxy_count(proxy, PROXY_OVERLOADED);
+	reply_stateless(proxy, request, 503, SLICE("Retry-After: 5\r\n"));
+	return true;
+}
+
 /* trunk: of the call it says to belong to; NULL = to be found. */
 static void receive_new(struct proxy *proxy, const struct request *request,
 			const struct policy_trunk *trunk)
@@ -326,7 +340,7 @@ static void receive_new(struct proxy *proxy, const struct request *request,
 		receive_options(proxy, request);
 		return;
 	}
-	if (stop_invalid(proxy, request))
+	if (stop_overloaded(proxy, request) || stop_invalid(proxy, request))
 		return;
 	if (is_from_upstream(proxy, request->path)) {
 		deliver_receive(proxy, request);
