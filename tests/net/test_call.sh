@@ -9,7 +9,7 @@ addr_add customer eth0 2001:db8:1::2/64
 addr_add gate outside 2001:db8:1::1/64
 
 daemon() {
-	start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" \
+	start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" \
 		--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 --listen 'udp:[2001:db8:1::1]:5060' \
 		--log-level debug
 	wait_for 5 grep -q '^info ready' "$tmp/daemon.log"

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/gate.sh"
 
 daemon() { # OPTION...
-	start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" \
+	start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" \
 		--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 "$@"
 	wait_for 5 grep -q '^info ready' "$tmp/daemon.log"
 }
@@ -64,7 +64,7 @@ sipward lockout clear $guesser >/dev/null
 check "cleared by the command, it is heard again" guesser
 
 check_exit "a second daemon on the same state is refused" 3 'in use by another sipwardd' \
-	in_ns gate "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" --listen udp:$gate:5070
+	in_ns gate "$sipwardd" --state "$state" --pin-dir "$pin_dir" --listen udp:$gate:5070
 
 stop daemon KILL
 sipward lockout add $guesser --for 60s >/dev/null
@@ -114,7 +114,7 @@ cat >"$tmp/bad.conf" <<'CONF'
 listen = sctp:1.2.3.4
 CONF
 check_exit "configuration error names file, line, field and value" 2 "bad.conf:2: listen 'sctp:1.2.3.4'" \
-	"$BUILD/sipwardd" --config "$tmp/bad.conf"
+	"$sipwardd" --config "$tmp/bad.conf"
 check_exit "interface that is not there is an error" 1 'nosuch' \
-	in_ns gate "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" --interface nosuch \
+	in_ns gate "$sipwardd" --state "$state" --pin-dir "$pin_dir" --interface nosuch \
 	--listen udp:$gate:5060

@@ -26,7 +26,7 @@ tidy() {
 	sipward detach outside
 } >/dev/null 2>&1
 
-start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" --interface outside \
+start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" --interface outside \
 	--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 --log-level debug
 wait_for 5 grep -q '^info ready' "$tmp/daemon.log" || { cat "$tmp/daemon.log"; exit 1; }
 {

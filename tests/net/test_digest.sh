@@ -12,7 +12,7 @@ other_state=$tmp/other
 
 # Two gates that share a file; the second serves for the tests of that alone.
 daemon() { # NAME STATE PORT
-	start_in gate "$1" "$BUILD/sipwardd" --config "$tmp/$1.conf" --state "$2" \
+	start_in gate "$1" "$sipwardd" --config "$tmp/$1.conf" --state "$2" \
 		--pin-dir "$pin_dir" --listen "udp:$gate:$3" --listen "udp:10.9.0.1:$3" \
 		--log-level debug
 	wait_for 5 grep -q '^info ready' "$tmp/$1.log" || { cat "$tmp/$1.log"; exit 1; }
@@ -188,7 +188,7 @@ check_eq "a gate with a new key takes nonces of the old one for their life" \
 check_eq "one with the old key asks again for an answer to the new one's" \
 	"$(hears plain --answer-to $gate:5070)" "401 401"
 check_match "a key file that anybody can read is refused" \
-	"$(chmod 644 "$key_file"; "$BUILD/sipwardd" --config "$tmp/other.conf" --state "$tmp/third" 2>&1)" \
+	"$(chmod 644 "$key_file"; "$sipwardd" --config "$tmp/other.conf" --state "$tmp/third" 2>&1)" \
 	'nonce_key_file .*chmod 0600'
 chmod 600 "$key_file"
 

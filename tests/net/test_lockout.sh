@@ -79,7 +79,7 @@ calls() { # NAME SOURCE PORT SCENARIO DOMAIN: 30 calls, 15 a second, in the back
 		-s 1000 -key domain "$5" -au alice -ap $password -timeout 20 $gate
 }
 
-start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" --interface outside \
+start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" --interface outside \
 	--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 --listen "udp:[$gate6]:5060"
 wait_for 5 grep -q '^info ready' "$tmp/daemon.log" || { cat "$tmp/daemon.log"; exit 1; }
 {

@@ -62,7 +62,7 @@ spent_since() { # COUNT
 	[ "$(packets rate_limited)" -gt $(($1 + 1000)) ]
 }
 
-start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" --interface outside \
+start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" --interface outside \
 	--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 --upstream sip:$pbx:5060
 wait_for 5 logged '^info ready' || { cat "$tmp/daemon.log"; exit 1; }
 {

@@ -9,7 +9,7 @@ need python3
 
 daemon() {
 	rm -f "$tmp/daemon.log"
-	start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" \
+	start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" \
 		--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 --log-level debug
 	wait_for 5 grep -q '^info ready' "$tmp/daemon.log"
 }

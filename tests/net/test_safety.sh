@@ -8,7 +8,7 @@
 . "$(dirname "$0")/gate.sh"
 
 daemon() {
-	start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" \
+	start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" \
 		--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 --interface outside
 	wait_for 5 grep -q '^info ready' "$tmp/daemon.log"
 }

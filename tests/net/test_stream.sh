@@ -44,10 +44,10 @@ tcp_idle_timeout = 3
 tcp_message_timeout = 2
 tls_handshake_timeout = 2
 CONF
-start_in gate daemon "$BUILD/sipwardd" --config "$tmp/gate.conf"
+start_in gate daemon "$sipwardd" --config "$tmp/gate.conf"
 wait_for 5 logged '^info ready' || { cat "$tmp/setup.log" "$tmp/daemon.log"; exit 1; }
 check_eq "udp and tcp are listened on, and tls where there is a certificate" \
-	"$(in_ns gate ss -Hltun | awk '{ print $1, $5 }' | sort | tr '\n' ' ')" \
+	"$(in_ns gate ss -Hltun | awk '{ print $1, $5 }' | sort -u | tr '\n' ' ')" \
 	"tcp 0.0.0.0:5060 tcp 0.0.0.0:5061 tcp [::]:5060 tcp [::]:5061 udp 0.0.0.0:5060 udp [::]:5060 "
 
 peer() { # WHAT [OPTION...]
@@ -123,6 +123,6 @@ kill -USR1 "${started[daemon]}"
 check "SIGUSR1 logs them" wait_for 5 logged '^info stats .*not_framed=1 too_slow=1'
 check "the daemon ends in order" stop daemon
 check_exit "at the start the key stops it" 1 'b.key: others than its owner' \
-	in_ns gate "$BUILD/sipwardd" --config "$tmp/gate.conf"
+	in_ns gate "$sipwardd" --config "$tmp/gate.conf"
 check_exit "as does tls without a certificate" 2 'listen tls:0.0.0.0:5061: there is no tls_certificate' \
-	in_ns gate "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" --listen tls:0.0.0.0:5061
+	in_ns gate "$sipwardd" --state "$state" --pin-dir "$pin_dir" --listen tls:0.0.0.0:5061

@@ -33,7 +33,7 @@
 	sipward trunk set off --enabled no
 	sipward mode enforce
 } >/dev/null 2>"$tmp/setup.log" || { cat "$tmp/setup.log"; exit 1; }
-start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" \
+start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" \
 	--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 --log-level debug
 start_in pbx pbx sipp -sf $scenarios/pbx.xml -i $pbx -p 5060 -nostdin 10.9.0.1
 wait_for 5 grep -q '^info ready' "$tmp/daemon.log" || { cat "$tmp/daemon.log"; exit 1; }
