@@ -35,6 +35,9 @@ struct world {
 	uint64_t now;
 	size_t transactions; /* limit for the next proxy */
 	unsigned alias_port; /* of the last connection that was offered for requests */
+	size_t waiting;	     /* messages that it is told of */
+	bool foreign;	     /* calls are another worker's */
+	unsigned passed_on;
 	unsigned sent_count;
 	struct sent sent[SENT_MAX];
 };
@@ -105,10 +108,33 @@ static inline void world_learned(void *arg, int64_t credential_id, const char *r
 					       &w->f->err));
 }
 
+static inline bool world_is_own(void *arg, struct slice call_id)
+{
+	struct world *w = arg;
+
+	assert_true(call_id.n > 0);
+	return !w->foreign;
+}
+
+static inline bool world_pass_on(void *arg, struct slice call_id, const struct net_packet *packet)
+{
+	struct world *w = arg;
+
+	assert_true(call_id.n > 0 && packet->bytes.n > 0);
+	w->passed_on++;
+	return true;
+}
+
+static inline size_t world_waiting(void *arg)
+{
+	return ((struct world *)arg)->waiting;
+}
+
 static inline void world_start_proxy(struct world *w)
 {
 	struct proxy_options options = {
-	    .output = {world_send, world_local_for, world_is_local, world_alias, world_learned, w},
+	    .output = {world_send, world_local_for, world_is_local, world_alias, world_learned, w,
+		       world_is_own, world_pass_on, world_waiting},
 	    .admission = {.policy = w->policy,
 			  .digest = w->digest,
 			  .nonce_keys = &w->nonce_keys,
