@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What becomes of calls when too much waits, when the daemon is about to stop, and of those that are
- * another worker's. */
+/* What becomes of calls when too much waits, when the daemon is about to stop, and of those that
+ * are another worker's. */
 #include "proxy_call.h"
 
 static void set_backlog(struct world *w, unsigned backlog)

@@ -26,8 +26,8 @@ struct proxy_output {
 	void (*learned)(void *arg, int64_t credential_id, const char *realm,
 			const struct store_ha1 *ha1);
 	void *arg;
-	/* Where there are several workers; NULL where there is one: whether a call is this one's,
-	 * and hands a packet of a call that is not to its worker, which may have no room (false). */
+	/* Where there are several workers; NULL where there is one: whether a call is this one's;
+	 * hands a packet of a call that is not to its worker, which may have no room (false). */
 	bool (*is_own)(void *arg, struct slice call_id);
 	bool (*pass_on)(void *arg, struct slice call_id, const struct net_packet *packet);
 	/* How many messages wait to be handled, roughly; may be NULL. */
@@ -136,7 +136,7 @@ const char *proxy_counter_name(enum proxy_counter counter);
 struct proxy_stats {
 	uint64_t counters[PROXY_COUNTERS];
 	size_t transactions, transaction_limit;
-	size_t calls, call_limit; /* those of trunks that limit how many there are, of all workers */
+	size_t calls, call_limit; /* of trunks that limit how many there are, of all workers */
 };
 void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats);
 /* How many calls a trunk that limits them has now. */
