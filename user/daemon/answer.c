@@ -324,7 +324,7 @@ static json_t *answer_calls(const struct answerer *answerer, const json_t *reque
 	return answer;
 }
 
-/* ---- upstreams ---- */
+/* ---- upstreams, as the first worker sees them ---- */
 
 /* null where there is none. */
 static json_t *number_if(bool known, uint64_t value)
@@ -361,10 +361,13 @@ static void add_hop(const struct proxy_hop *hop, void *arg)
 
 static json_t *answer_upstreams(const struct answerer *answerer, const json_t *request)
 {
+	const struct worker_view *first = &answerer->workers[0];
 	struct hop_rows rows = {json_array(), clock_coarse_ns()};
 
 	(void)request;
-	proxy_hops_each(answerer->proxy, rows.now_ns, add_hop, &rows);
+	lock(first);
+	proxy_hops_each(first->proxy, rows.now_ns, add_hop, &rows);
+	unlock(first);
 	return json_pack("{s:o}", "upstreams", rows.array);
 }
 
@@ -383,10 +386,13 @@ static void tell_registration(const struct proxy_registration *registration, voi
 
 static json_t *answer_registrations(const struct answerer *answerer, const json_t *request)
 {
+	const struct worker_view *first = &answerer->workers[0];
 	json_t *rows = json_array();
 
 	(void)request;
-	proxy_registration_each(answerer->proxy, tell_registration, rows);
+	lock(first);
+	proxy_registration_each(first->proxy, tell_registration, rows);
+	unlock(first);
 	return json_pack("{s:o}", "registrations", rows);
 }
 
