@@ -36,7 +36,7 @@ static void ask_each(struct world *w, unsigned interval_s)
 
 static json_t *upstreams(struct world *w)
 {
-	const struct answerer answerer = {.proxy = w->proxy};
+	const struct answerer answerer = {.workers = {{.proxy = w->proxy}}, .count = 1};
 	json_t *answer = answer_question("upstreams", NULL, (void *)(uintptr_t)&answerer);
 	json_t *rows = json_incref(json_object_get(answer, "upstreams"));
 

@@ -299,7 +299,7 @@ static void count_unknown(struct calls *calls, const struct calls_placed *placed
 }
 
 /* False: it is not known. */
-static bool hear(struct calls *calls, uint64_t dialog, uint64_t now_ns)
+static bool hear_of(struct calls *calls, uint64_t dialog, uint64_t now_ns)
 {
 	struct call *call = call_find(calls, dialog);
 
@@ -323,7 +323,7 @@ void calls_answer(struct calls *calls, const struct calls_placed *placed, uint64
 
 	pthread_mutex_lock(&calls->lock);
 	begun = call_find(calls, call);
-	if (!hear(calls, dialog, placed->now_ns)) {
+	if (!hear_of(calls, dialog, placed->now_ns)) {
 		if (begun)
 			rename_call(calls, begun, dialog);
 		else
@@ -336,7 +336,7 @@ void calls_confirm(struct calls *calls, const struct calls_placed *placed, uint6
 		   uint64_t dialog)
 {
 	pthread_mutex_lock(&calls->lock);
-	if (!hear(calls, dialog, placed->now_ns) && !call_find(calls, call))
+	if (!hear_of(calls, dialog, placed->now_ns) && !call_find(calls, call))
 		count_unknown(calls, placed, dialog);
 	pthread_mutex_unlock(&calls->lock);
 }
@@ -344,7 +344,7 @@ void calls_confirm(struct calls *calls, const struct calls_placed *placed, uint6
 void calls_hear(struct calls *calls, uint64_t dialog, uint64_t now_ns)
 {
 	pthread_mutex_lock(&calls->lock);
-	hear(calls, dialog, now_ns);
+	hear_of(calls, dialog, now_ns);
 	pthread_mutex_unlock(&calls->lock);
 }
 
