@@ -25,7 +25,7 @@ setup() { # STATE
 	sipward settings nonce-rotation 10
 	sipward settings user-names-utf8 on
 	# Failures are what is tested here, over and over from one address.
-	sipward settings lockout-failures 1000
+	sipward settings lockout-failures 64
 	sipward credentials create phones --realm sip.example
 	sipward user add phones alice --password-stdin <<<$password
 	sipward user add phones bob --password-stdin <<<$password

@@ -11,7 +11,7 @@ carrier=$pbx secret=Carrier1Secret
 
 {
 	sipward settings health-interval 0
-	sipward settings lockout-failures 100
+	sipward settings lockout-failures 64
 	sipward acl create office
 	sipward acl add office $customer
 	sipward credentials create phones --realm sip.example

@@ -555,7 +555,7 @@ static void wrong_settings_name_field_value_and_rule(void **state)
 	expect_failure("settings lockout-windw 5m", 2, "did you mean 'lockout-window'?");
 	expect_failure("settings xyzzy", 2, "`sipward settings` lists them");
 	expect_failure("settings lockout-failures 0", 2,
-		       "lockout-failures '0' is not from 1 to 1000000 failures");
+		       "lockout-failures '0' is not from 1 to 64 failures");
 	expect_failure("settings call-retention-days 0", 2,
 		       "call-retention-days '0' is not from 1 to 3650 days");
 	expect_failure("settings lockout-failures 5m", 2, "lockout-failures '5m' is not from 1");

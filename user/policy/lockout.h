@@ -3,8 +3,8 @@
  * Lockouts (DESIGN §7): failures counted by source, graded by what a forger could have sent.
  * Sources are IPv4 addresses and IPv6 prefixes of settings->source_v6_bits. The table has a fixed
  * number of places, half of them for sources that gave hard evidence, half for the others. The
- * window slides: the last 64 failures of a source are remembered one by one, so lockout_failures
- * above 64 counts as 64, and 0 as never. May be shared by threads.
+ * window slides: the last 64 failures of a source, the most that lockout_failures may ask for, are
+ * remembered one by one; 0 counts as never. May be shared by threads.
  */
 #ifndef SIPWARD_POLICY_LOCKOUT_H
 #define SIPWARD_POLICY_LOCKOUT_H

@@ -166,7 +166,9 @@ static const char *const steps[] = {
 	"  contact TEXT);"
 	"CREATE INDEX binding_order_trunk ON binding_order (trunk_id);",
 
-	/* 2: where a trunk's calls go */
+	/* 2: where a trunk's calls go. More failures were allowed than are counted. */
+	"UPDATE setting SET value = 64"
+	"  WHERE name = 'lockout_failures' AND CAST(value AS INTEGER) > 64;"
 	"CREATE TABLE peer ("
 	"  id INTEGER PRIMARY KEY,"
 	"  trunk_id INTEGER NOT NULL REFERENCES trunk ON DELETE CASCADE,"

@@ -32,7 +32,7 @@ static const struct number numbers[] = {
 	WORDS(mode, SIPWARD_MONITOR, SIPWARD_ENFORCE, "monitor|enforce"),
 	WORDS(unlisted, STORE_UNLISTED_AUTO, STORE_UNLISTED_REJECT, "auto|drop|limit|reject"),
 	WORDS(lockout_reject, false, true, "no|yes"),
-	NUMBER(lockout_failures, 10, 1, 1000000),
+	NUMBER(lockout_failures, 10, 1, 64), /* as many as are remembered */
 	NUMBER(lockout_window_s, 60, 1, DAY),
 	NUMBER(lockout_duration_s, 60, 1, 365 * DAY),
 	NUMBER(lockout_ceiling_s, 0, 0, 365 * DAY),
