@@ -70,7 +70,6 @@ call() { # PBX-SCENARIO CUSTOMER-SCENARIO DOMAIN [OPTION...]
 	sipward trunk attach dead --acl office
 	sipward trunk attach both --acl office
 	sipward trunk attach both --credentials phones
-	sipward settings health-interval 0
 	sipward mode enforce
 } >/dev/null 2>"$tmp/setup.log" || { cat "$tmp/setup.log"; exit 1; }
 

@@ -21,6 +21,7 @@ daemon() { # NAME STATE PORT
 setup() { # STATE
 	local state=$1
 	set -e
+	sipward settings health-interval 0
 	sipward settings nonce-lifetime 10
 	sipward settings nonce-rotation 10
 	sipward settings user-names-utf8 on

@@ -10,7 +10,6 @@ lines_pbx=10.9.0.3
 addr_add pbx eth0 $lines_pbx/24
 
 {
-	sipward settings health-interval 0
 	sipward settings failover-timeout 1s
 	sipward credentials create phones --realm sip.example
 	sipward user add phones alice --password-stdin <<<$password

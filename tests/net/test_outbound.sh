@@ -19,7 +19,6 @@ outbound() { # TRUNK ADDRESS USER [OPTION...], the password on standard input
 }
 
 {
-	sipward settings health-interval 0
 	sipward settings failover-timeout 1s
 	sipward acl create office
 	sipward acl add office $customer

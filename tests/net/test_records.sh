@@ -10,7 +10,6 @@ need python3
 carrier=$pbx secret=Carrier1Secret
 
 {
-	sipward settings health-interval 0
 	sipward settings lockout-failures 64
 	sipward acl create office
 	sipward acl add office $customer

@@ -39,7 +39,6 @@ trunk() { # NAME URI [OPTION...]
 	certify gate $gate 10.9.0.1 2001:db8:1::1 2001:db8:9::1
 	certify pbx $pbx 2001:db8:9::2
 	certify client $customer 2001:db8:1::2
-	sipward settings health-interval 0
 	sipward acl create office
 	sipward acl add office $customer 2001:db8:1::2
 	trunk udp sip:$pbx:5060

@@ -24,7 +24,6 @@ daemon() { # STEERING [OPTION...]
 	sipward acl create office
 	sipward acl add office $customer
 	sipward trunk attach few --acl office
-	sipward settings health-interval 0
 	sipward settings source-rate 100000
 	sipward settings source-burst 10000
 	sipward mode enforce
