@@ -177,7 +177,11 @@ cleanup() {
 	local rc=$? name
 	trap - EXIT INT TERM HUP
 	if [ "$(type -t tidy)" = function ]; then tidy; fi
-	for name in "${!started[@]}"; do stop "$name" KILL; done
+	# Kamailio's processes would outlive their first one.
+	for name in "${!started[@]}"; do
+		pkill -KILL -P "${started[$name]}"
+		stop "$name" KILL
+	done
 	for name in "${namespaces[@]}"; do ip netns del "$name" 2>/dev/null; done
 	rm -rf "$pin_dir" "$pin_dir-new" "$pin_dir-old" "$tmp"
 	if [ "$rc" -eq 0 ] && [ "$failures" -gt 0 ]; then rc=1; fi
