@@ -336,6 +336,25 @@ static void each_upstream_has_credentials_of_its_own(void **state)
 	free(invite);
 }
 
+/* What is told in the end is the first one's, whose numbers were raised. */
+static void failure_kept_over_a_failover_bears_the_callers_number(void **state)
+{
+	struct world *w = *state;
+	struct store_peer peer = {.role = STORE_UPSTREAM, .priority = 20, .weight = 1};
+	char *invite;
+
+	strcpy(peer.uri, "sip:" CARRIER2);
+	assert_ok(w->f, store_peer_add(w->f->store, "default", &peer, &w->f->err));
+	add_credential(w, URI, "gate", "carrier.example");
+	invite = authenticated_invite(w);
+	carrier_says(w, invite, "503 Service Unavailable", "");
+	free(invite);
+	invite = kept(sent_to(w, 0, CARRIER2, "INVITE "));
+	carrier_says(w, invite, "503 Service Unavailable", "");
+	assert_int_equal(cseq_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 503 ")), 7);
+	free(invite);
+}
+
 static void trusted_pbx_chooses_the_credential(void **state)
 {
 	struct world *w = *state;
@@ -372,6 +391,7 @@ int main(void)
 		PROXY_TEST(challenge_is_the_callers_where_we_have_no_credential),
 		PROXY_TEST(request_in_dialog_is_authenticated_and_all_later_numbers_are_higher),
 		PROXY_TEST(each_upstream_has_credentials_of_its_own),
+		PROXY_TEST(failure_kept_over_a_failover_bears_the_callers_number),
 		PROXY_TEST(trusted_pbx_chooses_the_credential),
 	};
 

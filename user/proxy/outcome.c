@@ -64,25 +64,29 @@ static bool is_better(const struct txn *txn, unsigned status)
 	return !txn->best_status || rank(status) < rank(txn->best_status);
 }
 
-static void keep_best(struct proxy *proxy, struct txn *txn, const struct sip_msg *msg)
-{
-	if (!is_better(txn, msg->status))
-		return;
-	if (blob_set(&txn->best, msg->raw))
-		proxy_count(proxy, PROXY_NO_MEMORY);
-	else
-		txn->best_status = msg->status;
-}
-
-static bool answer_best(struct proxy *proxy, const struct attempt *attempt)
+static void keep_best(struct proxy *proxy, const struct attempt *attempt,
+		      const struct sip_msg *msg)
 {
 	struct txn *txn = attempt->timer.txn;
+
+	if (!is_better(txn, msg->status))
+		return;
+	if (blob_set(&txn->best, msg->raw)) {
+		proxy_count(proxy, PROXY_NO_MEMORY);
+		return;
+	}
+	txn->best_status = msg->status;
+	txn->best_of = attempt;
+}
+
+static bool answer_best(struct proxy *proxy, const struct txn *txn)
+{
 	const char *why;
 
 	if (!txn->best_status ||
 	    sip_msg_parse(blob_slice(&txn->best), &proxy->second, &why) != SIP_PARSE_OK)
 		return false;
-	answer(proxy, attempt, &proxy->second);
+	answer(proxy, txn->best_of, &proxy->second);
 	return true;
 }
 
@@ -133,14 +137,14 @@ static void failed(struct proxy *proxy, struct attempt *attempt, const struct si
 	struct txn *txn = attempt->timer.txn;
 
 	if (msg->status == 503 && target_next(proxy, txn)) {
-		keep_best(proxy, txn, msg);
+		keep_best(proxy, attempt, msg);
 		return;
 	}
 	if (msg->status >= 600)
 		attempt_cancel_open(proxy, txn);
 	if (txn_has_open(txn))
-		keep_best(proxy, txn, msg);
-	else if (is_better(txn, msg->status) || !answer_best(proxy, attempt))
+		keep_best(proxy, attempt, msg);
+	else if (is_better(txn, msg->status) || !answer_best(proxy, txn))
 		answer(proxy, attempt, msg);
 }
 
@@ -229,7 +233,7 @@ void outcome_silent(struct proxy *proxy, struct attempt *attempt)
 	attempt_end(proxy, attempt, ATTEMPT_ENDED);
 	if (txn->state != TXN_PROCEEDING || txn_has_open(txn) ||
 	    (attempt->unreachable && target_detour(proxy, txn)) || target_next(proxy, txn) ||
-	    answer_best(proxy, attempt))
+	    answer_best(proxy, txn))
 		return;
 	/* To a request other than INVITE that is said by silence (RFC 4320 §4.2): the client has
 	 * timed out itself. */

@@ -111,6 +111,7 @@ struct txn {
 	struct blob response; /* the last one sent to the requester */
 	struct blob best;     /* the best failure so far, as received */
 	unsigned best_status; /* 0 = none */
+	const struct attempt *best_of; /* which got it: its CSeq is raised as that one's was */
 	struct blob from;     /* the requester's own From, where the next hop got another */
 	struct blob chosen;   /* the user whose credential is to be used; none: the default */
 };
