@@ -170,8 +170,11 @@ static void check(const struct credentials_query *query, struct slice value, boo
 {
 	struct credentials_outcome first, second;
 
-	credentials_check(query, value, &first);
-	credentials_check(query, value, &second);
+	if (!credentials_check(query, value, &first))
+		return;
+	if (!credentials_check(query, value, &second) ||
+	    !credentials_are_ours(query->admission->policy, value))
+		abort();
 	if (first.name_n > sizeof(first.name) || second.cause == ADMISSION_BY_CREDENTIAL)
 		abort();
 	if (!knows && (first.user || first.cause == ADMISSION_BY_CREDENTIAL))
@@ -179,9 +182,6 @@ static void check(const struct credentials_query *query, struct slice value, boo
 	if (first.cause == ADMISSION_BY_CREDENTIAL && !first.user)
 		abort();
 	if (first.user && !slice_eq(first.user->name, SLICE("alice")))
-		abort();
-	if (credentials_are_ours(query->admission->policy, query->trunk, value) &&
-	    !credentials_are_ours(query->admission->policy, NULL, value))
 		abort();
 }
 

@@ -67,7 +67,8 @@ static enum admission_cause check_fields(struct gate *gate, const struct fields 
 	}
 	msg = (struct sip_msg){.method_text = SLICE("INVITE"), .uri = SLICE(TARGET)};
 	assert_int_equal(ip_parse(SLICE(UNLISTED), &request.source.ip), 0);
-	credentials_check(&query, (struct slice){value, n - 1}, &outcome);
+	if (!credentials_check(&query, (struct slice){value, n - 1}, &outcome))
+		return ADMISSION_NO_CREDENTIALS;
 	return outcome.cause;
 }
 
@@ -89,6 +90,7 @@ static void assert_cause(struct gate *gate, const struct fields *fields, enum ad
 
 #define MALFORMED ADMISSION_MALFORMED_CREDENTIALS
 #define FOREIGN ADMISSION_FOREIGN_NONCE
+#define NONE ADMISSION_NO_CREDENTIALS /* they are for another realm */
 #define WRONG ADMISSION_BAD_CREDENTIALS
 #define WEAK ADMISSION_WEAK_ALGORITHM
 #define RIGHT ADMISSION_BY_CREDENTIAL
@@ -98,7 +100,7 @@ static const struct {
 	unsigned field;
 	enum admission_cause missing, empty, strange; /* strange: no UTF-8, or very long */
 } spoilt[] = {
-	{USERNAME, MALFORMED, WRONG, WRONG},	{REALM_, MALFORMED, FOREIGN, FOREIGN},
+	{USERNAME, MALFORMED, WRONG, WRONG},	{REALM_, MALFORMED, NONE, NONE},
 	{NONCE, MALFORMED, FOREIGN, FOREIGN},	{URI, MALFORMED, WRONG, WRONG},
 	{RESPONSE, MALFORMED, WRONG, WRONG},	{ALGORITHM, RIGHT, RIGHT, WEAK},
 	{QOP, MALFORMED, MALFORMED, MALFORMED}, {NC, MALFORMED, MALFORMED, MALFORMED},

@@ -194,26 +194,30 @@ static void write_challenges(struct decision *decision)
 /* ---- the decision ---- */
 
 /* Whichever of the two names the client chose. */
-static unsigned find_credentials(const struct policy *policy, const struct policy_trunk *trunk,
-				 const struct sip_msg *msg, unsigned *ret_headers)
+static bool has_credentials(const struct sip_header *header)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < msg->header_count && n <= ADMISSION_CREDENTIALS_MAX; i++) {
-		const struct sip_header *header = &msg->headers[i];
-
-		if (header->id != SIP_AUTHORIZATION && header->id != SIP_PROXY_AUTHORIZATION)
-			continue;
-		if (credentials_are_ours(policy, trunk, header->value))
-			ret_headers[n++] = i;
-	}
-	return n;
+	return header->id == SIP_AUTHORIZATION || header->id == SIP_PROXY_AUTHORIZATION;
 }
 
 unsigned admission_own_credentials(const struct policy *policy, const struct sip_msg *msg,
 				   unsigned ret_headers[ADMISSION_CREDENTIALS_MAX + 1])
 {
-	return find_credentials(policy, NULL, msg, ret_headers);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < msg->header_count && n <= ADMISSION_CREDENTIALS_MAX; i++)
+		if (has_credentials(&msg->headers[i]) &&
+		    credentials_are_ours(policy, msg->headers[i].value))
+			ret_headers[n++] = i;
+	return n;
+}
+
+static unsigned count_credentials(const struct sip_msg *msg)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < msg->header_count; i++)
+		n += has_credentials(&msg->headers[i]);
+	return n;
 }
 
 static void note_tried(struct admission_result *result, const struct credentials_outcome *outcome)
@@ -228,21 +232,23 @@ static void note_tried(struct admission_result *result, const struct credentials
 static enum admission_cause check_credentials(struct decision *decision)
 {
 	const struct admission_request *request = decision->request;
+	const struct sip_msg *msg = request->msg;
 	struct admission_result *result = decision->result;
 	const struct credentials_query query = {decision->admission, request, result->trunk};
 	enum admission_cause best = ADMISSION_NO_CREDENTIALS;
-	unsigned own[ADMISSION_CREDENTIALS_MAX + 1];
-	unsigned n = find_credentials(query.admission->policy, query.trunk, request->msg, own);
 
-	if (n > ADMISSION_CREDENTIALS_MAX) {
+	if (count_credentials(msg) > ADMISSION_CREDENTIALS_MAX) {
 		note_failure(decision, ADMISSION_MALFORMED_CREDENTIALS);
 		return ADMISSION_MALFORMED_CREDENTIALS;
 	}
-	for (unsigned i = 0; i < n && best != ADMISSION_BY_CREDENTIAL && !result->locked_out; i++) {
-		struct slice value = request->msg->headers[own[i]].value;
+	for (unsigned i = 0; i < msg->header_count; i++) {
 		struct credentials_outcome outcome;
 
-		credentials_check(&query, value, &outcome);
+		if (best == ADMISSION_BY_CREDENTIAL || result->locked_out)
+			break;
+		if (!has_credentials(&msg->headers[i]) ||
+		    !credentials_check(&query, msg->headers[i].value, &outcome))
+			continue;
 		note_failure(decision, outcome.cause);
 		if (outcome.user)
 			decision->user = outcome.user;

@@ -111,7 +111,7 @@ bool admission_misbehaved(const struct admission *admission, const struct ip *so
 const char *admission_hint(const struct policy *policy, const struct sip_msg *msg,
 			   const struct admission_result *result);
 
-/* More credentials for our realms than anybody has reason to send. */
+/* More credentials than anybody has reason to send. */
 #define ADMISSION_CREDENTIALS_MAX 16
 
 /* Lists the headers of the message with credentials for any realm of the gate, which no upstream is

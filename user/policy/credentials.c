@@ -34,22 +34,16 @@ static bool is_digest(struct slice value)
 	return value.n == scheme.n || memchr(" \t\r\n", value.p[scheme.n], 4) != NULL;
 }
 
-bool credentials_are_ours(const struct policy *policy, const struct policy_trunk *trunk,
-			  struct slice value)
+bool credentials_are_ours(const struct policy *policy, struct slice value)
 {
 	struct sip_credentials credentials = {0};
-	bool has_realms = trunk ? trunk->realm_count > 0 : policy_has_realms(policy), ours;
+	bool ours;
 
-	if (!has_realms || !is_digest(value))
+	if (!policy_has_realms(policy) || !is_digest(value))
 		return false;
 	if (sip_credentials_parse(value, &credentials) != 0)
 		return true;
-	if (!credentials.realm.p)
-		ours = true;
-	else if (trunk)
-		ours = trunk_has_realm(trunk, credentials.realm);
-	else
-		ours = policy_has_realm(policy, credentials.realm);
+	ours = !credentials.realm.p || policy_has_realm(policy, credentials.realm);
 	sip_credentials_free(&credentials);
 	return ours;
 }
@@ -324,22 +318,33 @@ static void note_name(struct credentials_outcome *outcome, struct slice name)
 		memcpy(outcome->name, name.p, outcome->name_n);
 }
 
-void credentials_check(const struct credentials_query *query, struct slice value,
+static void check_read(const struct credentials_query *query, struct answer *answer,
+		       struct credentials_outcome *outcome)
+{
+	note_name(outcome, answer->text.username);
+	outcome->cause = read_answer(query, answer);
+	if (outcome->cause == ADMISSION_BY_CREDENTIAL)
+		outcome->cause = check_answer(query, answer, outcome);
+}
+
+bool credentials_check(const struct credentials_query *query, struct slice value,
 		       struct credentials_outcome *ret_outcome)
 {
-	struct credentials_outcome outcome = {0};
 	struct answer answer = {0};
-	int rc = sip_credentials_parse(value, &answer.text);
+	bool ours = true;
+	int rc;
 
-	if (rc) {
-		outcome.cause =
-			rc == -ENOMEM ? ADMISSION_NO_RESOURCES : ADMISSION_MALFORMED_CREDENTIALS;
-	} else {
-		note_name(&outcome, answer.text.username);
-		outcome.cause = read_answer(query, &answer);
-		if (outcome.cause == ADMISSION_BY_CREDENTIAL)
-			outcome.cause = check_answer(query, &answer, &outcome);
-		sip_credentials_free(&answer.text);
-	}
-	*ret_outcome = outcome;
+	if (query->trunk->realm_count == 0 || !is_digest(value))
+		return false;
+	*ret_outcome = (struct credentials_outcome){.cause = ADMISSION_MALFORMED_CREDENTIALS};
+	rc = sip_credentials_parse(value, &answer.text);
+	if (rc == -ENOMEM)
+		ret_outcome->cause = ADMISSION_NO_RESOURCES;
+	else if (rc == 0 && answer.text.realm.p &&
+		 !trunk_has_realm(query->trunk, answer.text.realm))
+		ours = false;
+	else if (rc == 0)
+		check_read(query, &answer, ret_outcome);
+	sip_credentials_free(&answer.text);
+	return ours;
 }

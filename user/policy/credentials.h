@@ -20,15 +20,15 @@ struct credentials_outcome {
 };
 
 /* Uses up the nonce count, raises the ratchet; counts no evidence. An unknown user costs the same
- * work as a wrong password and has the same cause. */
-void credentials_check(const struct credentials_query *query, struct slice value,
+ * work as a wrong password and has the same cause. False: a (Proxy-)Authorization value that is not
+ * for one of the trunk's realms. */
+bool credentials_check(const struct credentials_query *query, struct slice value,
 		       struct credentials_outcome *ret_outcome);
 
-/* Whether a (Proxy-)Authorization value is for one of the trunk's realms; without a trunk, for any
- * of the gate's. Digest credentials that can not be read, or name no realm, count as ours where
- * there are realms: nobody else could use them. */
-bool credentials_are_ours(const struct policy *policy, const struct policy_trunk *trunk,
-			  struct slice value);
+/* Whether a (Proxy-)Authorization value is for any of the gate's realms. Digest credentials that
+ * can not be read, or name no realm, count as ours where there are realms: nobody else could use
+ * them. */
+bool credentials_are_ours(const struct policy *policy, struct slice value);
 
 /* Whether the trunk offers the algorithm to the user (NULL: not known yet). With the ratchet, the
  * strongest of the trunk's algorithms that the user ever answered is the weakest offered. */
