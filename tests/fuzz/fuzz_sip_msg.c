@@ -62,7 +62,7 @@ static void read_via(struct slice element)
 	if (sip_via_parse(element, &via) != 0)
 		return;
 	must(via.host.n > 0 && via.transport.n > 0, "a Via has host and transport");
-	must(sip_via_stamp(element, &source, written, sizeof(written), &n) == 0,
+	must(sip_via_stamp(&via, &source, written, sizeof(written), &n) == 0,
 	     "a Via is stamped");
 	must(sip_via_parse((struct slice){written, n}, &stamped) == 0, "a stamped Via is a Via");
 	must(slice_eq(stamped.branch, via.branch), "the branch stays");

@@ -43,6 +43,47 @@ static void assert_slice(struct slice actual, const char *expected)
 		fail_msg("'%.*s' is not '%s'", (int)actual.n, actual.p, expected);
 }
 
+/* Via, From and To are read once, for all who ask. */
+static void what_names_the_request_is_read(void **state)
+{
+	static const struct {
+		const char *vias, *host, *below;
+	} rows[] = {
+		{"Via: SIP/2.0/UDP a;branch=z9hG4bK1\r\n", "a", ""},
+		{"v: SIP/2.0/UDP a , SIP/2.0/TCP b;x=\",\"\r\nVia: SIP/2.0/TCP c\r\n", "a", "b"},
+		{"Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/TCP c\r\n", "a", "c"},
+		{"Via: nonsense, SIP/2.0/UDP b\r\n", "", "b"},
+	};
+	char text[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "BYE sip:b SIP/2.0\r\n%sFrom: <sip:a@a.example>;tag=x\r\n"
+			 "t: sip:b@b.example ; x=y;Tag=z\r\nCall-ID: 1\r\nCSeq: 1 BYE\r\n\r\n",
+			 rows[i].vias);
+		assert_int_equal(parse(slice_from(text)), rows[i].host[0] ? SIP_PARSE_OK :
+									    SIP_PARSE_BAD_REQUEST);
+		assert_slice(msg.via.host, rows[i].host);
+		assert_slice(msg.via_below.host, rows[i].below);
+		assert_slice(msg.from.uri, "sip:a@a.example");
+		assert_slice(msg.from.tag, "x");
+		assert_slice(msg.to.uri, "sip:b@b.example");
+		assert_slice(msg.to.tag, "z");
+	}
+}
+
+static void a_malformed_to_keeps_its_tag(void **state)
+{
+	struct slice raw = SLICE("BYE sip:b SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nFrom: <sip:a@a>\r\n"
+				 "To: <sip:b@b>;;tag=z\r\nCall-ID: 1\r\nCSeq: 1 BYE\r\n\r\n");
+
+	(void)state;
+	assert_int_equal(parse(raw), SIP_PARSE_BAD_REQUEST);
+	assert_slice(msg.to.uri, "");
+	assert_slice(msg.to.tag, "z");
+}
+
 static void request_is_indexed(void **state)
 {
 	struct slice raw = SLICE("\r\nBYE sip:b@b.example SIP/2.0\r\n"
@@ -254,6 +295,8 @@ int main(void)
 		cmocka_unit_test(headers_with_one_id_are_walked_in_order),
 		cmocka_unit_test(every_known_header_is_found_in_any_case),
 		cmocka_unit_test(methods_are_told_by_exact_case),
+		cmocka_unit_test(what_names_the_request_is_read),
+		cmocka_unit_test(a_malformed_to_keeps_its_tag),
 		cmocka_unit_test(too_many_headers_are_refused),
 		cmocka_unit_test(message_of_the_largest_size_is_taken),
 		cmocka_unit_test(list_is_split_at_commas_outside_quotes_and_brackets),

@@ -37,22 +37,6 @@ bool slice_starts_nocase(struct slice s, struct slice prefix)
 	return s.n >= prefix.n && slice_eq_nocase((struct slice){s.p, prefix.n}, prefix);
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-struct slice slice_trim(struct slice s)
-{
-	while (s.n > 0 && is_space(s.p[0])) {
-		s.p++;
-		s.n--;
-	}
-	while (s.n > 0 && is_space(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
-
 struct slice slice_cut(struct slice s, char c, struct slice *ret_rest)
 {
 	const char *at = s.n > 0 ? memchr(s.p, c, s.n) : NULL;

@@ -20,6 +20,12 @@ static inline struct slice slice_from(const char *text)
 	return (struct slice){text, text ? strlen(text) : 0};
 }
 
+/* From begin up to end. */
+static inline struct slice slice_between(const char *begin, const char *end)
+{
+	return (struct slice){begin, (size_t)(end - begin)};
+}
+
 /* Byte-wise equality. */
 bool slice_eq(struct slice a, struct slice b);
 
@@ -36,8 +42,22 @@ int slice_compare_nocase(struct slice a, struct slice b);
 /* Whether s begins with the prefix, ASCII case ignored. */
 bool slice_starts_nocase(struct slice s, struct slice prefix);
 
+static inline bool slice_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* s without SP, HTAB, CR and LF at both ends. */
-struct slice slice_trim(struct slice s);
+static inline struct slice slice_trim(struct slice s)
+{
+	while (s.n > 0 && slice_is_space(s.p[0])) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n > 0 && slice_is_space(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
 
 /* The part of s before the first c; the rest behind it goes to *ret_rest (empty without a c). */
 struct slice slice_cut(struct slice s, char c, struct slice *ret_rest);

@@ -143,7 +143,7 @@ static bool decide_called(const struct policy_trunk *trunk, const struct sip_msg
 
 bool caller_may_show(const struct policy_trunk *trunk, const struct sip_msg *msg)
 {
-	struct slice uri = sip_element_uri(sip_msg_value(msg, SIP_FROM));
+	struct slice uri = msg->from.uri;
 	char number[STORE_NUMBER_SIZE];
 
 	return trunk->config.caller == STORE_CALLER_OFF ||

@@ -58,7 +58,7 @@ const char *admission_hint(const struct policy *policy, const struct sip_msg *ms
 		if (result->registered_elsewhere)
 			return "the From user has registered from another address";
 		if (result->cause == ADMISSION_ADDRESS_REFUSED &&
-		    sip_tag(sip_msg_value(msg, SIP_TO)).n > 0)
+		    msg->to.tag.n > 0)
 			return "inside a call: the address is allowed no longer, or it is no call "
 			       "of ours";
 		break;

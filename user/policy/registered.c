@@ -7,10 +7,7 @@
 
 static int from_uri(const struct sip_msg *msg, struct sip_uri *ret_uri)
 {
-	struct sip_name_addr from = {0};
-	int rc = sip_name_addr_parse(sip_msg_value(msg, SIP_FROM), &from);
-
-	return rc ? rc : sip_uri_parse(from.uri, ret_uri);
+	return sip_uri_parse(msg->from.uri, ret_uri);
 }
 
 static bool note_binding(const struct store_binding *binding, void *arg)

@@ -6,7 +6,7 @@
 
 static uint64_t call_of(const struct proxy *proxy, const struct sip_msg *invite)
 {
-	return rules_call_id(proxy, invite, sip_tag(sip_msg_value(invite, SIP_FROM)));
+	return rules_call_id(proxy, invite, invite->from.tag);
 }
 
 static bool is_by_caller(const struct txn *txn)
@@ -18,8 +18,8 @@ static bool is_by_caller(const struct txn *txn)
 
 static uint64_t dialog_of(const struct proxy *proxy, const struct sip_msg *msg, bool by_caller)
 {
-	struct slice from = sip_tag(sip_msg_value(msg, SIP_FROM));
-	struct slice to = sip_tag(sip_msg_value(msg, SIP_TO));
+	struct slice from = msg->from.tag;
+	struct slice to = msg->to.tag;
 
 	return rules_dialog_id(proxy, msg, by_caller ? from : to, by_caller ? to : from);
 }

@@ -20,7 +20,7 @@ uint64_t branch_id(const uint8_t *key, const struct sip_msg *msg, const struct s
 	mac_number(&mac, client_via->port);
 	mac_slice(&mac, sip_msg_value(msg, SIP_CALL_ID));
 	mac_number(&mac, cseq);
-	mac_slice(&mac, sip_tag(sip_msg_value(msg, SIP_FROM)));
+	mac_slice(&mac, msg->from.tag);
 	mac_ip(&mac, source);
 	return mac_end(&mac);
 }
@@ -33,8 +33,8 @@ uint64_t branch_loop(const uint8_t *key, const struct sip_msg *request)
 	mac_slice(&mac, request->uri);
 	mac_slice(&mac, sip_msg_value(request, SIP_CALL_ID));
 	mac_number(&mac, request->cseq);
-	mac_slice(&mac, sip_tag(sip_msg_value(request, SIP_FROM)));
-	mac_slice(&mac, sip_tag(sip_msg_value(request, SIP_TO)));
+	mac_slice(&mac, request->from.tag);
+	mac_slice(&mac, request->to.tag);
 	return mac_end(&mac);
 }
 
@@ -84,16 +84,6 @@ bool branch_has_id(struct slice text, uint64_t id)
 bool branch_has_loop(struct slice text, uint64_t loop)
 {
 	return is_ours(text) && mac_matches(loop, part_of(text, PART_BYTES, PART_BYTES));
-}
-
-bool via_element(const struct sip_msg *msg, unsigned place, struct slice *ret_element)
-{
-	struct sip_walk walk = SIP_WALK(msg, SIP_VIA);
-
-	while (sip_walk_next(&walk, ret_element))
-		if (place-- == 0)
-			return true;
-	return false;
 }
 
 int via_source(const struct sip_via *via, struct ip *ret_ip)

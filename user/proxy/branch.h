@@ -33,9 +33,6 @@ int branch_read(struct slice text, struct branch *ret_branch);
 bool branch_has_id(struct slice text, uint64_t id);
 /* Whether the text looks like a branch of ours with this loop part. */
 bool branch_has_loop(struct slice text, uint64_t loop);
-
-/* The element at the given place among all Via elements of the message, the topmost being 0. */
-bool via_element(const struct sip_msg *msg, unsigned place, struct slice *ret_element);
 /* received= if there is one, else the sent-by host if it is an address. 0 or -EINVAL. */
 int via_source(const struct sip_via *via, struct ip *ret_ip);
 

@@ -12,8 +12,8 @@ static enum dialog_side token_verify(const struct proxy *proxy, const struct sip
 				     struct slice text, struct token *ret_token)
 {
 	struct slice call_id = sip_msg_value(msg, SIP_CALL_ID);
-	struct token_call from = {call_id, sip_tag(sip_msg_value(msg, SIP_FROM))};
-	struct token_call to = {call_id, sip_tag(sip_msg_value(msg, SIP_TO))};
+	struct token_call from = {call_id, msg->from.tag};
+	struct token_call to = {call_id, msg->to.tag};
 
 	/* Without a To tag there is no dialog, whatever the token says (RFC 3261 §12.2). */
 	if (!to.caller_tag.n)

@@ -18,13 +18,13 @@ static bool is_anonymous(const struct forward *forward)
 /* The client's Via says where the request truly came from. */
 static void edit_client_via(struct proxy *proxy, const struct request *request)
 {
+	const struct sip_via *via = &request->msg->via;
 	size_t n;
 
-	if (sip_via_stamp(request->via_element, &request->path->remote, proxy->made,
-			  sizeof(proxy->made), &n))
+	if (sip_via_stamp(via, &request->path->remote, proxy->made, sizeof(proxy->made), &n))
 		proxy->edit.failed = -ENOSPC;
 	else
-		sip_edit_replace_text(&proxy->edit, request->via_element,
+		sip_edit_replace_text(&proxy->edit, via->text,
 				      (struct slice){proxy->made, n});
 }
 
@@ -167,7 +167,7 @@ static int start_transaction(struct proxy *proxy, const struct forward *forward,
 	txn->user_id = forward->token.user_id;
 	txn->token = forward->token;
 	txn->requester = reply_path(request);
-	txn->answer_port = request->via.port ? request->via.port :
+	txn->answer_port = request->msg->via.port ? request->msg->via.port :
 			   request->path->transport == NET_TLS ? SIPS_PORT : SIP_PORT;
 	txn->detour = forward->detour;
 	if (forward->chosen.n)

@@ -45,7 +45,7 @@ static unsigned insert_record_routes(struct proxy *proxy, const struct hop_field
 	struct sip_edit *edit = &proxy->edit;
 	const struct net_path *inside = &fields->hop->target, *outside = fields->outside;
 	struct token_call call = {sip_msg_value(edit->msg, SIP_CALL_ID),
-				  sip_tag(sip_msg_value(edit->msg, SIP_FROM))};
+				  edit->msg->from.tag};
 	struct token token = *fields->token;
 	char text[TOKEN_TEXT_SIZE];
 

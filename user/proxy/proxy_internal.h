@@ -65,8 +65,6 @@ struct proxy {
 struct request {
 	const struct sip_msg *msg;
 	const struct net_path *path; /* as received */
-	struct slice via_element;    /* the topmost */
-	struct sip_via via;	     /* the same, read */
 	struct branch branch;	     /* ours, should it be forwarded */
 	bool client_verified;	     /* it came with a TLS certificate that we trust */
 };

@@ -114,11 +114,9 @@ static void register_at(struct proxy *proxy, const struct request *request,
 static void register_admitted(struct proxy *proxy, const struct request *request,
 			      const struct admission_result *admitted)
 {
-	struct sip_name_addr to = {0};
 	struct sip_uri aor = {0};
 
-	if (sip_name_addr_parse(sip_msg_value(request->msg, SIP_TO), &to) ||
-	    sip_uri_parse(to.uri, &aor))
+	if (sip_uri_parse(request->msg->to.uri, &aor))
 		reply_refuse(proxy, request, 400, "malformed_to");
 	else
 		register_at(proxy, request, admitted, &aor);

@@ -361,10 +361,10 @@ static void note_alias(struct proxy *proxy, const struct request *request)
 	const struct net_path *path = request->path;
 	uint16_t usual = path->transport == NET_TLS ? SIPS_PORT : SIP_PORT;
 
-	if (request->via.alias && path->transport != NET_UDP && proxy->output.alias &&
+	if (request->msg->via.alias && path->transport != NET_UDP && proxy->output.alias &&
 	    policy_is_listed(proxy->admission.policy, &path->remote.ip))
 		proxy->output.alias(proxy->output.arg, path,
-				    request->via.port ? request->via.port : usual);
+				    request->msg->via.port ? request->msg->via.port : usual);
 }
 
 static void dispatch(struct proxy *proxy, const struct request *request)
@@ -394,13 +394,8 @@ void request_receive(struct proxy *proxy, const struct sip_msg *msg,
 		.msg = msg, .path = path, .client_verified = packet->client_verified};
 
 	proxy_count(proxy, PROXY_REQUESTS);
-	if (!via_element(msg, 0, &request.via_element) ||
-	    sip_via_parse(request.via_element, &request.via)) {
-		proxy_count(proxy, PROXY_UNANSWERABLE);
-		return;
-	}
-	request.branch.id = branch_id(proxy->branch_key, msg, &request.via, &path->remote.ip,
-				      msg->cseq);
+	request.branch.id =
+		branch_id(proxy->branch_key, msg, &msg->via, &path->remote.ip, msg->cseq);
 	request.branch.loop = branch_loop(proxy->branch_key, msg);
 	dispatch(proxy, &request);
 }

@@ -131,14 +131,14 @@ static struct response_way way_by_addresses(const struct proxy *proxy,
 }
 
 static void response_stateless(struct proxy *proxy, const struct sip_msg *msg,
-			       const struct sip_via *client_via, const struct net_path *received)
+			       const struct net_path *received)
 {
 	struct net_path path = {0};
 	struct response_way way;
 	struct slice message;
 
 	if (msg->status == 100 || msg->method == SIP_CANCEL ||
-	    !via_destination(client_via, &path) || hop_route(proxy, &path))
+	    !via_destination(&msg->via_below, &path) || hop_route(proxy, &path))
 		return;
 	way = way_by_addresses(proxy, received, &path);
 	if (response_write(proxy, msg, &way, &message))
@@ -149,32 +149,24 @@ static void response_stateless(struct proxy *proxy, const struct sip_msg *msg,
 
 /* Whether the topmost Via is ours, put there for the client whose Via is the next one. */
 static bool response_verify(struct proxy *proxy, const struct sip_msg *msg,
-			    const struct sip_via *client_via, struct branch *ret_branch)
+			    struct branch *ret_branch)
 {
-	struct slice element;
-	struct sip_via own = {0};
+	struct slice own = msg->via.branch;
 	struct ip source;
 
-	if (via_source(client_via, &source) || !via_element(msg, 0, &element) ||
-	    sip_via_parse(element, &own))
-		return false;
-	return branch_read(own.branch, ret_branch) == 0 &&
-	       branch_has_id(own.branch, branch_id(proxy->branch_key, msg, client_via, &source,
-						   msg->cseq - ret_branch->cseq_offset));
+	return via_source(&msg->via_below, &source) == 0 && branch_read(own, ret_branch) == 0 &&
+	       branch_has_id(own, branch_id(proxy->branch_key, msg, &msg->via_below, &source,
+					    msg->cseq - ret_branch->cseq_offset));
 }
 
 /* To a CANCEL of ours, or to a request that is nobody's but ours: they have no other Via. */
 static bool response_to_own(struct proxy *proxy, const struct sip_msg *msg)
 {
 	struct attempt *attempt = NULL;
-	struct slice element;
-	struct sip_via own = {0};
 	struct branch branch;
 	struct txn *txn = NULL;
 
-	if (!via_element(msg, 0, &element) || sip_via_parse(element, &own))
-		return false;
-	if (branch_read(own.branch, &branch) == 0)
+	if (branch_read(msg->via.branch, &branch) == 0)
 		txn = txn_find(&proxy->txns, branch.id);
 	attempt = txn ? attempt_find(txn, branch.attempt) : NULL;
 	if (!attempt || (msg->method != SIP_CANCEL && (!txn->own || msg->method != txn->method)))
@@ -187,32 +179,29 @@ static bool response_to_own(struct proxy *proxy, const struct sip_msg *msg)
 }
 
 static void response_dispatch(struct proxy *proxy, const struct sip_msg *msg,
-			      const struct sip_via *client_via, const struct net_path *path,
-			      const struct branch *branch)
+			      const struct net_path *path, const struct branch *branch)
 {
 	struct txn *txn = txn_find(&proxy->txns, branch->id);
 	struct attempt *attempt = txn ? attempt_find(txn, branch->attempt) : NULL;
 
 	if (!txn)
-		response_stateless(proxy, msg, client_via, path);
+		response_stateless(proxy, msg, path);
 	else if (attempt && msg->method == txn->method)
 		response_by_txn(proxy, attempt, msg);
 }
 
 void response_receive(struct proxy *proxy, const struct sip_msg *msg, const struct net_path *path)
 {
-	struct slice element;
-	struct sip_via client_via = {0};
 	struct branch branch;
 
 	proxy_count(proxy, PROXY_RESPONSES);
-	if (!via_element(msg, 1, &element) || sip_via_parse(element, &client_via)) {
+	if (!msg->via_below.text.n) {
 		if (!response_to_own(proxy, msg))
 			proxy_count(proxy, PROXY_RESPONSE_UNVERIFIED);
 		return;
 	}
-	if (response_verify(proxy, msg, &client_via, &branch))
-		response_dispatch(proxy, msg, &client_via, path, &branch);
+	if (response_verify(proxy, msg, &branch))
+		response_dispatch(proxy, msg, path, &branch);
 	else
 		proxy_count(proxy, PROXY_RESPONSE_UNVERIFIED);
 }

@@ -59,7 +59,7 @@ static bool may_call(struct proxy *proxy, const struct request *request,
 		[CALLS_FULL] = PROXY_CALLS_FULL,
 	};
 	struct calls_placed placed = {admitted->trunk, admitted->user, proxy->now_ns};
-	struct slice tag = sip_tag(sip_msg_value(request->msg, SIP_FROM));
+	struct slice tag = request->msg->from.tag;
 	enum calls_verdict verdict = calls_begin(&proxy->shared->calls, &placed,
 						 rules_call_id(proxy, request->msg, tag));
 
@@ -87,7 +87,7 @@ void rules_undo(struct proxy *proxy, const struct request *request)
 	if (request->msg->method == SIP_INVITE)
 		calls_end(&proxy->shared->calls,
 			  rules_call_id(proxy, request->msg,
-					sip_tag(sip_msg_value(request->msg, SIP_FROM))));
+					request->msg->from.tag));
 }
 
 /* ---- answers ---- */
@@ -101,8 +101,8 @@ struct counted {
 static struct counted counted_by(const struct proxy *proxy, const struct txn *txn,
 				 const struct sip_msg *msg)
 {
-	struct slice from = sip_tag(sip_msg_value(msg, SIP_FROM));
-	struct slice to = sip_tag(sip_msg_value(msg, SIP_TO));
+	struct slice from = msg->from.tag;
+	struct slice to = msg->to.tag;
 	struct slice caller = txn->from_customer ? from : to;
 	struct slice callee = txn->from_customer ? to : from;
 	struct counted counted = {

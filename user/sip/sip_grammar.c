@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Via and name-addr values, and parts of them. */
+/* name-addr values, and parts of them. */
 #include "sip/sip_grammar.h"
 
 #include <errno.h>
 
 #include "sip/sip_scan.h"
-
-int sip_via_parse(struct slice element, struct sip_via *ret_via)
-{
-	struct slice params;
-
-	return sip_via_scan(element, ret_via, &params);
-}
 
 int sip_name_addr_parse(struct slice element, struct sip_name_addr *ret_addr)
 {

@@ -32,6 +32,7 @@ bool sip_uri_equal(struct slice a, struct slice b);
 bool sip_param_find(struct slice params, const char *name, struct slice *ret_value);
 
 struct sip_via {
+	struct slice text;	/* the whole element, trimmed */
 	struct slice transport; /* UDP, TCP, TLS, … */
 	struct slice host;	/* without brackets */
 	uint16_t port;		/* 0 = absent */
@@ -40,6 +41,7 @@ struct sip_via {
 	bool has_rport;		/* with or without a value */
 	uint16_t rport;		/* 0 = no value */
 	bool alias;		/* the connection may be taken for requests (RFC 5923) */
+	struct slice params;	/* the text after the first ';', as sent */
 };
 /* One Via element (see sip_list_next), into which the result points. */
 int sip_via_parse(struct slice element, struct sip_via *ret_via);

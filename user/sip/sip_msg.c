@@ -23,11 +23,6 @@ static void fault(struct parser *parser, const char *why)
 		parser->why = why;
 }
 
-static struct slice between(const char *begin, const char *end)
-{
-	return (struct slice){begin, (size_t)(end - begin)};
-}
-
 /* The next line, without its end: false if no line end is left. */
 static bool take_line(struct parser *parser, struct slice *ret_text)
 {
@@ -38,7 +33,7 @@ static bool take_line(struct parser *parser, struct slice *ret_text)
 	if (!lf)
 		return false;
 	parser->pos = lf + 1;
-	*ret_text = between(begin, lf);
+	*ret_text = slice_between(begin, lf);
 	cr = memchr(begin, '\r', ret_text->n);
 	if (cr && cr + 1 == lf)
 		ret_text->n--;
@@ -59,7 +54,7 @@ static bool take_fold(struct parser *parser, struct slice *text)
 		return false;
 	if (slice_trim(line).n == 0)
 		fault(parser, "Empty Continuation Line");
-	*text = between(text->p, line.p + line.n);
+	*text = slice_between(text->p, line.p + line.n);
 	return true;
 }
 
@@ -104,10 +99,10 @@ static bool parse_request_line(struct parser *parser, struct slice line)
 	space = rest.n > 0 ? memrchr(rest.p, ' ', rest.n) : NULL;
 	if (!space)
 		return false;
-	version = between(space + 1, rest.p + rest.n);
+	version = slice_between(space + 1, rest.p + rest.n);
 	if (!slice_starts_nocase(version, SLICE("SIP/")))
 		return false;
-	msg->uri = between(rest.p, space);
+	msg->uri = slice_between(rest.p, space);
 	msg->method = sip_method_of(msg->method_text);
 	if (trimmed.n != line.n)
 		fault(parser, "Extra Space in Request Line");
@@ -138,7 +133,7 @@ static bool parse_start_line(struct parser *parser)
 
 	if (!take_line(parser, &line))
 		return false;
-	parser->msg->start_line = between(begin, parser->pos);
+	parser->msg->start_line = slice_between(begin, parser->pos);
 	if (!slice_starts_nocase(line, SLICE("SIP/")))
 		return parse_request_line(parser, line);
 	parse_status_line(parser, line);
@@ -182,7 +177,7 @@ static void add_field(struct parser *parser, struct slice line, struct slice tex
 	}
 	header->line = line;
 	header->name = (struct slice){text.p, name};
-	header->value = slice_trim(between(text.p + colon + 1, text.p + text.n));
+	header->value = slice_trim(slice_between(text.p + colon + 1, text.p + text.n));
 	header->id = sip_header_id_of(header->name);
 	if (msg->first[header->id] < 0)
 		msg->first[header->id] = (int)msg->header_count;
@@ -198,17 +193,17 @@ static void parse_fields(struct parser *parser)
 
 	while (take_line(parser, &text)) {
 		if (text.n == 0) {
-			parser->msg->blank_line = between(begin, parser->pos);
+			parser->msg->blank_line = slice_between(begin, parser->pos);
 			return;
 		}
 		while (take_fold(parser, &text))
 			;
-		add_field(parser, between(begin, parser->pos), text);
+		add_field(parser, slice_between(begin, parser->pos), text);
 		begin = parser->pos;
 	}
 	fault(parser, "Missing Empty Line");
 	parser->pos = parser->end;
-	parser->msg->blank_line = between(parser->end, parser->end);
+	parser->msg->blank_line = slice_between(parser->end, parser->end);
 }
 
 static bool nul_only_quoted(struct slice value)
@@ -247,28 +242,36 @@ static void check_nul(struct parser *parser)
 
 static void check_via(struct parser *parser)
 {
-	const struct sip_msg *msg = parser->msg;
+	struct sip_msg *msg = parser->msg;
+	unsigned place = 0;
 
 	for (int i = msg->first[SIP_VIA]; i >= 0; i = sip_msg_next(msg, SIP_VIA, i)) {
-		struct slice element, params;
+		struct slice element;
 		size_t position = 0;
-		struct sip_via via;
 
 		if (msg->headers[i].value.n == 0)
 			fault(parser, "Malformed Via");
 		while (sip_list_next(msg->headers[i].value, &position, &element)) {
-			if (sip_via_scan(element, &via, &params) != 0)
+			struct sip_via other;
+			struct sip_via *via = place == 0 ? &msg->via :
+					      place == 1 ? &msg->via_below : &other;
+
+			if (sip_via_parse(element, via) != 0)
 				fault(parser, "Malformed Via");
+			place++;
 		}
 	}
 }
 
-static void check_address(struct parser *parser, enum sip_header_id id, const char *why)
+static void check_address(struct parser *parser, enum sip_header_id id,
+			  struct sip_name_addr *ret_addr)
 {
-	struct sip_name_addr addr;
+	struct slice value = sip_msg_value(parser->msg, id);
 
-	if (sip_name_addr_scan(sip_msg_value(parser->msg, id), &addr) != 0)
-		fault(parser, why);
+	if (sip_name_addr_scan(value, ret_addr) == 0)
+		return;
+	ret_addr->tag = sip_tag(value);
+	fault(parser, id == SIP_FROM ? "Malformed From" : "Malformed To");
 }
 
 static void check_call_id(struct parser *parser)
@@ -289,7 +292,7 @@ static void check_cseq(struct parser *parser)
 
 	while (digits < value.n && !sip_char_is(value.p[digits], CHAR_LWS))
 		digits++;
-	method = slice_trim(between(value.p + digits, value.p + value.n));
+	method = slice_trim(slice_between(value.p + digits, value.p + value.n));
 	if (slice_u32((struct slice){value.p, digits}, &msg->cseq) != 0 ||
 	    !sip_all_are(method, CHAR_TOKEN)) {
 		fault(parser, "Malformed CSeq");
@@ -338,7 +341,7 @@ static void set_body(struct parser *parser)
 			length = value;
 	}
 	msg->body = (struct slice){parser->pos, length};
-	msg->raw = between(msg->start_line.p, parser->pos + length);
+	msg->raw = slice_between(msg->start_line.p, parser->pos + length);
 }
 
 static const char *missing_fault(const struct sip_msg *msg)
@@ -367,8 +370,8 @@ static enum sip_parse_result check(struct parser *parser)
 		return SIP_PARSE_UNANSWERABLE;
 	}
 	check_via(parser);
-	check_address(parser, SIP_FROM, "Malformed From");
-	check_address(parser, SIP_TO, "Malformed To");
+	check_address(parser, SIP_FROM, &parser->msg->from);
+	check_address(parser, SIP_TO, &parser->msg->to);
 	check_call_id(parser);
 	check_cseq(parser);
 	check_max_forwards(parser);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "sip/sip_grammar.h"
 
 #define SIP_MSG_MAX_BYTES 65535
 #define SIP_HEADERS_MAX 160
@@ -51,6 +52,9 @@ struct sip_msg {
 	struct sip_header headers[SIP_HEADERS_MAX];
 	unsigned header_count;
 	int first[SIP_HEADER_IDS]; /* index of the first header with the id, or -1 */
+	struct sip_via via;	   /* the topmost; zeroed if it is malformed */
+	struct sip_via via_below;  /* the one below it; zeroed if there is none */
+	struct sip_name_addr from, to; /* of a malformed one the tag alone, if it can be found */
 	uint32_t cseq;
 	unsigned max_forwards;	   /* 70 and has_max_forwards false where absent */
 	bool has_max_forwards;

@@ -73,23 +73,20 @@ static bool wants_received(const struct sip_via *via, const struct endpoint *sou
 	       !ip_eq(&sent_by, &source->ip);
 }
 
-static void put_via(struct writer *out, struct slice element, const struct endpoint *source)
+static void put_via(struct writer *out, const struct sip_via *via, const struct endpoint *source)
 {
-	struct slice params;
-	struct sip_via via;
+	struct slice head, rest;
 	struct sip_param param;
 	size_t position = 0;
 	char text[IP_TEXT_SIZE];
 
-	if (source->ip.family == 0 || sip_via_scan(element, &via, &params) != 0) {
-		put_value(out, element);
+	if (source->ip.family == 0) {
+		put_value(out, via->text);
 		return;
 	}
-	element = slice_trim(element);
-	if (params.n > 0)
-		element.n = (size_t)(params.p - element.p);
-	put_value(out, slice_trim(slice_cut(element, ';', &element)));
-	while (sip_param_next(params, &position, &param)) {
+	head = via->params.n ? slice_between(via->text.p, via->params.p) : via->text;
+	put_value(out, slice_trim(slice_cut(head, ';', &rest)));
+	while (sip_param_next(via->params, &position, &param)) {
 		if (slice_eq_nocase(param.name, SLICE("received")))
 			continue;
 		put(out, SLICE(";"));
@@ -98,19 +95,19 @@ static void put_via(struct writer *out, struct slice element, const struct endpo
 		else
 			put_value(out, param.text);
 	}
-	if (!wants_received(&via, source))
+	if (!wants_received(via, source))
 		return;
 	ip_format(&source->ip, text);
 	put(out, SLICE(";received="));
 	put(out, slice_from(text));
 }
 
-int sip_via_stamp(struct slice element, const struct endpoint *source, char *buf, size_t size,
+int sip_via_stamp(const struct sip_via *via, const struct endpoint *source, char *buf, size_t size,
 		  size_t *ret_n)
 {
 	struct writer out = {.buf = buf, .size = size};
 
-	put_via(&out, element, source);
+	put_via(&out, via, source);
 	return finish(&out, ret_n);
 }
 
@@ -120,15 +117,14 @@ static void put_vias(struct writer *out, const struct sip_msg *request,
 	int first = request->first[SIP_VIA];
 
 	for (int i = first; i >= 0; i = sip_msg_next(request, SIP_VIA, i)) {
-		struct slice value = request->headers[i].value, element;
-		size_t position = 0;
+		struct slice value = request->headers[i].value;
 
 		put(out, SLICE("Via: "));
-		if (i == first && sip_list_next(value, &position, &element)) {
-			put_via(out, element, source);
+		if (i == first && request->via.text.n) {
+			put_via(out, &request->via, source);
 			/* From the comma on. */
-			value.p = element.p + element.n;
-			value.n -= (size_t)(value.p - request->headers[i].value.p);
+			value = slice_between(request->via.text.p + request->via.text.n,
+					value.p + value.n);
 		}
 		put_value(out, value);
 		put(out, SLICE("\r\n"));
@@ -153,7 +149,7 @@ static void put_to(struct writer *out, const struct sip_msg *request, const stru
 		return;
 	put(out, SLICE("To: "));
 	put_value(out, value);
-	if (reply->status != 100 && reply->to_tag.n > 0 && sip_tag(value).n == 0) {
+	if (reply->status != 100 && reply->to_tag.n > 0 && request->to.tag.n == 0) {
 		put(out, SLICE(";tag="));
 		put(out, reply->to_tag);
 	}
@@ -195,17 +191,14 @@ int sip_reply_write(const struct sip_msg *request, const struct sip_reply *reply
 
 struct endpoint sip_reply_destination(const struct sip_msg *request, const struct endpoint *source)
 {
-	struct slice value = sip_msg_value(request, SIP_VIA), element, params;
+	const struct sip_via *via = &request->via;
 	struct endpoint destination = *source;
-	struct sip_via via;
-	size_t position = 0;
 
 	/* maddr is not followed: it would let anyone have replies sent to a third address. */
-	if (!sip_list_next(value, &position, &element) ||
-	    sip_via_scan(element, &via, &params) != 0 || via.has_rport)
+	if (!via->text.n || via->has_rport)
 		return destination;
-	destination.port = slice_eq_nocase(via.transport, SLICE("TLS")) ? 5061 : 5060;
-	if (via.port)
-		destination.port = via.port;
+	destination.port = slice_eq_nocase(via->transport, SLICE("TLS")) ? 5061 : 5060;
+	if (via->port)
+		destination.port = via->port;
 	return destination;
 }

@@ -23,10 +23,9 @@ struct sip_reply {
 int sip_reply_write(const struct sip_msg *request, const struct sip_reply *reply, char *buf,
 		    size_t size, size_t *ret_n);
 
-/* Writes a Via element with received and rport as they must be for a request from the source (RFC
- * 3261 §18.2.1, RFC 3581 §4); what the sender put there is replaced. An element that can not be
- * read is written as it is. 0 or -ENOSPC. */
-int sip_via_stamp(struct slice element, const struct endpoint *source, char *buf, size_t size,
+/* Writes a Via with received and rport as they must be for a request from the source (RFC 3261
+ * §18.2.1, RFC 3581 §4); what the sender put there is replaced. 0 or -ENOSPC. */
+int sip_via_stamp(const struct sip_via *via, const struct endpoint *source, char *buf, size_t size,
 		  size_t *ret_n);
 
 /* Where a reply to a request goes (RFC 3261 §18.2.2, RFC 3581 §4): the source address; its port

@@ -58,9 +58,8 @@ static size_t find_mark(struct slice s, size_t i)
 	return i;
 }
 
-/* The index of the separator, ',' or ';', from i on, outside quoted strings and, if angles, outside
- * <>; s.n if there is none. */
-static size_t find_separator(struct slice s, size_t i, char separator, bool angles)
+/* What find_separator finds where something is quoted, or stands in <>. */
+static size_t find_unquoted(struct slice s, size_t i, char separator, bool angles)
 {
 	for (i = find_mark(s, i); i < s.n && s.p[i] != separator; i = find_mark(s, i)) {
 		size_t next = i + 1;
@@ -75,6 +74,18 @@ static size_t find_separator(struct slice s, size_t i, char separator, bool angl
 		i = next ? next : s.n;
 	}
 	return i;
+}
+
+/* The index of the separator, ',' or ';', from i on, outside quoted strings and, if angles, outside
+ * <>; s.n if there is none. */
+static size_t find_separator(struct slice s, size_t i, char separator, bool angles)
+{
+	const char *begin = s.p + i, *at = memchr(begin, separator, s.n - i);
+	size_t n = at ? (size_t)(at - begin) : s.n - i;
+
+	if (memchr(begin, '"', n) || (angles && memchr(begin, '<', n)))
+		return find_unquoted(s, i, separator, angles);
+	return i + n;
 }
 
 /* An element after the last separator is there even if it is empty: that is how "a," differs from
@@ -227,13 +238,13 @@ static int via_param(const struct sip_param *param, struct sip_via *via)
 	return 0;
 }
 
-static int via_params(struct slice params, struct sip_via *via)
+static int via_params(struct sip_via *via)
 {
 	struct sip_param param;
 	size_t position = 0;
-	int err = 0;
+	int err = via->params.n > 0 ? 0 : -EINVAL;
 
-	while (!err && sip_param_next(params, &position, &param))
+	while (!err && sip_param_next(via->params, &position, &param))
 		err = via_param(&param, via);
 	return err;
 }
@@ -335,26 +346,23 @@ static int via_head(struct slice s, size_t *i, struct sip_via *via)
 	return sip_hostport_scan(s, i, &via->host, &via->port);
 }
 
-int sip_via_scan(struct slice element, struct sip_via *ret_via, struct slice *ret_params)
+int sip_via_parse(struct slice element, struct sip_via *ret_via)
 {
-	struct slice s = slice_trim(element), params = {s.p, 0};
-	struct sip_via via = {0};
+	struct sip_via via = {.text = slice_trim(element)};
 	size_t i = 0;
-	int err = via_head(s, &i, &via);
+	int err = via_head(via.text, &i, &via);
 
 	if (err)
 		return err;
-	if (take_char(s, &i, ';')) {
-		params = part(s, i, s.n);
-		err = params.n > 0 ? via_params(params, &via) : -EINVAL;
-	} else if (i != s.n) {
+	if (take_char(via.text, &i, ';')) {
+		via.params = part(via.text, i, via.text.n);
+		err = via_params(&via);
+	} else if (i != via.text.n) {
 		err = -EINVAL;
 	}
-	if (err)
-		return err;
-	*ret_via = via;
-	*ret_params = params;
-	return 0;
+	if (!err)
+		*ret_via = via;
+	return err;
 }
 
 static int name_addr_params(struct slice params, struct sip_name_addr *addr)
@@ -452,7 +460,7 @@ bool sip_param_find(struct slice params, const char *name, struct slice *ret_val
 
 struct slice sip_tag(struct slice value)
 {
-	size_t params = find_separator(value, 0, ';', true);
+	size_t params = value.n ? find_separator(value, 0, ';', true) : 0;
 	struct slice tag = {NULL, 0};
 
 	if (params < value.n)

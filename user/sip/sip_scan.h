@@ -61,9 +61,6 @@ bool sip_uri_is_sip(struct slice uri); /* sip: or sips: */
  * the user. owned stays NULL. *ret_headers is the text after the '?'. */
 int sip_uri_scan(struct slice text, struct sip_uri *ret_uri, struct slice *ret_headers);
 
-/* One Via element. *ret_params is the text after the first ';'. */
-int sip_via_scan(struct slice element, struct sip_via *ret_via, struct slice *ret_params);
-
 /* One name-addr or addr-spec with parameters. */
 int sip_name_addr_scan(struct slice element, struct sip_name_addr *ret_addr);
 
