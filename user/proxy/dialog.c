@@ -70,7 +70,7 @@ static bool uri_path(const struct sip_uri *uri, struct net_path *ret_path)
 static bool next_hop(struct proxy *proxy, const struct sip_msg *msg, struct net_path *ret_path)
 {
 	struct sip_walk routes = SIP_WALK(msg, SIP_ROUTE);
-	struct sip_uri uri = {0};
+	struct sip_uri uri;
 	bool found = false, own = true;
 
 	while (own && route_next(&routes, &uri)) {
@@ -78,11 +78,9 @@ static bool next_hop(struct proxy *proxy, const struct sip_msg *msg, struct net_
 		if (!own)
 			found = uri_path(&uri, ret_path);
 	}
-	if (!own || sip_uri_parse(msg->uri, &uri))
+	if (!own || sip_uri_read(msg->uri, &uri))
 		return found;
-	found = uri_path(&uri, ret_path);
-	sip_uri_free(&uri);
-	return found;
+	return uri_path(&uri, ret_path);
 }
 
 /* Where the message says it goes, should the connection of the call be gone: to the same side, and
