@@ -74,7 +74,11 @@ run: deps ## guard a real interface from the clone: make run IFACE=eth0 UPSTREAM
 test: deps ## run every test
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) check
 
-check: programs tests ## the tests without installing anything; LAYER=unit|bpf|net|fuzz for one
+# What the daemons of the net tests and of the benches are started with; lib.sh reads it.
+export SIPWARD_WORKERS ?= $(WORKERS)
+export SIPWARD_STEERING ?= $(STEERING)
+
+check: programs tests ## the same, nothing installed; LAYER=unit|bpf|net|fuzz for one, WORKERS=4 STEERING=yes for daemons with so many
 	$(Q)BUILD=$(BUILD) tests/run $(LAYER)
 
 tests: $(UNIT_BIN) $(BPF_BIN) $(FUZZ_BIN) $(TOOL_BIN)

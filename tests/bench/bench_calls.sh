@@ -76,7 +76,7 @@ sipward trunk create main --domain '*' --upstream sip:10.9.1.2:5060
 sipward trunk attach main --acl customers
 sipward trunk attach main --credentials users
 start_in pbx pbx "$sipcalls" answer 10.9.1.2:5060
-start_in gate sipwardd "$BUILD/sipwardd" --state "$tmp/state" --pin-dir "$pin_dir" \
+start_in gate sipwardd "$sipwardd" --state "$tmp/state" --pin-dir "$pin_dir" \
 	--listen udp:10.9.0.1:5060 --log-level warning
 wait_for 5 in_ns gate sh -c "ss -lun | grep -q 10.9.0.1:5060" || exit 1
 ours=(5060 "${started[sipwardd]}")

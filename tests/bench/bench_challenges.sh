@@ -53,7 +53,7 @@ sipward acl add everyone 0.0.0.0/0
 sipward trunk create main --domain '*' --upstream sip:10.9.0.2:5090
 sipward trunk attach main --acl everyone
 sipward trunk attach main --credentials users
-start_in gate sipwardd "$BUILD/sipwardd" --state "$tmp/state" --pin-dir "$pin_dir" \
+start_in gate sipwardd "$sipwardd" --state "$tmp/state" --pin-dir "$pin_dir" \
 	--listen udp:10.9.0.1:5060 --log-level warning
 wait_for 5 in_ns gate sh -c "ss -lun | grep -q 10.9.0.1:5060" || exit 1
 measure 5060 "${started[sipwardd]}"

@@ -36,7 +36,7 @@ EOF
 	sipward trunk create calls --domain calls.example --upstream sip:$pbx:5060
 	sipward trunk attach calls --credentials phones
 } >"$tmp/setup.log" 2>&1 || { cat "$tmp/setup.log"; exit 1; }
-start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" \
+start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" \
 	--listen "udp:$gate:5060" --listen udp:10.9.0.1:5060 --log-level info
 wait_for 60 grep -q '^info ready' "$tmp/daemon.log" || { cat "$tmp/daemon.log"; exit 1; }
 

@@ -19,15 +19,6 @@ veth gate inside 10.9.0.1/24 pbx eth0 $pbx/24
 addr_add customer eth0 $guesser/24
 addr_add customer eth0 $stranger/24
 
-# SIPWARD_WORKERS=4 and SIPWARD_STEERING=yes have the daemons of every test run so.
-sipwardd=$BUILD/sipwardd
-if [ -n "${SIPWARD_WORKERS:-}" ]; then
-	sipwardd=$tmp/sipwardd
-	printf '#!/bin/sh\nexec "%s" --workers %s --steering %s "$@"\n' "$(realpath "$BUILD/sipwardd")" \
-		"$SIPWARD_WORKERS" "${SIPWARD_STEERING:-no}" >"$sipwardd"
-	chmod +x "$sipwardd"
-fi
-
 sipward() {
 	in_ns gate "$BUILD/sipward" --state "$state" --pin-dir "$pin_dir" "$@"
 }

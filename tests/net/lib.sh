@@ -9,7 +9,7 @@
 #	check "gate answers" in_ns out ping -c1 192.0.2.2
 #
 # Names a test may use: $ns (prefix of its namespaces), $pin_dir (its own directory on bpffs), $tmp
-# (its own directory for files), $BUILD.
+# (its own directory for files), $BUILD, $sipwardd (the daemon).
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export PATH=$PATH:/usr/sbin:/sbin
@@ -21,6 +21,15 @@ tmp=$(mktemp -d)
 failures=0
 declare -A started=()
 namespaces=()
+
+# The daemon that every test starts: `make check WORKERS=4 STEERING=yes` gives it so many workers.
+sipwardd=$BUILD/sipwardd
+if [ -n "${SIPWARD_WORKERS:-}" ]; then
+	sipwardd=$tmp/sipwardd
+	printf '#!/bin/sh\nexec "%s" --workers %s --steering %s "$@"\n' "$(realpath "$BUILD/sipwardd")" \
+		"$SIPWARD_WORKERS" "${SIPWARD_STEERING:-no}" >"$sipwardd"
+	chmod +x "$sipwardd"
+fi
 
 ok() { # NAME
 	echo "ok $1"

@@ -20,7 +20,7 @@ state=$tmp/state
 cli() { in_ns gate "$BUILD/sipward" --state "$state" --pin-dir "$pin_dir" "$@"; }
 
 # Without any configuration file of this machine.
-daemon=("$BUILD/sipwardd" --config /dev/null --state "$state" --pin-dir "$pin_dir")
+daemon=("$sipwardd" --config /dev/null --state "$state" --pin-dir "$pin_dir")
 once() { in_ns gate timeout -k 5 10 "${daemon[@]}" "$@"; }
 
 # A value of the command's JSON, by a Python expression over `it`.
@@ -84,7 +84,7 @@ full_disk() {
 		"the disk is full.*eth0: native.*mode +monitor" cli status
 	check_exit "and the filter can be taken off" 0 "detached from eth0" cli detach eth0
 	check_exit "a daemon says why it does not start" 1 'error="[^"]*: the disk is full"' \
-		in_ns gate timeout -k 5 10 "$BUILD/sipwardd" --config /dev/null --state "$disk/new" \
+		in_ns gate timeout -k 5 10 "$sipwardd" --config /dev/null --state "$disk/new" \
 		--pin-dir "$pin_dir"
 	rm "$disk/filler"
 	check_eq "what was stored is still there" "$(value "len(it['entries'])" acl show office)" 1
@@ -191,7 +191,7 @@ foreign_program() {
 
 configuration() {
 	local conf=$tmp/c.conf
-	local with=("$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" --config "$conf")
+	local with=("$sipwardd" --state "$state" --pin-dir "$pin_dir" --config "$conf")
 	refused() { # NAME REGEX CONTENT
 		printf '%b' "$3" >"$conf"
 		check_exit "$1" 2 "c\.conf$2" in_ns gate timeout 10 "${with[@]}"

@@ -47,7 +47,7 @@ outbound() { # TRUNK ADDRESS USER [OPTION...], the password on standard input
 	outbound kamailio $carrier:5080 4930123 --register yes --expires 60 <<<$secret
 	sipward mode enforce
 } >/dev/null 2>"$tmp/setup.log" || { cat "$tmp/setup.log"; exit 1; }
-start_in gate daemon "$BUILD/sipwardd" --state "$state" --pin-dir "$pin_dir" \
+start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" \
 	--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 --log-level debug
 wait_for 5 grep -q '^info ready' "$tmp/daemon.log" || { cat "$tmp/daemon.log"; exit 1; }
 

@@ -30,7 +30,7 @@ carrier=$pbx secret=Carrier1Secret
 } >/dev/null 2>"$tmp/setup.log" || { cat "$tmp/setup.log"; exit 1; }
 printf '%s\n' '[sipwardd]' "call_log = $tmp/calls.jsonl" >"$tmp/sipward.conf"
 daemon() {
-	start_in gate daemon "$BUILD/sipwardd" --config "$tmp/sipward.conf" --state "$state" \
+	start_in gate daemon "$sipwardd" --config "$tmp/sipward.conf" --state "$state" \
 		--pin-dir "$pin_dir" --listen udp:$gate:5060 --listen udp:10.9.0.1:5060 \
 		--log-level debug
 	wait_for 5 grep -q '^info ready' "$tmp/daemon.log" || { cat "$tmp/daemon.log"; exit 1; }

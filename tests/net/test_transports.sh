@@ -71,7 +71,7 @@ tls_certificate = gate.example $tmp/gate.pem $tmp/gate.key
 tls_client_ca = $tmp/ca.pem
 tls_ca = $tmp/ca.pem
 CONF
-start_in gate daemon "$BUILD/sipwardd" --config "$tmp/gate.conf"
+start_in gate daemon "$sipwardd" --config "$tmp/gate.conf"
 wait_for 5 logged '^info ready' || { cat "$tmp/setup.log" "$tmp/daemon.log"; exit 1; }
 
 # Real clients.

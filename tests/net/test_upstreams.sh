@@ -21,7 +21,7 @@ CONF
 export SIPWARD_CONFIG=$tmp/sipward.conf
 
 daemon() {
-	start_in gate daemon "$BUILD/sipwardd" --config "$SIPWARD_CONFIG" --state "$state" \
+	start_in gate daemon "$sipwardd" --config "$SIPWARD_CONFIG" --state "$state" \
 		--pin-dir "$pin_dir"
 	wait_for 3 logged '^info ready'
 }

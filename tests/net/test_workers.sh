@@ -60,10 +60,10 @@ for steering in no yes; do
 		"$(in_ns gate ss -Hlnut "src $gate:5060" | awk '{ print $1 }' | sort | uniq -c | tr -s ' \n' ' ')" " 4 tcp 4 udp "
 	for workers in 1 4; do
 		check_exit "a daemon with $workers workers that wants the same port is refused$case" 3 \
-			'another program has this port' in_ns gate "$BUILD/sipwardd" --state "$tmp/other" \
+			'another program has this port' in_ns gate "$sipwardd" --state "$tmp/other" \
 			--pin-dir "$pin_dir" --workers $workers --listen udp:$gate:5060
 		check_exit "and the same TCP port$case" 3 'another program has this port' in_ns gate \
-			"$BUILD/sipwardd" --state "$tmp/other" --pin-dir "$pin_dir" --workers $workers \
+			"$sipwardd" --state "$tmp/other" --pin-dir "$pin_dir" --workers $workers \
 			--listen tcp:$gate:5060
 	done
 	check "100 calls by digest$case" calls 100 -r 100

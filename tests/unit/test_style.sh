@@ -35,6 +35,10 @@ out=$(grep -rL 'SPDX-License-Identifier' bpf maps user tests scripts .ci Makefil
 [ -z "$out" ]
 result "every source names its licence" $? "$out"
 
+out=$(grep -n 'BUILD/sipwardd' tests/net/test_*.sh tests/bench/*.sh)
+[ -z "$out" ]
+result "tests start \$sipwardd, which has as many workers as make check WORKERS=N says" $? "$out"
+
 other=clang
 [ "${CC:-gcc}" != clang ] || other=gcc
 out=$(for file in user/*/*.c; do
