@@ -70,14 +70,15 @@ static bool is_name(struct search *search, char c)
 static long look_at(__u32 i, struct search *search)
 {
 	char c = search->message->text[i & (LOOKED_AT - 1)];
-	bool ends = c == '\r' || c == '\n';
+	bool space = c == ' ' || c == '\t', ends = space || c == '\r' || c == '\n';
 
 	if (search->start) {
-		if (ends)
-			search->end = i;
-		else if (search->start == i && (c == ' ' || c == '\t'))
+		/* The value holds no white space: what stands around it is not part of it. */
+		if (search->start == i && space)
 			search->start++;
-		return ends;
+		else if (ends)
+			search->end = i;
+		return search->end ? 1 : 0;
 	}
 	if (c == '\n') {
 		/* The empty line. */
