@@ -95,6 +95,7 @@ for steering in no yes; do
 	start_in customer caller sipp -sf $scenarios/call_long.xml -i $customer -p 5062 -m 4 -r 100 -nostdin \
 		-s 1000 -key domain digest.example -au alice -ap $password -timeout 30 $gate
 	wait_for 5 at_least 4 dialog_forwarded
+	check_eq "all workers' calls are listed$case" "$(sipward --json calls --active | wc -l)" 4
 	check "the daemon stops while calls are up$case" stop daemon
 	daemon $steering
 	check "calls outlive that$case" wait "${started[caller]}"

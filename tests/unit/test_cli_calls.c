@@ -12,7 +12,8 @@
 #include "record_fixture.h"
 
 static char state_dir[80];
-static struct records records;
+#define WORKERS_MOST 3
+static struct records records, of_worker[WORKERS_MOST];
 
 static void write_calls(unsigned n, const char *log)
 {
@@ -129,44 +130,89 @@ static void *serve(void *arg)
 	return arg;
 }
 
-static void calls_in_progress_are_listed(void **state)
+/* Ninety calls, of which one began each second, each with one of the workers. */
+static void begin_calls(unsigned workers, int64_t now_ms)
 {
-	struct answerer answerer = {.workers = {{.records = &records}}, .count = 1};
-	struct control *control;
-	pthread_t thread;
-	struct error why;
-
-	(void)state;
-	base = event_base_new();
-	assert_int_equal(records_init(&records, 1000, NULL, clock_wall_ms()), 0);
+	for (unsigned i = 0; i < workers; i++)
+		assert_int_equal(records_init(&of_worker[i], 1000, NULL, now_ms), 0);
 	for (uint64_t id = 1; id <= 90; id++) {
-		struct record_start start = some_start(clock_wall_ms() - 1000 * (int64_t)(91 - id));
+		struct record_start start = some_start(now_ms - 1000 * (int64_t)(91 - id));
+		struct records *its = &of_worker[id % workers];
 
 		if (id % 3 == 0)
 			start.trunk = SLICE("caf\xc3\xa9");
-		assert_int_equal(record_begin(&records, id, &start), 0);
+		assert_int_equal(record_begin(its, id, &start), 0);
 		if (id % 2)
-			record_answered(&records, id, id + 100, 200, start.at_ms + 500);
+			record_answered(its, id, id + 100, 200, start.at_ms + 500);
 	}
-	assert_int_equal(control_start(base, state_dir, answer_question, &answerer, &control, &why),
-			 0);
-	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
+}
 
+/* That the lines are of so many calls, the latest at the end. */
+static void expect_latest(unsigned n, int64_t now_ms)
+{
+	char *rest = NULL;
+	unsigned i = n;
+
+	assert_int_equal(lines_out(), n);
+	for (char *line = strtok_r(out, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		json_t *call = json_loads(line, 0, NULL);
+
+		assert_int_equal(json_integer_value(json_object_get(call, "start_ms")),
+				 now_ms - 1000 * (int64_t)i--);
+		json_decref(call);
+	}
+}
+
+static void list_calls(int64_t now_ms)
+{
 	expect_success("calls --active", "START ");
-	assert_int_equal(lines_out(), 91); /* four answers */
+	assert_int_equal(lines_out(), 91); /* four answers at least */
+	expect_success("calls --active --json", "\"ended_ms\":null");
+	expect_latest(90, now_ms);
 	expect_success("calls --active --limit 30 --json", "\"ended_ms\":null");
-	assert_int_equal(lines_out(), 30);
+	expect_latest(30, now_ms);
 	expect_success("calls --active --trunk caf\xc3\xa9 --json", "\"trunk\":\"caf\xc3\xa9\"");
 	assert_int_equal(lines_out(), 30);
 	expect_success("calls --active --since 20s --json", "\"hangup_cause\":null");
 	assert_in_range(lines_out(), 10, 20);
+}
 
+static void list_calls_of(unsigned workers)
+{
+	struct answerer answerer = {.count = workers};
+	int64_t now_ms = clock_wall_ms();
+	struct control *control;
+	pthread_t thread;
+	struct error why;
+
+	base = event_base_new();
+	served = false;
+	begin_calls(workers, now_ms);
+	for (unsigned i = 0; i < workers; i++)
+		answerer.workers[i].records = &of_worker[i];
+	assert_int_equal(control_start(base, state_dir, answer_question, &answerer, &control, &why),
+			 0);
+	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
+	list_calls(now_ms);
 	__atomic_store_n(&served, true, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
 	control_stop(control);
 	event_base_free(base);
-	records_free(&records);
+	for (unsigned i = 0; i < workers; i++)
+		records_free(&of_worker[i]);
 	expect_failure("calls --active", 3, "no sipwardd runs on ");
+}
+
+static void calls_in_progress_are_listed(void **state)
+{
+	(void)state;
+	list_calls_of(1);
+}
+
+static void those_of_several_workers_are_listed_by_their_time(void **state)
+{
+	(void)state;
+	list_calls_of(WORKERS_MOST);
 }
 
 #undef TEST
@@ -178,6 +224,7 @@ int main(void)
 		TEST(calls_that_are_over_are_listed), TEST(json_lines_are_those_of_the_log),
 		TEST(wrong_options_are_told),	      TEST(a_file_that_can_not_be_read_is_told),
 		TEST(calls_in_progress_are_listed),
+		TEST(those_of_several_workers_are_listed_by_their_time),
 	};
 
 	setenv("TZ", "UTC", 1);

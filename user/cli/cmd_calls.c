@@ -2,6 +2,7 @@
 /* Call records: of calls that are over from the store, of those in progress from the daemon. */
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -95,11 +96,12 @@ static int list_ended(struct cli *cli, struct listing *listing)
 
 /* ---- those in progress ---- */
 
-static json_t *question(const struct listing *listing, const char *next, size_t left)
+static json_t *question(const struct listing *listing, unsigned worker, const char *next,
+			size_t left)
 {
-	return json_pack("{s:s, s:I, s:I, s:s*, s:s*}", "ask", "calls", "since_ms",
-			 (json_int_t)listing->query.since_ms, "limit", (json_int_t)left, "trunk",
-			 listing->query.trunk, "next", next);
+	return json_pack("{s:s, s:I, s:I, s:I, s:s*, s:s*}", "ask", "calls", "worker",
+			 (json_int_t)worker, "since_ms", (json_int_t)listing->query.since_ms,
+			 "limit", (json_int_t)left, "trunk", listing->query.trunk, "next", next);
 }
 
 static int no_answer(struct cli *cli, int rc)
@@ -110,31 +112,62 @@ static int no_answer(struct cli *cli, int rc)
 	return cli_error(cli, rc, "sipwardd does not tell its calls: %s", strerror(-rc));
 }
 
-/* The latest first, as many as are wanted. */
-static int ask_all(struct cli *cli, const struct listing *listing, json_t *calls)
+/* Those of one worker, as many as are wanted of all; how many workers there are. */
+static int ask_worker(struct cli *cli, const struct listing *listing, unsigned worker,
+		      json_t *calls, unsigned *ret_workers)
 {
+	size_t before = json_array_size(calls), limit = listing->query.limit, n = 0;
 	char next[64] = "";
 	do {
-		size_t left = listing->query.limit - json_array_size(calls);
 		json_t *answer = NULL;
-		int rc = control_ask(cli->state_dir, question(listing, next[0] ? next : NULL, left),
+		int rc = control_ask(cli->state_dir,
+				     question(listing, worker, next[0] ? next : NULL, limit - n),
 				     &answer);
 		if (rc < 0)
 			return no_answer(cli, rc);
 		const char *place = json_string_value(json_object_get(answer, "next"));
 		json_array_extend(calls, json_object_get(answer, "calls"));
+		n = json_array_size(calls) - before;
 		snprintf(next, sizeof(next), "%s", place ? place : "");
+		*ret_workers = (unsigned)json_integer_value(json_object_get(answer, "workers"));
 		json_decref(answer);
-	} while (next[0] && json_array_size(calls) < listing->query.limit);
+	} while (next[0] && n < limit);
 	return 0;
+}
+
+static int by_start(const void *left, const void *right)
+{
+	const json_t *const *a = left, *const *b = right;
+	json_int_t a_ms = json_integer_value(json_object_get(*a, "start_ms"));
+	json_int_t b_ms = json_integer_value(json_object_get(*b, "start_ms"));
+	return (a_ms > b_ms) - (a_ms < b_ms);
+}
+
+/* The latest of all workers', as many as are wanted. */
+static int add_latest(struct listing *listing, const json_t *calls)
+{
+	size_t n = json_array_size(calls), limit = listing->query.limit;
+	json_t **sorted = calloc(n + 1, sizeof(*sorted));
+	int rc = sorted ? 0 : -ENOMEM;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		sorted[i] = json_array_get(calls, i);
+	if (rc == 0)
+		qsort(sorted, n, sizeof(*sorted), by_start);
+	for (size_t i = n > limit ? n - limit : 0; i < n && rc == 0; i++)
+		rc = add(listing, json_incref(sorted[i]));
+	free(sorted);
+	return rc;
 }
 
 static int list_active(struct cli *cli, struct listing *listing)
 {
 	json_t *calls = json_array();
-	int rc = ask_all(cli, listing, calls);
-	for (size_t i = json_array_size(calls); i-- > 0 && rc == 0;)
-		rc = add(listing, json_incref(json_array_get(calls, i)));
+	unsigned worker = 0, workers = 1;
+	int rc = 0;
+	for (; rc == 0 && worker < workers; worker++)
+		rc = ask_worker(cli, listing, worker, calls, &workers);
+	if (rc == 0 && add_latest(listing, calls))
+		rc = cli_error(cli, -ENOMEM, "out of memory");
 	json_decref(calls);
 	return rc;
 }

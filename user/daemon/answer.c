@@ -269,58 +269,19 @@ static json_t *answer_evidence(const struct answerer *answerer, const json_t *re
 
 /* ---- calls ---- */
 
-/* Where the next answer goes on: with which worker, and from where of its calls on. */
-struct calls_place {
-	uint32_t worker;
-	const char *of_worker; /* empty: from its latest call on */
-};
-
-static struct calls_place read_place(const json_t *request)
-{
-	const char *text = json_string_value(json_object_get(request, "next"));
-	struct calls_place place = {.of_worker = ""};
-	struct slice rest, worker = slice_cut(slice_from(text), '-', &rest);
-
-	/* One that can not be read is none. */
-	if (slice_u32(worker, &place.worker) == 0)
-		place.of_worker = rest.n ? rest.p : "";
-	return place;
-}
-
-static json_t *place_json(const struct calls_place *place)
-{
-	return json_sprintf("%u-%s", (unsigned)place->worker, place->of_worker);
-}
-
-static json_t *calls_of(const struct worker_view *worker, const json_t *request,
-			const struct calls_place *place)
-{
-	json_t *asked = json_copy((json_t *)(uintptr_t)request), *answer;
-
-	json_object_set_new(asked, "next", json_string(place->of_worker));
-	lock(worker);
-	answer = records_answer(worker->records, asked);
-	unlock(worker);
-	json_decref(asked);
-	return answer;
-}
-
 static json_t *answer_calls(const struct answerer *answerer, const json_t *request)
 {
-	struct calls_place place = read_place(request);
-	const json_t *next;
+	json_int_t index = json_integer_value(json_object_get(request, "worker"));
+	const struct worker_view *worker;
 	json_t *answer;
 
-	if (place.worker >= answerer->count)
-		return json_pack("{s:[], s:n}", "calls", "next");
-	answer = calls_of(&answerer->workers[place.worker], request, &place);
-	next = json_object_get(answer, "next");
-	if (json_is_string(next))
-		place.of_worker = json_string_value(next);
-	else
-		place = (struct calls_place){place.worker + 1, ""};
-	if (place.worker < answerer->count)
-		json_object_set_new(answer, "next", place_json(&place));
+	if (index < 0 || index >= answerer->count)
+		return json_pack("{s:s}", "error", "there is no such worker");
+	worker = &answerer->workers[index];
+	lock(worker);
+	answer = records_answer(worker->records, request);
+	unlock(worker);
+	json_object_set_new(answer, "workers", number(answerer->count));
 	return answer;
 }
 

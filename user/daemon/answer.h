@@ -4,8 +4,8 @@
  *
  *	{"ask": "status"}                           counters of every part, uptime, generation
  *	{"ask": "evidence", "source": "192.0.2.1"}  what is held against a source
- *	{"ask": "calls", …}                         those in progress, see records_answer: one
- *	                                            worker's after the other's
+ *	{"ask": "calls", "worker": 0, …}            those in progress that this worker has, see
+ *	                                            records_answer; how many "workers" there are
  *	{"ask": "upstreams"}                        which next hops answer: destinations too
  *
  * Each of the "upstreams" is the place of a peer of an enabled trunk:
