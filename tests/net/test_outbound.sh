@@ -72,6 +72,19 @@ said() { # NAME: the requests that the carrier heard, without their source
 	sed -n 's/ from=.*//p' "$tmp/$1.log"
 }
 
+# Of a call that goes to a worker who has a nonce of the carrier's: each keeps its own. What the carrier
+# heard of it is in $tmp/known.
+known_calls() { # NAME SCENARIO NUMBER DOMAIN
+	local before i
+	for ((i = 0; i <= ${SIPWARD_WORKERS:-1}; i++)); do
+		before=$(said "$1" | wc -l)
+		pbx_calls "$2" "$3" "$4" || return
+		said "$1" | tail -n +$((before + 1)) >"$tmp/known"
+		grep -q '^INVITE .* none' "$tmp/known" || return 0
+	done
+	return 1
+}
+
 last_call() { sipward calls --limit 1 --json; }
 call_was() { last_call | grep -qE "$1"; }
 
@@ -81,11 +94,11 @@ carrier_is md5 $carrier 5070
 check "a call to a carrier that answers 407" pbx_calls $scenarios/call.xml 1000 c5070.example
 check_eq "the INVITE is answered once; ACK and BYE follow its number" "$(said md5)" \
 	$'INVITE cseq=1 none\nACK cseq=1 none\nINVITE cseq=2 ok\nACK cseq=2 none\nBYE cseq=3 ok'
-check "a second call" pbx_calls $scenarios/call.xml 1000 c5070.example
-check_eq "has credentials at once" "$(said md5 | tail -n +6)" \
+check "a later call has credentials at once" known_calls md5 $scenarios/call.xml 1000 c5070.example
+check_eq "and is not challenged" "$(<"$tmp/known")" \
 	$'INVITE cseq=1 ok\nACK cseq=1 none\nBYE cseq=2 ok'
-check "a cancelled one" pbx_calls $scenarios/call_cancelled.xml ring c5070.example
-check_eq "its CANCEL and ACK bear its number" "$(said md5 | tail -n +9)" \
+check "a cancelled one" known_calls md5 $scenarios/call_cancelled.xml ring c5070.example
+check_eq "its CANCEL and ACK bear its number" "$(<"$tmp/known")" \
 	$'INVITE cseq=1 ok\nCANCEL cseq=1 none\nACK cseq=1 none'
 check_match "the realm is learned" "$(sipward outbound list c5070 --json | tr -d '\n')" \
 	'"user": "4930123", *"realm": *"carrier.example"'
@@ -138,7 +151,7 @@ check "a call teaches the realm" pbx_calls $scenarios/call.xml 1000 c5074.exampl
 stop realm
 carrier_is realm2 $carrier 5074 --realm other.example
 check "another realm later: 403" pbx_calls "$tmp/call_403.xml" 1000 c5074.example
-check_match "is not answered" "$(said realm2 | head -2)" '^INVITE cseq=1 wrong'
+check_eq "is not answered" "$(said realm2 | sed 's/ [a-z]*$//')" $'INVITE cseq=1\nACK cseq=1'
 check "with a digest of its own" quietly grep -aq 'realm="other.example"' "$tmp/realm2.trace"
 stop realm2
 

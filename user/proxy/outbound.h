@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is known of the upstreams that ask us for credentials: a nonce for each credential and
- * address, so that later requests are answered before they are challenged. For one worker.
+ * address, so that later requests are answered before they are challenged. Each worker has its own:
+ * under a nonce that they shared, counts would overtake each other on the way to the upstream.
  */
 #ifndef SIPWARD_PROXY_OUTBOUND_H
 #define SIPWARD_PROXY_OUTBOUND_H
