@@ -68,6 +68,18 @@ check "the other is cancelled" done_well first
 check "and the call ends where it was answered" done_well second
 check_match "with the trunk's header field" "$(<"$tmp/second.trace")" '^X-Phone: yes'
 
+record_is() { # REGEX: that of the last call
+	sipward --json calls --limit 1 | grep -qE "$1"
+}
+check "the record says which" wait_for 3 record_is "\"upstream\":\"$customer:5065\""
+taker first 5064 pbx_slow
+taker second 5065 pbx_ringing
+check "the first may be the one who answers" \
+	upstream_calls $scenarios/call.xml $pbx alice phones.example
+check "to the end" done_well first
+check "the record says so too" wait_for 3 record_is "\"upstream\":\"$customer:5064\""
+stop second
+
 taker first 5064 pbx_busy
 taker second 5065 pbx_slow
 check "one is busy: the other still gets the call" \

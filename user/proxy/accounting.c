@@ -63,14 +63,18 @@ void account_begin(struct proxy *proxy, const struct forward *forward)
 	(void)record_begin(proxy->records, call_of(proxy, request->msg), &start);
 }
 
-void account_moved(struct proxy *proxy, const struct sip_msg *sent, const struct hop *hop)
+static void note_upstream(struct proxy *proxy, uint64_t call, const struct endpoint *remote)
 {
 	char upstream[ENDPOINT_TEXT_SIZE];
 
-	if (!proxy->records || sent->method != SIP_INVITE)
-		return;
-	endpoint_format(&hop->target.remote, upstream);
-	record_upstream(proxy->records, call_of(proxy, sent), slice_from(upstream));
+	endpoint_format(remote, upstream);
+	record_upstream(proxy->records, call, slice_from(upstream));
+}
+
+void account_moved(struct proxy *proxy, const struct sip_msg *sent, const struct hop *hop)
+{
+	if (proxy->records && sent->method == SIP_INVITE)
+		note_upstream(proxy, call_of(proxy, sent), &hop->target.remote);
 }
 
 void account_refused(struct proxy *proxy, const struct request *request,
@@ -113,6 +117,9 @@ static void invite_answered(struct proxy *proxy, const struct attempt *attempt,
 								   RECORD_AUTH_NONE,
 	};
 
+	/* Of several that it was sent to, this one counts. */
+	if (txn->attempts->next)
+		note_upstream(proxy, call, &attempt->target.remote);
 	if (msg->status < 300)
 		record_answered(proxy->records, call, dialog_of(proxy, msg, true), msg->status,
 				now_ms);
