@@ -212,15 +212,15 @@ window_and_count_are_obeyed() {
 
 repeat_offenders_are_locked_out_longer() {
 	fresh
-	set_to lockout-failures 1 lockout-duration 1 lockout-ceiling 3
+	set_to lockout-failures 1 lockout-duration 3 lockout-ceiling 9
 	for _ in 1 2 3; do
-		wait_for 5 quietly locked "$fresh"
+		wait_for 15 quietly locked "$fresh"
 		attempt "call other.example" "$fresh" 1 >/dev/null
 	done
 	check_eq "each lockout is twice as long as the last, up to the ceiling" \
-		"$(durations "$fresh")" "1 2 3"
+		"$(durations "$fresh")" "3 6 9"
 	check_eq "explain tells how long the next would be" \
-		"$(told "$fresh" "it['evidence']['next_lockout_s']")" 3
+		"$(told "$fresh" "it['evidence']['next_lockout_s']")" 9
 	set_to lockout-ceiling 0 lockout-failures default lockout-duration default
 }
 

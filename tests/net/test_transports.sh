@@ -71,8 +71,11 @@ tls_certificate = gate.example $tmp/gate.pem $tmp/gate.key
 tls_client_ca = $tmp/ca.pem
 tls_ca = $tmp/ca.pem
 CONF
-start_in gate daemon "$sipwardd" --config "$tmp/gate.conf"
-wait_for 5 logged '^info ready' || { cat "$tmp/setup.log" "$tmp/daemon.log"; exit 1; }
+daemon() {
+	start_in gate daemon "$sipwardd" --config "$tmp/gate.conf"
+	wait_for 5 logged '^info ready' || { cat "$tmp/setup.log" "$tmp/daemon.log"; exit 1; }
+}
+daemon
 
 # Real clients.
 sipp_call() { # CUSTOMER-TRANSPORT PBX-TRANSPORT CUSTOMER-SCENARIO PBX-SCENARIO DOMAIN
@@ -93,7 +96,16 @@ for in in u1 t1 tn; do
 	check "sipp: $in to t1, by digest" sipp_call $in t1 call_digest pbx digest.example
 done
 
-python3 tests/net/transport_cases.py --namespaces "$ns" --certificates "$tmp" || failures=1
+coproc cases { exec python3 tests/net/transport_cases.py --namespaces "$ns" --certificates "$tmp" 2>&1; }
+cases_pid=$!
+while read -r word signal rest <&"${cases[0]}"; do
+	echo "$word $signal $rest"
+	[ "$word" = restart ] || continue
+	stop daemon "$signal"
+	daemon
+	echo >&"${cases[1]}"
+done
+wait "$cases_pid" || failures=1
 check_match "the log tells of certificates that were not shown" "$(cat "$tmp/daemon.log")" \
 	"^info refused source=$customer:.*trunk=certificate .*status=403 cause=no_client_certificate$"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Calls through the gate by every transport, with both sides in one hand: run by test_transports.sh,
-one line a case."""
+one line a case. Where it prints "restart TERM" or "restart KILL" the gate is to be restarted so, and a line
+sent when it is there again."""
 import argparse, sys, time, traceback
 
 from sip_party import Message, Party, answer, begin, established, host_of, taken
@@ -227,6 +228,21 @@ def caller_closes_too_early(kind):
     equal(customer.hear("486").way.kind, kind)
 
 
+def over_a_restart(signal):
+    """Each side opens its connections anew, and the call goes on."""
+    calls = [connect(customer, customer.open(kind_in), pbx, f"sip:1@{kind_out}.example", kind_out)
+             for kind_in in KINDS for kind_out in KINDS]
+    print(f"restart {signal}", flush=True)
+    sys.stdin.readline()
+    for party in customer, pbx:
+        equal(party.count(0.3), 0)
+    for call, other in calls:
+        call.way, other.way = customer.open(call.kind), pbx.open(other.kind)
+        exchange(call, other, pbx, "INVITE", body=SDP)
+        exchange(other, call, customer, "INFO")
+        exchange(*((call, other, pbx) if other.kind == "udp" else (other, call, customer)), "BYE")
+
+
 def retransmissions(kind_out, domain, expected):
     way = customer.open("udp")
     call = begin(customer, way, f"sip:1@{domain}")
@@ -391,6 +407,8 @@ for kind in "tcp", "tls":
     case(f"the caller's connection over {kind} is closed before the answer", caller_closes_too_early,
          kind)
     case(f"no response is repeated over {kind}", failure_over_stream, kind)
+for signal in "TERM", "KILL":
+    case(f"calls by every transport go on over a stop and a start ({signal})", over_a_restart, signal)
 case("retransmissions are absorbed, and sent over UDP", retransmissions, "udp", "udp.example", 2)
 case("none are sent over TCP", retransmissions, "tcp", "tcp.example", 0)
 case("a small request goes by UDP where both are offered", large, 10, "udp")
