@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #define POLL_MS 1000
 
@@ -31,8 +30,7 @@ struct list {
 };
 
 struct hosts {
-	pthread_t thread;
-	bool started;
+	struct thread thread;
 	int wake_fd;
 	atomic_bool stop, again;
 	struct store *store;
@@ -290,20 +288,6 @@ static void wake(struct hosts *hosts)
 	(void)!write(hosts->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
-/* Signals are for the worker. */
-static int start_thread(struct hosts *hosts)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = -pthread_create(&hosts->thread, NULL, hosts_main, hosts);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	hosts->started = rc == 0;
-	return rc;
-}
-
 int hosts_start(const struct config *config, struct hosts **ret_hosts, struct error *err)
 {
 	struct hosts *hosts = calloc(1, sizeof(*hosts));
@@ -318,7 +302,7 @@ int hosts_start(const struct config *config, struct hosts **ret_hosts, struct er
 		rc = store_open(config->state_dir, &hosts->store, err);
 	if (!rc)
 		rc = dns_create(config->dns_servers, config->dns_timeout_ms, &hosts->dns, err);
-	if (!rc && start_thread(hosts))
+	if (!rc && thread_start(&hosts->thread, hosts_main, hosts))
 		rc = error_set(err, -EAGAIN, "can not start a thread");
 	if (rc) {
 		hosts_stop(hosts);
@@ -338,11 +322,11 @@ void hosts_stop(struct hosts *hosts)
 {
 	if (!hosts)
 		return;
-	if (hosts->started) {
+	if (hosts->thread.started) {
 		atomic_store(&hosts->stop, true);
 		dns_interrupt(hosts->dns);
 		wake(hosts);
-		pthread_join(hosts->thread, NULL);
+		thread_join(&hosts->thread);
 	}
 	dns_free(hosts->dns);
 	store_close(hosts->store);

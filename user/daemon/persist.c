@@ -2,15 +2,13 @@
 #include "daemon/persist.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #define BATCH 256
 #define LOOK_MS 1000 /* for removals that nobody told of */
@@ -32,17 +30,13 @@ struct batch {
 };
 
 struct persist {
-	pthread_t thread;
-	bool started;
 	struct registrar *registrar; /* the worker's */
 	struct store *store;	     /* the thread's, once it runs */
 	struct batch *writing;
 	int last_error;
 	int fd; /* to the worker */
 
-	pthread_mutex_t lock; /* over what follows */
-	pthread_cond_t wake;
-	bool stop, look;
+	struct behind behind; /* its lock is over what follows */
 	struct batch *waiting;
 	struct order *orders;
 };
@@ -81,21 +75,6 @@ static bool write_batch(struct persist *persist)
 	return true;
 }
 
-/* Waits to be woken, or for the time. */
-static void wait_ms(struct persist *persist, unsigned ms, bool despite_wake)
-{
-	struct timespec until;
-	uint64_t ns;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	ns = (uint64_t)until.tv_nsec + ms * NS_PER_MS;
-	until.tv_sec += (time_t)(ns / NS_PER_S);
-	until.tv_nsec = (long)(ns % NS_PER_S);
-	while (!persist->stop && (despite_wake || (!persist->look && !persist->waiting->n)))
-		if (pthread_cond_clockwait(&persist->wake, &persist->lock, CLOCK_MONOTONIC, &until))
-			return;
-}
-
 /* ---- removals ---- */
 
 static void note_order(int64_t trunk_id, const char *user, const char *contact, void *arg)
@@ -109,10 +88,10 @@ static void note_order(int64_t trunk_id, const char *user, const char *contact, 
 	order->all = !contact;
 	slice_text(slice_from(user), order->user, sizeof(order->user));
 	slice_text(slice_from(contact), order->contact, sizeof(order->contact));
-	pthread_mutex_lock(&persist->lock);
+	pthread_mutex_lock(&persist->behind.lock);
 	order->next = persist->orders;
 	persist->orders = order;
-	pthread_mutex_unlock(&persist->lock);
+	pthread_mutex_unlock(&persist->behind.lock);
 }
 
 static void fetch_orders(struct persist *persist)
@@ -121,9 +100,9 @@ static void fetch_orders(struct persist *persist)
 
 	/* A store that can not be read now is asked again a second later. */
 	(void)store_binding_orders_take(persist->store, note_order, persist, NULL);
-	pthread_mutex_lock(&persist->lock);
+	pthread_mutex_lock(&persist->behind.lock);
 	found = persist->orders != NULL;
-	pthread_mutex_unlock(&persist->lock);
+	pthread_mutex_unlock(&persist->behind.lock);
 	if (found)
 		signal_worker(persist);
 }
@@ -148,39 +127,24 @@ static void *persist_main(void *arg)
 	struct persist *persist = arg;
 	bool full, written = true;
 
-	pthread_mutex_lock(&persist->lock);
-	while (!persist->stop) {
+	pthread_mutex_lock(&persist->behind.lock);
+	while (!persist->behind.stop) {
 		if (written)
-			wait_ms(persist, LOOK_MS, false);
+			behind_wait(&persist->behind, LOOK_MS);
 		else
-			wait_ms(persist, RETRY_MS, true);
-		persist->look = false;
+			behind_pause(&persist->behind, RETRY_MS);
 		full = swap_batches(persist);
-		pthread_mutex_unlock(&persist->lock);
+		pthread_mutex_unlock(&persist->behind.lock);
 		if (full)
 			signal_worker(persist);
 		written = !persist->writing->n || write_batch(persist);
 		fetch_orders(persist);
-		pthread_mutex_lock(&persist->lock);
+		pthread_mutex_lock(&persist->behind.lock);
 		if (!full)
-			wait_ms(persist, PAUSE_MS, true);
+			behind_pause(&persist->behind, PAUSE_MS);
 	}
-	pthread_mutex_unlock(&persist->lock);
+	pthread_mutex_unlock(&persist->behind.lock);
 	return NULL;
-}
-
-/* Signals are for the worker. */
-static int start_thread(struct persist *persist)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = -pthread_create(&persist->thread, NULL, persist_main, persist);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	persist->started = rc == 0;
-	return rc;
 }
 
 /* ---- start and stop ---- */
@@ -221,8 +185,7 @@ int persist_start(const char *state_dir, struct registrar *registrar, struct per
 	persist->registrar = registrar;
 	persist->writing = calloc(1, sizeof(*persist->writing));
 	persist->waiting = calloc(1, sizeof(*persist->waiting));
-	pthread_mutex_init(&persist->lock, NULL);
-	pthread_cond_init(&persist->wake, NULL);
+	behind_init(&persist->behind);
 	persist->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!persist->writing || !persist->waiting)
 		rc = error_set(err, -ENOMEM, "out of memory");
@@ -232,7 +195,7 @@ int persist_start(const char *state_dir, struct registrar *registrar, struct per
 		rc = store_open(state_dir, &persist->store, err);
 	if (!rc)
 		rc = load(persist, err);
-	if (!rc && start_thread(persist))
+	if (!rc && behind_start(&persist->behind, persist_main, persist))
 		rc = error_set(err, -EAGAIN, "can not start a thread");
 	if (rc)
 		persist_stop(persist);
@@ -263,23 +226,13 @@ static void write_rest(struct persist *persist)
 	log_error("registrations_lost", LOG_STR("cause", "the store could not be written"));
 }
 
-static void end_thread(struct persist *persist)
-{
-	pthread_mutex_lock(&persist->lock);
-	persist->stop = true;
-	pthread_cond_signal(&persist->wake);
-	pthread_mutex_unlock(&persist->lock);
-	pthread_join(persist->thread, NULL);
-}
-
 void persist_stop(struct persist *persist)
 {
 	struct order *order;
 
 	if (!persist)
 		return;
-	if (persist->started) {
-		end_thread(persist);
+	if (behind_stop(&persist->behind)) {
 		persist_serve(persist);
 		write_rest(persist);
 	}
@@ -290,8 +243,7 @@ void persist_stop(struct persist *persist)
 	store_close(persist->store);
 	if (persist->fd >= 0)
 		close(persist->fd);
-	pthread_cond_destroy(&persist->wake);
-	pthread_mutex_destroy(&persist->lock);
+	behind_free(&persist->behind);
 	free(persist->writing);
 	free(persist->waiting);
 	free(persist);
@@ -309,14 +261,14 @@ void persist_hand_over(struct persist *persist)
 	struct batch *waiting;
 	size_t n;
 
-	pthread_mutex_lock(&persist->lock);
+	pthread_mutex_lock(&persist->behind.lock);
 	waiting = persist->waiting;
 	n = registrar_take_changes(persist->registrar, waiting->changes + waiting->n,
 				   BATCH - waiting->n);
 	waiting->n += n;
 	if (n)
-		pthread_cond_signal(&persist->wake);
-	pthread_mutex_unlock(&persist->lock);
+		behind_wake(&persist->behind);
+	pthread_mutex_unlock(&persist->behind.lock);
 }
 
 void persist_serve(struct persist *persist)
@@ -326,10 +278,10 @@ void persist_serve(struct persist *persist)
 
 	while (read(persist->fd, &count, sizeof(count)) > 0)
 		continue;
-	pthread_mutex_lock(&persist->lock);
+	pthread_mutex_lock(&persist->behind.lock);
 	orders = persist->orders;
 	persist->orders = NULL;
-	pthread_mutex_unlock(&persist->lock);
+	pthread_mutex_unlock(&persist->behind.lock);
 	for (; orders; orders = next) {
 		next = orders->next;
 		registrar_remove(persist->registrar, orders->trunk_id, slice_from(orders->user),
@@ -341,8 +293,7 @@ void persist_serve(struct persist *persist)
 
 void persist_look(struct persist *persist)
 {
-	pthread_mutex_lock(&persist->lock);
-	persist->look = true;
-	pthread_cond_signal(&persist->wake);
-	pthread_mutex_unlock(&persist->lock);
+	pthread_mutex_lock(&persist->behind.lock);
+	behind_wake(&persist->behind);
+	pthread_mutex_unlock(&persist->behind.lock);
 }

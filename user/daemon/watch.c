@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "daemon/guard.h"
 
 /* How often is looked without being told: the notification may be lost, the filter replaced. */
@@ -34,8 +33,7 @@ struct learned {
 };
 
 struct watch {
-	pthread_t thread;
-	bool started;
+	struct thread thread;
 	struct watch_options options;
 	struct store *store;
 	struct filter *filter; /* the thread's own handle */
@@ -346,20 +344,6 @@ static void *watch_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the worker. */
-static int start_thread(struct watch *watch)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = -pthread_create(&watch->thread, NULL, watch_main, watch);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	watch->started = rc == 0;
-	return rc;
-}
-
 int watch_start(const struct watch_options *options, struct watch **ret_watch, struct error *err)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
@@ -379,7 +363,7 @@ int watch_start(const struct watch_options *options, struct watch **ret_watch, s
 		rc = store_open(options->config->state_dir, &watch->store, err);
 	if (!rc)
 		rc = store_notify_listen(watch->store, &watch->notify_fd, err);
-	if (!rc && start_thread(watch))
+	if (!rc && thread_start(&watch->thread, watch_main, watch))
 		rc = error_set(err, -EAGAIN, "can not start a thread");
 	if (rc) {
 		watch_stop(watch);
@@ -393,12 +377,12 @@ void watch_stop(struct watch *watch)
 {
 	if (!watch)
 		return;
-	if (watch->started) {
+	if (watch->thread.started) {
 		pthread_mutex_lock(&watch->lock);
 		watch->stop = true;
 		pthread_mutex_unlock(&watch->lock);
 		signal_fd(watch->wake_fd);
-		pthread_join(watch->thread, NULL);
+		thread_join(&watch->thread);
 	}
 	policy_unref(watch->retired);
 	policy_unref(watch->news.policy);

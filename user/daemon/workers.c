@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/siphash.h"
+#include "base/thread.h"
 #include "daemon/mailbox.h"
 #include "filter/steering.h"
 
@@ -20,8 +20,7 @@
 struct worker {
 	struct workers *all;
 	unsigned index;
-	pthread_t thread;
-	bool started;
+	struct thread thread;
 	struct mailbox mailbox;
 	size_t unopened; /* letters taken from it */
 	struct event_base *base;
@@ -530,27 +529,13 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the first one. */
-static int start_thread(struct worker *w)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = -pthread_create(&w->thread, NULL, worker_main, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	w->started = rc == 0;
-	return rc;
-}
-
 int workers_start(struct workers *all, struct error *err)
 {
 	for (unsigned i = 0; i < all->count; i++)
 		if (add_events(&all->list[i]))
 			return error_set(err, -EIO, "can not set up the event loop");
 	for (unsigned i = 1; i < all->count; i++)
-		if (start_thread(&all->list[i]))
+		if (thread_start(&all->list[i].thread, worker_main, &all->list[i]))
 			return error_set(err, -EAGAIN, "can not start a thread");
 	return 0;
 }
@@ -572,11 +557,10 @@ void workers_break(struct workers *all)
 
 static void stop_thread(struct worker *w)
 {
-	if (!w->started)
+	if (!w->thread.started)
 		return;
 	(void)post(w, &(struct letter){.kind = LETTER_STOP}, NULL, 0);
-	pthread_join(w->thread, NULL);
-	w->started = false;
+	thread_join(&w->thread);
 }
 
 static void worker_free(struct worker *w)

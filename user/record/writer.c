@@ -2,15 +2,13 @@
 #include "record/writer.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "record/log.h"
 
 #define BATCH 512
@@ -23,8 +21,6 @@
 #define DAY_MS (86400 * 1000LL)
 
 struct record_writer {
-	pthread_t thread;
-	bool started;
 	size_t limit;
 	/* the thread's, once it runs */
 	char state_dir[4096];
@@ -38,9 +34,8 @@ struct record_writer {
 
 	uint64_t written, dropped, unlogged; /* atomic */
 
-	pthread_mutex_t lock; /* over what follows */
-	pthread_cond_t wake;
-	bool stop, reopen;
+	struct behind behind; /* its lock is over what follows */
+	bool reopen;
 	struct record_list queue;
 	size_t queued;
 	unsigned retention_days;
@@ -149,21 +144,6 @@ static void prune(struct record_writer *writer, unsigned days)
 
 /* ---- the thread ---- */
 
-/* Waits to be woken, or for the time. */
-static void wait_ms(struct record_writer *writer, unsigned ms, bool despite_wake)
-{
-	struct timespec until;
-	uint64_t ns;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	ns = (uint64_t)until.tv_nsec + ms * NS_PER_MS;
-	until.tv_sec += (time_t)(ns / NS_PER_S);
-	until.tv_nsec = (long)(ns % NS_PER_S);
-	while (!writer->stop && (despite_wake || (!writer->reopen && !writer->queued)))
-		if (pthread_cond_clockwait(&writer->wake, &writer->lock, CLOCK_MONOTONIC, &until))
-			return;
-}
-
 /* Live ones come at the stop alone, and their memory is there already. */
 static bool has_room(const struct record_writer *writer, const struct record *record, size_t n)
 {
@@ -238,37 +218,23 @@ static void *writer_main(void *arg)
 	bool written = true;
 	struct turn turn;
 
-	pthread_mutex_lock(&writer->lock);
-	while (!writer->stop) {
+	pthread_mutex_lock(&writer->behind.lock);
+	while (!writer->behind.stop) {
 		if (!written)
-			wait_ms(writer, RETRY_MS, true);
+			behind_pause(&writer->behind, RETRY_MS);
 		else if (!writer->unstored_n)
-			wait_ms(writer, idle_ms(writer), false);
+			behind_wait(&writer->behind, idle_ms(writer));
 		begin_turn(writer, &turn);
-		pthread_mutex_unlock(&writer->lock);
+		pthread_mutex_unlock(&writer->behind.lock);
 		take_in(writer, &turn);
 		written = write_batch(writer);
 		prune(writer, turn.days);
-		pthread_mutex_lock(&writer->lock);
+		pthread_mutex_lock(&writer->behind.lock);
 		if (written && writer->unstored_n < BATCH)
-			wait_ms(writer, PAUSE_MS, true);
+			behind_pause(&writer->behind, PAUSE_MS);
 	}
-	pthread_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&writer->behind.lock);
 	return NULL;
-}
-
-/* Signals are for the worker. */
-static int start_thread(struct record_writer *writer)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = -pthread_create(&writer->thread, NULL, writer_main, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	writer->started = rc == 0;
-	return rc;
 }
 
 /* ---- start and stop ---- */
@@ -286,9 +252,8 @@ int record_writer_start(const struct record_writer_options *options,
 	record_log_init(&writer->log, options->log_path);
 	TAILQ_INIT(&writer->unstored);
 	TAILQ_INIT(&writer->queue);
-	pthread_mutex_init(&writer->lock, NULL);
-	pthread_cond_init(&writer->wake, NULL);
-	if (start_thread(writer)) {
+	behind_init(&writer->behind);
+	if (behind_start(&writer->behind, writer_main, writer)) {
 		record_writer_stop(writer);
 		return error_set(err, -EAGAIN, "can not start a thread");
 	}
@@ -314,27 +279,15 @@ static void write_rest(struct record_writer *writer)
 	forget_first(writer, writer->unstored_n);
 }
 
-static void end_thread(struct record_writer *writer)
-{
-	pthread_mutex_lock(&writer->lock);
-	writer->stop = true;
-	pthread_cond_signal(&writer->wake);
-	pthread_mutex_unlock(&writer->lock);
-	pthread_join(writer->thread, NULL);
-}
-
 void record_writer_stop(struct record_writer *writer)
 {
 	if (!writer)
 		return;
-	if (writer->started) {
-		end_thread(writer);
+	if (behind_stop(&writer->behind))
 		write_rest(writer);
-	}
 	store_calls_close(writer->store);
 	record_log_close(&writer->log);
-	pthread_cond_destroy(&writer->wake);
-	pthread_mutex_destroy(&writer->lock);
+	behind_free(&writer->behind);
 	free(writer);
 }
 
@@ -344,14 +297,14 @@ void record_writer_put(struct record_writer *writer, struct record *record)
 {
 	bool room;
 
-	pthread_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&writer->behind.lock);
 	room = has_room(writer, record, writer->queued);
 	if (room) {
 		TAILQ_INSERT_TAIL(&writer->queue, record, link);
 		if (writer->queued++ == 0)
-			pthread_cond_signal(&writer->wake);
+			behind_wake(&writer->behind);
 	}
-	pthread_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&writer->behind.lock);
 	if (room)
 		return;
 	free(record);
@@ -360,17 +313,17 @@ void record_writer_put(struct record_writer *writer, struct record *record)
 
 void record_writer_reopen(struct record_writer *writer)
 {
-	pthread_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&writer->behind.lock);
 	writer->reopen = true;
-	pthread_cond_signal(&writer->wake);
-	pthread_mutex_unlock(&writer->lock);
+	behind_wake(&writer->behind);
+	pthread_mutex_unlock(&writer->behind.lock);
 }
 
 void record_writer_retain(struct record_writer *writer, unsigned days)
 {
-	pthread_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&writer->behind.lock);
 	writer->retention_days = days;
-	pthread_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&writer->behind.lock);
 }
 
 void record_writer_stats(const struct record_writer *writer, struct record_writer_stats *ret_stats)
