@@ -2,7 +2,7 @@
 /*
  * Registrations outlive the daemon: a thread of its own writes behind what the worker's registrar
  * tells, as the watch thread may be held up for long by names or a large policy. It also fetches
- * the operator's removals. The functions are the first worker's, persist_hand_over any worker's; none but
+ * the operator's removals. The functions are the first worker's, persist_hand_over any; none but
  * start and stop waits.
  */
 #ifndef SIPWARD_DAEMON_PERSIST_H
