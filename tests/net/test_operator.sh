@@ -279,6 +279,27 @@ broken_store() {
 	stop restored
 }
 
+# What systemd is told, by the unit's own command for `systemctl reload-or-restart`.
+service_manager() {
+	local reload
+	reload=$(sed -n 's/^ExecReload=//p' dist/sipward.service)
+	start manager python3 -uc "import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind('$tmp/notify')
+while True: print(*s.recv(4096).decode().split())"
+	wait_for 5 test -S "$tmp/notify"
+	export NOTIFY_SOCKET=$tmp/notify
+	serve managed --interface eth0
+	unset NOTIFY_SOCKET
+	told() { [ "$(sed 's/ MONOTONIC_USEC=[0-9][0-9]*$//' "$tmp/manager.log" | tr '\n' ' ')" = "$1 " ]; }
+	check "systemd hears when the daemon is ready" wait_for 5 told READY=1
+	check "the unit's command to reload is taken" env MAINPID="${started[managed]}" sh -c "$reload"
+	check "it hears of a reload and its end" wait_for 5 told "READY=1 RELOADING=1 READY=1"
+	stop managed
+	check "and of a stop" wait_for 5 told "READY=1 RELOADING=1 READY=1 STOPPING=1"
+	stop manager
+}
+
 daemon_killed() {
 	cli mode enforce >/dev/null
 	serve victim --interface eth0
@@ -386,6 +407,7 @@ foreign_program
 configuration
 two_daemons
 broken_store
+service_manager
 daemon_killed
 import_killed
 interface_vanishes
