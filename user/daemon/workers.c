@@ -681,6 +681,9 @@ size_t workers_unanswered(struct workers *all)
 		n += !proxy_has_left(all->list[i].proxy);
 		pthread_mutex_unlock(&all->list[i].lock);
 	}
+	/* Answers among them, to who is connected with another worker. */
+	for (unsigned i = 0; i < all->count; i++)
+		n += mailbox_count(&all->list[i].mailbox);
 	return n;
 }
 
