@@ -328,14 +328,15 @@ def alias(with_alias):
     request.way.send(answer(request, 200))
     customer.hear("200")
     call = begin(pbx, pbx.open("udp"), "sip:1@destination-tcp.example")
-    call.say("INVITE", body=SDP)
+    via = pbx.via("udp")
+    call.say("INVITE", body=SDP, via=via)
     request = customer.hear("INVITE")
     equal(request.way.sock is way.sock, with_alias)
     pbx.hear("100")
     request.way.send(answer(request, 486))
     customer.hear("ACK")
-    pbx.hear("486")
-    call.remote = f"{call.remote};tag=callee"
+    call.remote = pbx.hear("486").get("To")
+    call.say("ACK", via=via, cseq=1)
     customer.close_streams()
     time.sleep(0.2)
 
