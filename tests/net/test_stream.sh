@@ -122,6 +122,17 @@ check_match "and what became of them" "$(sipward status)" \
 kill -USR1 "${started[daemon]}"
 check "SIGUSR1 logs them" wait_for 5 logged '^info stats .*not_framed=1 too_slow=1'
 check "the daemon ends in order" stop daemon
+chmod 600 "$tmp/b.key"
+echo "tls_cbc_suites = yes" >>"$tmp/gate.conf"
+start_in gate daemon "$sipwardd" --config "$tmp/gate.conf"
+wait_for 5 logged '^info ready'
+for suite in ECDHE-RSA-AES256-SHA DHE-RSA-AES128-SHA256; do
+	check_match "on request TLS 1.2 with $suite" "$(s_client -tls1_2 -cipher $suite)" "Cipher is $suite"
+done
+check_match "never without forward secrecy" "$(s_client -tls1_2 -cipher AES256-SHA)" "alert handshake failure"
+check_match "who knows better gets it" "$(s_client -tls1_2)" "Cipher is ECDHE-RSA-AES256-GCM-SHA384"
+stop daemon
+chmod 644 "$tmp/b.key"
 check_exit "at the start the key stops it" 1 'b.key: others than its owner' \
 	in_ns gate "$sipwardd" --config "$tmp/gate.conf"
 check_exit "as does tls without a certificate" 2 'listen tls:0.0.0.0:5061: there is no tls_certificate' \

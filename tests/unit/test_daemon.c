@@ -55,6 +55,7 @@ static void every_key_is_read(void **state)
 			    "tls_certificate = a.example  /a.pem /a.key\n"
 			    "tls_certificate = b.example /b.pem /b.key\n"
 			    "tls_client_ca = /clients\ntls_ca = /servers\n"
+			    "tls_cbc_suites = yes\n"
 			    "tcp_connections = 11\ntcp_connections_per_source = 12\n"
 			    "tcp_idle_timeout = 13\ntcp_message_timeout = 14\n"
 			    "tcp_connect_timeout = 15\ntls_handshake_timeout = 16\n"
@@ -83,6 +84,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(config.tls.certificates[1].key_file, "/b.key");
 	assert_string_equal(config.tls.client_ca_file, "/clients");
 	assert_string_equal(config.tls.ca_file, "/servers");
+	assert_true(config.tls.cbc_suites);
 	assert_int_equal(config.limits.connections, 11);
 	assert_int_equal(config.limits.connections_per_source, 12);
 	assert_int_equal(config.limits.idle_ms, 13000);
@@ -144,6 +146,7 @@ static void configuration_errors_name_line_field_value_and_rule(void **state)
 		{"[sipwardd]\nlog_format = xml\n", "log_format 'xml' is neither text nor json"},
 		{"[sipwardd]\ninterface = much-too-long-name\n", "is longer than 15 bytes"},
 		{"[sipwardd]\ninterface =\n", "interface is empty"},
+		{"[sipwardd]\nsteering = on\n", "steering 'on' is neither yes nor no"},
 		{"[sipwardd]\nnonsense\n", "test.conf:2: not a [section] or a key = value"},
 		{"[sipwardd\nlog_level = loud\n", "test.conf:1: not a [section]"},
 		{"[sipwardd]\nlog_level = loud\nnonsense\n", "test.conf:2: log_level 'loud'"},

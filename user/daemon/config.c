@@ -149,17 +149,6 @@ static int set_log_format(struct config *config, const char *value, struct error
 	return 0;
 }
 
-static int set_steering(struct config *config, const char *value, struct error *err)
-{
-	static const char *const names[] = {"no", "yes"};
-	int i = index_of(value, names, 2);
-
-	if (i < 0)
-		return error_set(err, -EINVAL, "steering '%s' is neither yes nor no", value);
-	config->steering = i;
-	return 0;
-}
-
 static int set_dns_servers(struct config *config, const char *value, struct error *err)
 {
 	struct dns *dns;
@@ -178,7 +167,7 @@ static int set_dns_servers(struct config *config, const char *value, struct erro
 	return 0;
 }
 
-/* A key with a setter, a number in a unit, or a text of at most size - 1 bytes. */
+/* A key with a setter, yes or no, a number in a unit, or a text of at most size - 1 bytes. */
 struct key {
 	const char *name;
 	int (*set)(struct config *config, const char *value, struct error *err);
@@ -186,13 +175,17 @@ struct key {
 	const char *unit;
 	unsigned least, most;
 	unsigned scale; /* what one of the unit is in the field */
-	bool repeats;
+	bool yes_no, repeats;
 };
 
 #define TEXT_KEY(name_, field)                                                                     \
 	{                                                                                          \
 		.name = (name_), .offset = offsetof(struct config, field),                         \
 		.size = sizeof(((struct config *)0)->field)                                        \
+	}
+#define YES_NO_KEY(name_, field)                                                                   \
+	{                                                                                          \
+		.name = (name_), .offset = offsetof(struct config, field), .yes_no = true          \
 	}
 #define NUMBER_KEY(name_, field, unit_, least_, most_, scale_)                                     \
 	{                                                                                          \
@@ -211,7 +204,7 @@ static const struct key keys[] = {
 	TEXT_KEY("call_log", call_log),
 	{.name = "dns_servers", .set = set_dns_servers},
 	NUMBER_KEY("workers", workers, "threads", 1, CONFIG_WORKERS_MAX, 1),
-	{.name = "steering", .set = set_steering},
+	YES_NO_KEY("steering", steering),
 	NUMBER_KEY("drain_timeout", drain_ms, "seconds", 0, 60, 1000),
 	NUMBER_KEY("dns_timeout", dns_timeout_ms, "ms", 100, 60000, 1),
 	NUMBER_KEY("tcp_connections", limits.connections, "connections", 1, 1000000, 1),
@@ -225,6 +218,7 @@ static const struct key keys[] = {
 	{.name = "tls_certificate", .set = set_certificate, .repeats = true},
 	TEXT_KEY("tls_client_ca", tls.client_ca_file),
 	TEXT_KEY("tls_ca", tls.ca_file),
+	YES_NO_KEY("tls_cbc_suites", tls.cbc_suites),
 	{.name = "log_level", .set = set_log_level},
 	{.name = "log_format", .set = set_log_format},
 };
@@ -256,6 +250,18 @@ static int set_number(struct config *config, const struct key *key, const char *
 	return 0;
 }
 
+static int set_yes_no(struct config *config, const struct key *key, const char *value,
+		      struct error *err)
+{
+	static const char *const names[] = {"no", "yes"};
+	int i = index_of(value, names, 2);
+
+	if (i < 0)
+		return error_set(err, -EINVAL, "%s '%s' is neither yes nor no", key->name, value);
+	*(bool *)((char *)config + key->offset) = i;
+	return 0;
+}
+
 static const struct key *key_find(const char *name)
 {
 	for (size_t i = 0; i < KEYS; i++)
@@ -283,6 +289,8 @@ int config_set(struct config *config, const char *name, const char *value, struc
 		return refuse_unknown(name, err);
 	if (key->set)
 		return key->set(config, value, err);
+	if (key->yes_no)
+		return set_yes_no(config, key, value, err);
 	return key->unit ? set_number(config, key, value, err) : set_text(config, key, value, err);
 }
 

@@ -130,6 +130,7 @@ struct net_tls {
 	/* Who may vouch for clients; they are asked for a certificate then, and may have none. */
 	char client_ca_file[NET_FILE_SIZE];
 	char ca_file[NET_FILE_SIZE]; /* who may vouch for servers; none: the system's */
+	bool cbc_suites; /* those of TLS 1.2 without authenticated encryption are taken too, last */
 };
 
 /* Reads certificates and keys anew, for connections made from now on. On failure all stays as it

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* All of TLS: versions 1.2 and 1.3, ciphers with forward secrecy and authenticated encryption. */
+/* All of TLS: versions 1.2 and 1.3, ciphers with forward secrecy and, unless others are asked for,
+ * authenticated encryption. */
 #include <errno.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
@@ -13,6 +14,7 @@
 #include "net/net_internal.h"
 
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL"
+#define CBC_CIPHERS CIPHERS ":ECDHE+AES:DHE+AES:!AESCCM"
 #define SECURITY_LEVEL 2
 
 struct tls {
@@ -42,7 +44,7 @@ static int no_password(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
-static SSL_CTX *context_new(const SSL_METHOD *method)
+static SSL_CTX *context_new(const SSL_METHOD *method, const struct net_tls *config)
 {
 	SSL_CTX *context = SSL_CTX_new(method);
 
@@ -59,7 +61,7 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_default_passwd_cb(context, no_password);
 	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(context, CIPHERS) != 1) {
+	    SSL_CTX_set_cipher_list(context, config->cbc_suites ? CBC_CIPHERS : CIPHERS) != 1) {
 		SSL_CTX_free(context);
 		return NULL;
 	}
@@ -152,7 +154,7 @@ static int choose_domain(SSL *ssl, int *alert, void *arg)
 static int load_domain(struct net *net, const struct net_tls *config, unsigned i, struct tls *tls,
 		       struct error *err)
 {
-	SSL_CTX *context = context_new(TLS_server_method());
+	SSL_CTX *context = context_new(TLS_server_method(), config);
 	int rc;
 
 	if (!context)
@@ -169,7 +171,7 @@ static int load_domain(struct net *net, const struct net_tls *config, unsigned i
 
 static int load_client(const struct net_tls *config, struct tls *tls, struct error *err)
 {
-	SSL_CTX *context = tls->client = context_new(TLS_client_method());
+	SSL_CTX *context = tls->client = context_new(TLS_client_method(), config);
 	int rc = config->ca_file[0] ? check_file("tls_ca", config->ca_file, err) : 0;
 
 	if (!context)
