@@ -38,7 +38,9 @@ def case(name, run, *arguments, **named):
         run(*arguments, **named)
         for party in parties:
             party.poll(0)
-            assert not party.heard, f"one more at {party.address}: {party.heard[0].start}"
+            more = [message.raw for message in party.heard if not party.has_again(message)]
+            assert not more, f"one more at {party.address}: {more[0]}"
+            party.heard = []
         print(f"ok {name}", flush=True)
     except Exception:
         failures += 1
@@ -217,6 +219,44 @@ def caller_reopens(kind):
     pbx.hear("200")
 
 
+def upstream_restarts(kind_in, kind_out, vanish):
+    """Its machine knows nothing of the connection any more, and says so when it is asked by it."""
+    domain = f"sip:1@{kind_out}.example"
+    way = customer.open(kind_in)
+    call, other = connect(customer, way, pbx, domain, kind_out)
+    vanish(pbx)
+    exchange(call, other, pbx, "INFO")
+    call.say("INVITE", body=SDP)
+    request = pbx.hear("INVITE")
+    customer.hear("100")
+    request.way.send(answer(request, 200, contact=f"sip:c@{pbx.at(kind_out)}"))
+    customer.hear("200")
+    vanish(pbx)
+    call.say("ACK", cseq=call.cseq, body=SDP)
+    equal(pbx.hear("ACK").body, SDP)
+    vanish(pbx)
+    exchange(call, other, pbx, "BYE")
+    vanish(pbx)
+    call, other = connect(customer, way, pbx, domain, kind_out)
+    exchange(call, other, pbx, "BYE")
+
+
+def caller_reopens_for_ack(kind):
+    way = customer.open(kind)
+    call, other = connect(customer, way, pbx, "sip:1@udp.example", "udp")
+    other.say("INVITE", body=SDP)
+    request = customer.hear("INVITE")
+    pbx.hear("100")
+    request.way.send(answer(request, 200, contact=f"sip:c@{customer.at(kind)}"))
+    pbx.hear("200")
+    customer.close_streams()
+    time.sleep(0.2)
+    other.say("ACK", cseq=other.cseq)
+    equal(customer.hear("ACK").way.kind, kind)
+    call.way = customer.open(kind)
+    exchange(call, other, pbx, "BYE")
+
+
 def caller_closes_too_early(kind):
     """The answer goes to where its Via says (RFC 3261 §18.2.2)."""
     way = customer.open(kind)
@@ -258,6 +298,7 @@ def retransmissions(kind_out, domain, expected):
     pbx.hear("ACK")
     customer.hear("486")
     # The caller has lost it: it is sent again to UDP, and the upstream's is acknowledged again.
+    pbx.acknowledged.clear()
     request.way.send(final)
     pbx.hear("ACK")
     customer.hear("486")
@@ -405,6 +446,11 @@ for kind in KINDS:
     case(f"the upstream's connection is closed in a call from {kind}", upstream_reopens, kind)
 for kind in "tcp", "tls":
     case(f"the caller's connection over {kind} is closed in a call", caller_reopens, kind)
+    case(f"the caller's connection over {kind} is closed before the ACK", caller_reopens_for_ack, kind)
+    case(f"the upstream forgets its connection over {kind}", upstream_restarts, "udp", kind,
+         Party.forget_streams)
+    case(f"the upstream breaks its connection over {kind}", upstream_restarts, "tcp", kind,
+         Party.break_streams)
     case(f"the caller's connection over {kind} is closed before the answer", caller_closes_too_early,
          kind)
     case(f"no response is repeated over {kind}", failure_over_stream, kind)

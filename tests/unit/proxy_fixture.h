@@ -6,6 +6,8 @@
 
 #include "store_fixture.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "proxy/proxy.h"
@@ -37,6 +39,7 @@ struct world {
 	unsigned alias_port; /* of the last connection that was offered for requests */
 	size_t waiting;	     /* messages that it is told of */
 	bool foreign;	     /* calls are another worker's */
+	const char *unreachable; /* nothing can be sent there; NULL: to all */
 	unsigned passed_on;
 	unsigned sent_count;
 	struct sent sent[SENT_MAX];
@@ -54,8 +57,14 @@ static inline int world_send(void *arg, const struct net_path *path, const struc
 			     unsigned count)
 {
 	struct world *w = arg;
-	struct sent *s = &w->sent[w->sent_count++ % SENT_MAX];
+	struct endpoint unreachable = {0};
+	struct sent *s;
 
+	if (w->unreachable)
+		unreachable = endpoint(w->unreachable);
+	if (endpoint_eq(&unreachable, &path->remote))
+		return -EUSERS;
+	s = &w->sent[w->sent_count++ % SENT_MAX];
 	s->path = *path;
 	s->n = 0;
 	for (unsigned i = 0; i < count; i++) {

@@ -208,6 +208,57 @@ static void a_peer_that_closes_is_not_told(void **state)
 	side_free(side);
 }
 
+/* A server that has got one request by us, which it has answered with the text. */
+static int bare_server(struct side *side, struct net_path *path, const char *answer)
+{
+	struct sockaddr_storage sa;
+	struct endpoint at = endpoint_of("127.0.0.1:0");
+	socklen_t len = endpoint_to_sockaddr(&at, &sa);
+	unsigned received = side->received;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&sa, &len), 0);
+	assert_int_equal(endpoint_from_sockaddr((struct sockaddr *)&sa, &path->remote), 0);
+	path->transport = NET_TCP;
+	assert_int_equal(say(side, path, REQUEST), 0);
+	fd = accept(listener, NULL, NULL);
+	close(listener);
+	bare_expect(fd, REQUEST);
+	bare_send(fd, answer);
+	wait_until(&side->received, received + (answer[0] != 0));
+	return fd;
+}
+
+/* What was sent while its end was under way has never been read. */
+static void a_server_that_closes_as_it_is_written_to_is_told(void **state)
+{
+	struct side *side = tcp_side(NULL);
+	struct net_path path = {0};
+	int fd = bare_server(side, &path, "");
+
+	(void)state;
+	shutdown(fd, SHUT_WR);
+	wait_until(&side->failed, 1);
+	assert_string_equal(side->why, "closed as it was written to");
+	assert_true(endpoint_eq(&side->path.remote, &path.remote));
+	close(fd);
+
+	/* Not one that has had its say since, nor one that has had time to. */
+	fd = bare_server(side, &path, ANSWER);
+	close(fd);
+	run_ms(20);
+	assert_connections(side, 0, 0);
+	fd = bare_server(side, &path, "");
+	run_ms(600);
+	close(fd);
+	run_ms(20);
+	assert_connections(side, 0, 0);
+	assert_int_equal(side->failed, 1);
+	side_free(side);
+}
+
 static void a_peer_that_does_not_read_is_dropped(void **state)
 {
 	struct net_limits limits = net_limits_default;
@@ -514,6 +565,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_does_not_answer_is_given_up),
 		cmocka_unit_test(a_connection_that_breaks_is_told),
 		cmocka_unit_test(a_peer_that_closes_is_not_told),
+		cmocka_unit_test(a_server_that_closes_as_it_is_written_to_is_told),
 		cmocka_unit_test(a_peer_that_does_not_read_is_dropped),
 		cmocka_unit_test(bytes_that_are_no_sip_end_the_connection),
 		cmocka_unit_test(a_byte_now_and_then_is_too_slow),

@@ -192,6 +192,106 @@ static void connection_that_fails_is_passed_over_at_the_next_tick(void **state)
 	assert_non_null(last_to(w, PBX, "INVITE "));
 }
 
+/* One that was there may have been dead for long, though its other end lives. */
+static void the_only_upstream_gets_one_more_connection(void **state)
+{
+	struct world *w = *state;
+	struct net_path path = {.transport = NET_TCP, .remote = endpoint(PBX)};
+	const struct store_peer by_udp = {.role = STORE_UPSTREAM, .uri = "sip:" PBX};
+
+	add_peer(w, STORE_UPSTREAM, "sip:" PBX ";transport=tcp", 1, 1);
+	assert_ok(w->f, store_peer_remove(w->f->store, "default", &by_udp, &w->f->err));
+	world_read_store(w);
+	for (int i = 0; i < 2; i++) {
+		hear(w, CUSTOMER, invite_numbered((unsigned)i));
+		sent_to(w, 0, PBX, "INVITE ");
+		proxy_failed(w->proxy, &path, w->now);
+		wait_ms(w, 0);
+		assert_int_equal(w->sent_count, 1);
+		sent_to(w, 0, PBX, "INVITE ");
+		if (i == 0) {
+			hear_by(w, NET_TCP, PBX, answer(w->sent[0].text, "200 OK", "INVITE"));
+			sent_to(w, 0, CUSTOMER, "SIP/2.0 200 ");
+			continue;
+		}
+		proxy_failed(w->proxy, &path, w->now);
+		wait_ms(w, 0);
+		assert_int_equal(w->sent_count, 1);
+		sent_to(w, 0, CUSTOMER, "SIP/2.0 503 ");
+	}
+}
+
+static void ack_whose_connection_is_gone_goes_on_by_another(void **state)
+{
+	struct world *w = *state;
+	struct net_path path = {.transport = NET_TCP, .remote = endpoint("198.51.100.7:40000")};
+	char text[4096], routes[1024];
+	size_t before;
+
+	hear_by(w, NET_TCP, "198.51.100.7:40000", INVITE);
+	strcpy(text, sent_to(w, 0, PBX, "INVITE "));
+	routes_of(text, false, routes);
+	hear(w, PBX, answer(text, "200 OK", "INVITE"));
+	before = transactions(w);
+	in_dialog(text, "ACK", "sip:a@198.51.100.7:5062;transport=tcp", routes, false);
+	for (int i = 0; i < 3; i++) {
+		hear(w, PBX, text);
+		assert_int_equal(w->sent_count, 1);
+		sent_to(w, 0, "198.51.100.7:40000", "ACK ");
+		assert_int_equal(transactions(w), before + 1);
+	}
+	assert_int_equal(proxy_unanswered(w->proxy), 0);
+	proxy_failed(w->proxy, &path, w->now);
+	wait_ms(w, 0);
+	assert_int_equal(w->sent_count, 1);
+	sent_to(w, 0, "198.51.100.7:5062", "ACK ");
+	/* Nobody waits for an answer. */
+	path.remote.port = 5062;
+	proxy_failed(w->proxy, &path, w->now);
+	wait_ms(w, 0);
+	assert_int_equal(w->sent_count, 0);
+	assert_int_equal(transactions(w), before);
+	hear(w, PBX, text);
+	assert_int_equal(transactions(w), before + 1);
+	/* For as long as a connection may take to fail. */
+	wait_ms(w, 4001);
+	assert_int_equal(transactions(w), before);
+	assert_int_equal(counted(w, PROXY_TIMEOUTS), 0);
+}
+
+static void ack_that_the_callee_lost_with_its_connection_is_sent_again(void **state)
+{
+	struct world *w = *state;
+	struct net_path path = {.transport = NET_TCP, .remote = endpoint(PBX3)};
+	char routes[1024];
+
+	add_peer(w, STORE_UPSTREAM, "sip:" PBX3 ";transport=tcp", 1, 1);
+	hear(w, CUSTOMER, INVITE);
+	hear_by(w, NET_TCP, PBX3, answer(sent_to(w, 0, PBX3, "INVITE "), "200 OK", "INVITE"));
+	routes_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 200 "), true, routes);
+	caller_says(w, "ACK", routes);
+	sent_to(w, 0, PBX3, "ACK ");
+	proxy_failed(w->proxy, &path, w->now);
+	wait_ms(w, 0);
+	assert_int_equal(w->sent_count, 1);
+	sent_to(w, 0, PBX3, "ACK ");
+}
+
+/* RFC 3261 §16.9. */
+static void what_can_not_be_sent_is_not_waited_for(void **state)
+{
+	struct world *w = *state;
+
+	two_upstreams(w);
+	w->unreachable = PBX;
+	hear(w, CUSTOMER, INVITE);
+	wait_ms(w, 0);
+	sent_to(w, 0, PBX2, "INVITE ");
+	w->unreachable = PBX2;
+	hear(w, CUSTOMER, invite_numbered(2));
+	sent_to(w, 0, PBX, "INVITE ");
+}
+
 static void connection_repeats_nothing(void **state)
 {
 	struct world *w = *state;
@@ -389,6 +489,10 @@ int main(void)
 		PROXY_TEST(retry_after_keeps_calls_away_for_so_long),
 		PROXY_TEST(when_all_fail_the_best_failure_is_told),
 		PROXY_TEST(connection_that_fails_is_passed_over_at_the_next_tick),
+		PROXY_TEST(the_only_upstream_gets_one_more_connection),
+		PROXY_TEST(ack_whose_connection_is_gone_goes_on_by_another),
+		PROXY_TEST(ack_that_the_callee_lost_with_its_connection_is_sent_again),
+		PROXY_TEST(what_can_not_be_sent_is_not_waited_for),
 		PROXY_TEST(connection_repeats_nothing),
 		PROXY_TEST(in_dialog_nobody_else_is_tried),
 		PROXY_TEST(cancelled_call_is_tried_nowhere_else),

@@ -6,12 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "net/net_internal.h"
 
 #define ACCEPTS_A_TURN 16
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
 #define UNACKNOWLEDGED_MS 30000
+/* As long as a round trip may take: T1 of RFC 3261 §17.1.1.1. */
+#define CROSSING_NS (500 * NS_PER_MS)
 /* A message and more of the next ones; what a peer sends beyond waits in the kernel. */
 #define INPUT_BYTES (2 * NET_DATAGRAM_MAX)
 
@@ -109,6 +112,7 @@ static void on_input(struct bufferevent *stream, void *arg)
 
 	if (!intake.rest.p)
 		return;
+	conn->asked_ns = 0;
 	take_all(&intake);
 	if (conn->state == CONN_DEAD)
 		return;
@@ -138,6 +142,12 @@ static void opened(struct conn *conn)
 	conn_enter(conn, conn->incoming ? CONN_MESSAGE : CONN_IDLE);
 }
 
+/* The end of it was under way as we wrote a request, which may never have been read. */
+static bool is_asked_in_vain(const struct conn *conn)
+{
+	return conn->asked_ns && clock_coarse_ns() - conn->asked_ns < CROSSING_NS;
+}
+
 static void ended(struct conn *conn, short what)
 {
 	const char *tls = conn->path.transport == NET_TLS ? tls_error(conn->stream) : NULL;
@@ -149,6 +159,8 @@ static void ended(struct conn *conn, short what)
 	} else if (conn->state == CONN_HANDSHAKE && tls) {
 		net_count(conn->net, NET_HANDSHAKE_FAILED);
 		conn_misbehaved(conn, why);
+	} else if (what & BEV_EVENT_EOF && is_asked_in_vain(conn)) {
+		conn_fail(conn, "closed as it was written to");
 	} else if (what & BEV_EVENT_EOF || conn->state == CONN_HANDSHAKE) {
 		conn_close(conn);
 	} else {
@@ -365,6 +377,11 @@ static int queue_rest(struct conn *conn, const struct iovec *iov, unsigned iov_c
 	return 0;
 }
 
+static bool is_request(const struct iovec *iov)
+{
+	return !slice_starts_nocase((struct slice){iov->iov_base, iov->iov_len}, SLICE("SIP/"));
+}
+
 static void write_message(struct conn *conn, const struct iovec *iov, unsigned iov_count,
 			  size_t length)
 {
@@ -385,6 +402,8 @@ static void write_message(struct conn *conn, const struct iovec *iov, unsigned i
 		return;
 	}
 	net_count(net, NET_SENT);
+	if (is_request(iov))
+		conn->asked_ns = clock_coarse_ns();
 	if (conn->state == CONN_IDLE)
 		conn_enter(conn, CONN_IDLE);
 }

@@ -34,13 +34,14 @@ int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, st
 	attempt->answers = hop->generation != 0;
 	attempt->expires_ns = give_up;
 	attempt->timer.interval_ns = TIMER_T1_NS;
-	if (txn->own)
+	if (txn->own || txn->method == SIP_ACK)
 		attempt->expires_ns = give_up = now + failover_ns(proxy);
 	else if (target_remains(proxy, txn))
 		give_up = now + failover_ns(proxy);
 	timer_set(&proxy->txns, &attempt->timer, is_reliable(&hop->target) ? 0 : now + TIMER_T1_NS,
 		  give_up);
-	proxy_send(proxy, &attempt->target, message);
+	if (proxy_send(proxy, &attempt->target, message))
+		attempt_unreachable(proxy, attempt);
 	return 0;
 }
 

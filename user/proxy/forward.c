@@ -142,16 +142,24 @@ static bool is_counted(const struct forward *forward)
 	       (forward->in_dialog || forward->request->msg->method == SIP_INVITE);
 }
 
+/* Not that of the INVITE, whose branch some give their ACK. */
+static uint64_t ack_id(const struct request *request)
+{
+	return ~request->branch.id;
+}
+
 /* Starts the transaction with its first attempt. 0, -ENOSPC, -ENOMEM. */
 static int start_transaction(struct proxy *proxy, const struct forward *forward,
 			     struct slice message, struct txn **ret_txn)
 {
 	const struct request *request = forward->request;
+	bool ack = request->msg->method == SIP_ACK;
 	struct txn *txn;
-	int rc = txn_create(&proxy->txns, request->branch.id, &txn);
+	int rc = txn_create(&proxy->txns, ack ? ack_id(request) : request->branch.id, &txn);
 
 	if (rc)
 		return rc;
+	txn->state = ack ? TXN_CONFIRMED : TXN_PROCEEDING;
 	txn->loop = request->branch.loop;
 	txn->method = request->msg->method;
 	txn->from_customer = forward->from_customer;
@@ -224,6 +232,13 @@ static int write_to_fit(struct proxy *proxy, struct forward *forward, struct sli
 	return forward_write(proxy, forward, ret_message);
 }
 
+/* An ACK whose connection may yet turn out to be dead. One that is sent again is known already. */
+static bool is_remembered(const struct proxy *proxy, const struct forward *forward)
+{
+	return forward->hop.target.transport != NET_UDP &&
+	       !txn_find(&proxy->txns, ack_id(forward->request));
+}
+
 bool forward_send(struct proxy *proxy, struct forward *forward, struct txn **ret_txn)
 {
 	const struct request *request = forward->request;
@@ -240,15 +255,18 @@ bool forward_send(struct proxy *proxy, struct forward *forward, struct txn **ret
 			reply_stateless(proxy, request, status, (struct slice){0});
 		return false;
 	}
-	if (ack) {
+	if (ack && !is_remembered(proxy, forward)) {
 		proxy_send(proxy, &forward->hop.target, message);
 		return true;
 	}
 	rc = start_transaction(proxy, forward, message, ret_txn);
 	if (rc) {
 		proxy_count(proxy, rc == -ENOSPC ? PROXY_TRANSACTIONS_FULL : PROXY_NO_MEMORY);
-		reply_stateless(proxy, request, 503, SLICE("Retry-After: 5\r\n"));
-		return false;
+		if (ack)
+			proxy_send(proxy, &forward->hop.target, message);
+		else
+			reply_stateless(proxy, request, 503, SLICE("Retry-After: 5\r\n"));
+		return ack;
 	}
 	account_begin(proxy, forward);
 	if (request->msg->method == SIP_INVITE)

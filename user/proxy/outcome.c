@@ -219,10 +219,24 @@ static unsigned silence_status(const struct attempt *attempt)
 	return attempt->unreachable ? 503 : 408;
 }
 
+/* An ACK is answered by nobody: it has arrived, unless its connection has failed. */
+static void acknowledged(struct proxy *proxy, struct attempt *attempt)
+{
+	struct txn *txn = attempt->timer.txn;
+
+	attempt_end(proxy, attempt, ATTEMPT_ENDED);
+	if (!attempt->unreachable || !target_detour(proxy, txn))
+		txn_free(&proxy->txns, txn);
+}
+
 void outcome_silent(struct proxy *proxy, struct attempt *attempt)
 {
 	struct txn *txn = attempt->timer.txn;
 
+	if (txn->method == SIP_ACK) {
+		acknowledged(proxy, attempt);
+		return;
+	}
 	note_silence(proxy, attempt);
 	if (txn->own) {
 		own_answered(proxy, attempt, NULL);
@@ -231,9 +245,8 @@ void outcome_silent(struct proxy *proxy, struct attempt *attempt)
 	}
 	proxy_count(proxy, PROXY_TIMEOUTS);
 	attempt_end(proxy, attempt, ATTEMPT_ENDED);
-	if (txn->state != TXN_PROCEEDING || txn_has_open(txn) ||
-	    (attempt->unreachable && target_detour(proxy, txn)) || target_next(proxy, txn) ||
-	    answer_best(proxy, txn))
+	if (txn->state != TXN_PROCEEDING || txn_has_open(txn) || target_next(proxy, txn) ||
+	    (attempt->unreachable && target_detour(proxy, txn)) || answer_best(proxy, txn))
 		return;
 	/* To a request other than INVITE that is said by silence (RFC 4320 §4.2): the client has
 	 * timed out itself. */

@@ -165,12 +165,14 @@ void proxy_count(struct proxy *proxy, enum proxy_counter counter)
 	proxy->counters[counter]++;
 }
 
-void proxy_send(struct proxy *proxy, const struct net_path *path, struct slice message)
+int proxy_send(struct proxy *proxy, const struct net_path *path, struct slice message)
 {
 	struct iovec iov = {(char *)(uintptr_t)message.p, message.n};
+	int rc = proxy->output.send(proxy->output.arg, path, &iov, 1);
 
-	if (proxy->output.send(proxy->output.arg, path, &iov, 1))
+	if (rc)
 		proxy_count(proxy, PROXY_SEND_FAILED);
+	return rc;
 }
 
 /* True if the packet is no more ours to handle. */

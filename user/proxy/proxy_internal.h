@@ -148,8 +148,8 @@ struct forward {
 
 /* Writes the request as it leaves into proxy->out. 0, or the sticky error of struct sip_edit. */
 int forward_write(struct proxy *proxy, struct forward *forward, struct slice *ret_message);
-/* Sends it with a transaction (an ACK without) and answers what can not be sent. True if sent; the
- * transaction, NULL for an ACK, is for further attempts. */
+/* Sends it with a transaction (an ACK by UDP without) and answers what can not be sent. True if
+ * sent; the transaction, or NULL, is for further attempts. */
 bool forward_send(struct proxy *proxy, struct forward *forward, struct txn **ret_txn);
 
 /* ---- own.c: requests that are nobody's but ours ---- */
@@ -244,7 +244,7 @@ int target_uri(const struct policy_hop *hop, struct slice called, char ret_uri[T
 /* Whether the transaction could go to another hop of its trunk, and sends it there. */
 bool target_remains(const struct proxy *proxy, const struct txn *txn);
 bool target_next(struct proxy *proxy, struct txn *txn);
-/* Sends it by its detour, if it has one that can be gone. */
+/* Sends it once more after its connection has failed: by its detour, or by a new connection. */
 bool target_detour(struct proxy *proxy, struct txn *txn);
 /* Puts in what the trunk knows of a hop that a call goes to: the name its certificate is for, and
  * the stream that a large request takes instead of UDP. Returns it; NULL: nothing is known. */
@@ -351,7 +351,7 @@ void timer_complete(struct proxy *proxy, struct txn *txn, enum txn_state state);
 /* ---- proxy.c ---- */
 
 void proxy_count(struct proxy *proxy, enum proxy_counter counter);
-/* Sends bytes that lie in one piece. */
-void proxy_send(struct proxy *proxy, const struct net_path *path, struct slice message);
+/* Sends bytes that lie in one piece. 0, or a negative errno, which has been counted. */
+int proxy_send(struct proxy *proxy, const struct net_path *path, struct slice message);
 
 #endif

@@ -160,14 +160,14 @@ bool target_detour(struct proxy *proxy, struct txn *txn)
 		policy_trunk_by_id(proxy->admission.policy, txn->trunk_id);
 	const struct attempt *latest = txn->attempts;
 	struct hop hop = {
-		.target = txn->detour,
+		.target = txn->detour.transport ? txn->detour : latest->target,
 		.cseq_offset = latest->cseq_offset,
 		.credential_id = latest->credential_id,
 	};
 
-	if (!txn->detour.transport || txn->cancelled || !trunk)
+	if (hop.target.transport == NET_UDP || txn->detoured || txn->cancelled || !trunk)
 		return false;
-	txn->detour.transport = 0;
+	txn->detoured = true;
 	target_refine(trunk, false, &hop.target);
 	return attempt_again(proxy, txn, &hop) == 0;
 }

@@ -104,7 +104,9 @@ struct txn {
 	int64_t trunk_id, user_id; /* who placed the call; user 0 = nobody in particular */
 	struct net_path requester; /* where responses go */
 	uint16_t answer_port;	   /* the same, where the connection is gone */
-	struct net_path detour;	   /* if the connection of the call is gone; transport 0 = none */
+	/* Where it goes if its connection is gone; transport 0 = to the same place by another. */
+	struct net_path detour;
+	bool detoured;
 	struct token token;
 	struct attempt *attempts; /* the latest first; none: we answer ourselves */
 	unsigned attempt_count;
