@@ -118,7 +118,7 @@ check_match "the old ones" "$(by_tls ask b.example)" "Hostname mismatch"
 # Figures.
 check_match "status tells of connections" "$(sipward status)" '[0-9]+ of 10000 connections from others'
 check_match "and what became of them" "$(sipward status)" \
-	'^network .*connections_accepted [0-9]+.*connections_refused 10.*handshakes_failed [1-9]'
+	'^network .*connections_accepted [0-9]+.*connections_refused [1-9].*handshakes_failed [1-9]'
 kill -USR1 "${started[daemon]}"
 check "SIGUSR1 logs them" wait_for 5 logged '^info stats .*not_framed=1 too_slow=1'
 check "the daemon ends in order" stop daemon

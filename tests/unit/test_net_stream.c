@@ -407,6 +407,90 @@ static void a_source_has_so_many_connections(void **state)
 	side_free(side);
 }
 
+/* A port of 127.0.0.1 from which the kernel gives connections to the one of the two. */
+static void find_port(struct side *wanted, const struct side *other, char ret_from[32])
+{
+	for (int i = 0; i < 100; i++) {
+		uint64_t here = counted(wanted, NET_ACCEPTED), there = counted(other, NET_ACCEPTED);
+		struct linger linger = {.l_onoff = 1};
+		int fd = bare_connect(wanted, "127.0.0.1:0");
+		struct sockaddr_in sa;
+		socklen_t len = sizeof(sa);
+
+		while (counted(wanted, NET_ACCEPTED) + counted(other, NET_ACCEPTED) == here + there)
+			run_ms(2);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+		snprintf(ret_from, 32, "127.0.0.1:%u", ntohs(sa.sin_port));
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+		close(fd);
+		run_ms(5);
+		if (counted(wanted, NET_ACCEPTED) > here)
+			return;
+	}
+	fail_msg("it takes none");
+}
+
+static void idle_connections_of_another_worker_make_room(void **state)
+{
+	struct net_limits limits = net_limits_default;
+	struct net_handler handler = {on_receive, on_failed, on_misbehaved, NULL};
+	struct side *first, *second;
+	struct net_shared *shared;
+	struct error err;
+	char of_first[6][32], of_second[4][32];
+	int fds[4], fd, busy;
+
+	(void)state;
+	limits.connections_per_source = 5;
+	assert_int_equal(net_shared_create(&shared), 0);
+	first = side_create(&limits);
+	second = side_create(&limits);
+	net_share(first->net, &(struct net_share){.shared = shared, .worker = 0});
+	net_share(second->net, &(struct net_share){.shared = shared, .worker = 1});
+	assert_true(side_listen(first, NET_TCP, "127.0.0.1:0"));
+	assert_int_equal(net_listen_beside(second->net, first->net, &err), 0);
+	handler.arg = second;
+	assert_int_equal(net_start(second->net, base, &handler), 0);
+	second->at = first->at;
+	first->answer = second->answer = ANSWER;
+
+	for (int i = 0; i < 6; i++)
+		find_port(first, second, of_first[i]);
+	for (int i = 0; i < 4; i++)
+		find_port(second, first, of_second[i]);
+
+	/* All are the first one's, of which one is busy; the second has none that could go. */
+	busy = bare_connect(first, of_first[5]);
+	bare_send(busy, "OPTIONS");
+	for (int i = 0; i < 4; i++) {
+		fds[i] = bare_connect(first, of_first[i]);
+		bare_send(fds[i], REQUEST);
+		bare_expect(fds[i], ANSWER);
+	}
+	for (int i = 0; i < 4; i++) {
+		fd = bare_connect(second, of_second[i]);
+		bare_expect(fds[i], "");
+		assert_connections(second, 5, 0);
+		close(fds[i]);
+		fds[i] = fd;
+	}
+	assert_int_equal(counted(first, NET_EVICTED), 4);
+	/* The five that are there now are not idle. */
+	fd = bare_connect(first, of_first[4]);
+	bare_expect(fd, "");
+	close(fd);
+	assert_int_equal(counted(first, NET_REFUSED), 1);
+	assert_int_equal(counted(second, NET_REFUSED), 0);
+	bare_send(busy, " sip:a SIP/2.0\r\nl: 0\r\n\r\n");
+	bare_expect(busy, ANSWER);
+	close(busy);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+	side_free(first);
+	side_free(second);
+	net_shared_free(shared);
+}
+
 static void there_are_so_many_connections_in_all(void **state)
 {
 	struct net_limits limits = net_limits_default;
@@ -572,6 +656,7 @@ int main(void)
 		cmocka_unit_test(who_never_says_anything_is_closed),
 		cmocka_unit_test(idle_connections_are_closed_and_keepalives_keep_them),
 		cmocka_unit_test(a_source_has_so_many_connections),
+		cmocka_unit_test(idle_connections_of_another_worker_make_room),
 		cmocka_unit_test(there_are_so_many_connections_in_all),
 		cmocka_unit_test(our_own_connections_are_limited_too),
 		cmocka_unit_test(requests_to_an_alias_take_the_connection),

@@ -5,6 +5,8 @@
 #include <event2/buffer.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "net/net_internal.h"
@@ -69,32 +71,47 @@ static bool has_unsent(const struct conn *conn)
 	return evbuffer_get_length(bufferevent_get_output(conn->stream)) > 0;
 }
 
-static bool evict_idle(struct net *net, struct source *source, bool incoming)
+/* The one that has been so for longest; NULL: none is. */
+static struct conn *find_idle(const struct net *net, const struct net_side *side)
 {
+	struct source *source = source_find(&net->conns, &side->source);
 	struct conn *conn, *oldest = NULL;
 
+	if (!source)
+		return NULL;
 	TAILQ_FOREACH(conn, &source->conns, of_source)
 	{
-		if (conn->state == CONN_IDLE && conn->incoming == incoming && !has_unsent(conn) &&
-		    (!oldest || conn->since_ns < oldest->since_ns))
+		if (conn->state == CONN_IDLE && conn->incoming == side->incoming &&
+		    !has_unsent(conn) && (!oldest || conn->since_ns < oldest->since_ns))
 			oldest = conn;
 	}
-	if (!oldest)
-		return false;
-	net_count(net, NET_EVICTED);
-	conn_close(oldest);
-	return true;
+	return oldest;
+}
+
+static void evict(struct conn *conn)
+{
+	net_count(conn->net, NET_EVICTED);
+	conn_close(conn);
+}
+
+static struct net_side side_of(const struct ip *remote, bool incoming)
+{
+	return (struct net_side){source_ip(remote), incoming};
 }
 
 bool conn_take_place(struct net *net, const struct ip *remote, bool incoming)
 {
-	struct ip ip = source_ip(remote);
+	struct net_side side = side_of(remote, incoming);
 
-	while (!shared_take(net->share.shared, &net->limits, &ip, incoming)) {
-		struct source *source = source_find(&net->conns, remote);
+	while (!shared_take(net->share.shared, &net->limits, &side)) {
+		struct conn *idle = find_idle(net, &side);
 
-		if (source && evict_idle(net, source, incoming))
+		if (idle) {
+			evict(idle);
 			continue;
+		}
+		if (shared_take_over(net->share.shared, &side))
+			return true;
 		net_count(net, NET_REFUSED);
 		return false;
 	}
@@ -103,9 +120,29 @@ bool conn_take_place(struct net *net, const struct ip *remote, bool incoming)
 
 void conn_give_place(struct net *net, const struct ip *remote, bool incoming)
 {
-	struct ip ip = source_ip(remote);
+	struct net_side side = side_of(remote, incoming);
 
-	shared_give(net->share.shared, &ip, incoming);
+	shared_give(net->share.shared, &side);
+}
+
+/* Another worker has taken a place that one of ours may have to leave. */
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct net *net = arg;
+	struct net_side side;
+	unsigned i = 0;
+	uint64_t times;
+
+	(void)what;
+	(void)!read(fd, &times, sizeof(times));
+	while (shared_to_end(net->share.shared, i, &side)) {
+		struct conn *idle = find_idle(net, &side);
+
+		if (idle && shared_claim_end(net->share.shared, &side))
+			evict(idle);
+		else
+			i++;
+	}
 }
 
 /* ---- finding ---- */
@@ -265,7 +302,10 @@ static void arm(struct net *net, uint64_t now_ns)
 void conn_enter(struct conn *conn, enum conn_state state)
 {
 	struct conn_list *states = conn->net->conns.states;
+	struct net_side side = side_of(&conn->path.remote.ip, conn->incoming);
 
+	if ((conn->state == CONN_IDLE) != (state == CONN_IDLE))
+		shared_idle(conn->net->share.shared, &side, state == CONN_IDLE);
 	TAILQ_REMOVE(&states[conn->state], conn, in_state);
 	conn->state = state;
 	conn->since_ns = clock_coarse_ns();
@@ -366,8 +406,8 @@ static void end(struct conn *conn, const char *failed, const char *misbehaved)
 	clear_alias(conn);
 	table_remove(&net->conns.by_remote, &conn->node);
 	shared_remove(net->share.shared, &conn->place);
-	source_leave(&net->conns, conn);
 	conn_enter(conn, CONN_DEAD);
+	source_leave(&net->conns, conn);
 	event_active(net->conns.reaper, EV_TIMEOUT, 0);
 }
 
@@ -428,11 +468,26 @@ int conns_init(struct conns *conns)
 		       : 0;
 }
 
+static int be_woken(struct net *net)
+{
+	struct conns *conns = &net->conns;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	conns->sleeper.fd = fd;
+	shared_add_sleeper(net->share.shared, &conns->sleeper);
+	conns->waker = event_new(net->base, fd, EV_READ | EV_PERSIST, on_wake, net);
+	return conns->waker && event_add(conns->waker, NULL) == 0 ? 0 : -ENOMEM;
+}
+
 int conns_start(struct net *net)
 {
 	net->conns.timer = evtimer_new(net->base, on_timer, net);
 	net->conns.reaper = event_new(net->base, -1, 0, on_reaper, net);
-	return net->conns.timer && net->conns.reaper ? 0 : -ENOMEM;
+	if (!net->conns.timer || !net->conns.reaper)
+		return -ENOMEM;
+	return net->own_shared ? 0 : be_woken(net);
 }
 
 void conns_free(struct net *net)
@@ -451,6 +506,12 @@ void conns_free(struct net *net)
 		event_free(conns->timer);
 	if (conns->reaper)
 		event_free(conns->reaper);
+	if (conns->waker)
+		event_free(conns->waker);
+	if (conns->sleeper.fd > 0) {
+		shared_remove_sleeper(net->share.shared, &conns->sleeper);
+		close(conns->sleeper.fd);
+	}
 	table_free(&conns->by_remote);
 	table_free(&conns->by_alias);
 	table_free(&conns->sources);

@@ -58,6 +58,8 @@ struct conns {
 	struct event *timer;
 	uint64_t timer_at_ns;
 	struct event *reaper;
+	struct net_sleeper sleeper; /* fd 0: there are no other workers */
+	struct event *waker;
 };
 
 /* 0 or -ENOMEM. */
@@ -66,7 +68,7 @@ int conns_start(struct net *net);
 void conns_free(struct net *net);
 
 /* Takes a place for one more with that remote address, if there is one. The source's oldest idle
- * one makes room where it can. The place goes with the connection, or is given back. */
+ * one makes room where it can, or one that another worker has. The place goes with the connection, or is given back. */
 bool conn_take_place(struct net *net, const struct ip *remote, bool incoming);
 void conn_give_place(struct net *net, const struct ip *remote, bool incoming);
 /* Takes over the stream, unless NULL is returned: no memory. */

@@ -112,7 +112,8 @@ const struct endpoint *net_socket_address(const struct net *net, unsigned index)
 enum net_transport net_socket_transport(const struct net *net, unsigned index);
 int net_socket_fd(const struct net *net, unsigned index);
 
-/* Serves what is listened on by the event loop. 0 or -ENOMEM. SIGPIPE is ignored from then on. */
+/* Serves what is listened on by the event loop. 0, -ENOMEM, -EMFILE. SIGPIPE is ignored from then
+ * on. */
 int net_start(struct net *net, struct event_base *base, const struct net_handler *handler);
 
 #define NET_CERTIFICATES_MAX 32

@@ -4,17 +4,23 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* What is counted of one side. */
+struct count {
+	struct table_node node;
+	struct net_side side;
+	unsigned all, idle;
+	unsigned to_end; /* of the idle ones */
+	LIST_ENTRY(count) to_end_link;
+};
 
 struct net_shared {
 	pthread_mutex_t lock; /* over all of it */
-	struct table sources, places;
+	struct table counts, places;
 	size_t incoming, outgoing;
-};
-
-struct counted_source {
-	struct table_node node;
-	struct ip ip;
-	unsigned incoming, outgoing;
+	LIST_HEAD(, count) to_end;
+	LIST_HEAD(, net_sleeper) sleepers;
 };
 
 int net_shared_create(struct net_shared **ret_shared)
@@ -24,7 +30,7 @@ int net_shared_create(struct net_shared **ret_shared)
 	if (!shared)
 		return -ENOMEM;
 	pthread_mutex_init(&shared->lock, NULL);
-	if (table_init(&shared->sources) || table_init(&shared->places)) {
+	if (table_init(&shared->counts) || table_init(&shared->places)) {
 		net_shared_free(shared);
 		return -ENOMEM;
 	}
@@ -32,19 +38,19 @@ int net_shared_create(struct net_shared **ret_shared)
 	return 0;
 }
 
-static void free_source(struct table_node *node, void *arg)
+static void free_count(struct table_node *node, void *arg)
 {
 	(void)arg;
-	free(table_entry(node, struct counted_source, node));
+	free(table_entry(node, struct count, node));
 }
 
 void net_shared_free(struct net_shared *shared)
 {
 	if (!shared)
 		return;
-	if (shared->sources.buckets)
-		table_each(&shared->sources, free_source, NULL);
-	table_free(&shared->sources);
+	if (shared->counts.buckets)
+		table_each(&shared->counts, free_count, NULL);
+	table_free(&shared->counts);
 	table_free(&shared->places);
 	pthread_mutex_destroy(&shared->lock);
 	free(shared);
@@ -52,79 +58,170 @@ void net_shared_free(struct net_shared *shared)
 
 /* ---- how many ---- */
 
-static uint64_t source_hash(const struct net_shared *shared, const struct ip *ip)
+static uint64_t count_hash(const struct net_shared *shared, const struct net_side *side)
 {
-	return table_hash(&shared->sources, ip->family, ip->bytes, sizeof(ip->bytes));
+	uint64_t seed = (uint64_t)side->incoming << 8 | side->source.family;
+
+	return table_hash(&shared->counts, seed, side->source.bytes, sizeof(side->source.bytes));
 }
 
-static struct counted_source *source_find(const struct net_shared *shared, const struct ip *ip)
+static struct count *count_find(const struct net_shared *shared, const struct net_side *side)
 {
-	struct table_node *node = table_first(&shared->sources, source_hash(shared, ip));
+	struct table_node *node = table_first(&shared->counts, count_hash(shared, side));
 
 	for (; node; node = table_next(node)) {
-		struct counted_source *source = table_entry(node, struct counted_source, node);
+		struct count *count = table_entry(node, struct count, node);
 
-		if (ip_eq(&source->ip, ip))
-			return source;
+		if (count->side.incoming == side->incoming &&
+		    ip_eq(&count->side.source, &side->source))
+			return count;
 	}
 	return NULL;
 }
 
 /* NULL without memory. */
-static struct counted_source *source_need(struct net_shared *shared, const struct ip *ip)
+static struct count *count_need(struct net_shared *shared, const struct net_side *side)
 {
-	struct counted_source *source = source_find(shared, ip);
+	struct count *count = count_find(shared, side);
 
-	if (source)
-		return source;
-	source = calloc(1, sizeof(*source));
-	if (!source)
+	if (count)
+		return count;
+	count = calloc(1, sizeof(*count));
+	if (!count)
 		return NULL;
-	source->ip = *ip;
-	table_insert(&shared->sources, &source->node, source_hash(shared, ip));
-	return source;
+	count->side = *side;
+	table_insert(&shared->counts, &count->node, count_hash(shared, side));
+	return count;
 }
 
-static void forget_if_gone(struct net_shared *shared, struct counted_source *source)
+static void set_to_end(struct net_shared *shared, struct count *count, unsigned to_end)
 {
-	if (source->incoming || source->outgoing)
+	if (to_end && !count->to_end)
+		LIST_INSERT_HEAD(&shared->to_end, count, to_end_link);
+	if (!to_end && count->to_end)
+		LIST_REMOVE(count, to_end_link);
+	count->to_end = to_end;
+}
+
+static void forget_if_gone(struct net_shared *shared, struct count *count)
+{
+	if (count->all)
 		return;
-	table_remove(&shared->sources, &source->node);
-	free(source);
+	set_to_end(shared, count, 0);
+	table_remove(&shared->counts, &count->node);
+	free(count);
+}
+
+static size_t *total_of(struct net_shared *shared, const struct net_side *side)
+{
+	return side->incoming ? &shared->incoming : &shared->outgoing;
 }
 
 bool shared_take(struct net_shared *shared, const struct net_limits *limits,
-		 const struct ip *source_ip, bool incoming)
+		 const struct net_side *side)
 {
-	size_t *all = incoming ? &shared->incoming : &shared->outgoing;
-	struct counted_source *source;
+	struct count *count;
 	bool taken = false;
 
 	pthread_mutex_lock(&shared->lock);
-	source = source_need(shared, source_ip);
-	if (source) {
-		unsigned *of_source = incoming ? &source->incoming : &source->outgoing;
-
-		taken = *of_source < limits->connections_per_source && *all < limits->connections;
-		*of_source += taken;
-		*all += taken;
-		forget_if_gone(shared, source);
+	count = count_need(shared, side);
+	if (count) {
+		taken = count->all < limits->connections_per_source &&
+			*total_of(shared, side) < limits->connections;
+		if (taken)
+			set_to_end(shared, count, 0);
+		count->all += taken;
+		*total_of(shared, side) += taken;
+		forget_if_gone(shared, count);
 	}
 	pthread_mutex_unlock(&shared->lock);
 	return taken;
 }
 
-void shared_give(struct net_shared *shared, const struct ip *source_ip, bool incoming)
+void shared_give(struct net_shared *shared, const struct net_side *side)
 {
-	struct counted_source *source;
+	struct count *count;
 
 	pthread_mutex_lock(&shared->lock);
-	source = source_find(shared, source_ip);
-	if (incoming)
-		source->incoming--, shared->incoming--;
-	else
-		source->outgoing--, shared->outgoing--;
-	forget_if_gone(shared, source);
+	count = count_find(shared, side);
+	count->all--;
+	--*total_of(shared, side);
+	forget_if_gone(shared, count);
+	pthread_mutex_unlock(&shared->lock);
+}
+
+void shared_idle(struct net_shared *shared, const struct net_side *side, bool idle)
+{
+	struct count *count;
+
+	pthread_mutex_lock(&shared->lock);
+	count = count_find(shared, side);
+	count->idle = idle ? count->idle + 1 : count->idle - 1;
+	pthread_mutex_unlock(&shared->lock);
+}
+
+/* ---- room made by another worker ---- */
+
+bool shared_take_over(struct net_shared *shared, const struct net_side *side)
+{
+	static const uint64_t one = 1;
+	struct net_sleeper *sleeper;
+	struct count *count;
+	bool taken;
+
+	pthread_mutex_lock(&shared->lock);
+	count = count_find(shared, side);
+	taken = count && count->idle > count->to_end;
+	if (taken) {
+		set_to_end(shared, count, count->to_end + 1);
+		count->all++;
+		++*total_of(shared, side);
+		LIST_FOREACH(sleeper, &shared->sleepers, link)
+			(void)!write(sleeper->fd, &one, sizeof(one));
+	}
+	pthread_mutex_unlock(&shared->lock);
+	return taken;
+}
+
+bool shared_to_end(struct net_shared *shared, unsigned index, struct net_side *ret_side)
+{
+	struct count *count;
+
+	pthread_mutex_lock(&shared->lock);
+	count = LIST_FIRST(&shared->to_end);
+	while (count && index-- > 0)
+		count = LIST_NEXT(count, to_end_link);
+	if (count)
+		*ret_side = count->side;
+	pthread_mutex_unlock(&shared->lock);
+	return count;
+}
+
+bool shared_claim_end(struct net_shared *shared, const struct net_side *side)
+{
+	struct count *count;
+	bool claimed;
+
+	pthread_mutex_lock(&shared->lock);
+	count = count_find(shared, side);
+	claimed = count && count->to_end;
+	if (claimed)
+		set_to_end(shared, count, count->to_end - 1);
+	pthread_mutex_unlock(&shared->lock);
+	return claimed;
+}
+
+void shared_add_sleeper(struct net_shared *shared, struct net_sleeper *sleeper)
+{
+	pthread_mutex_lock(&shared->lock);
+	LIST_INSERT_HEAD(&shared->sleepers, sleeper, link);
+	pthread_mutex_unlock(&shared->lock);
+}
+
+void shared_remove_sleeper(struct net_shared *shared, struct net_sleeper *sleeper)
+{
+	pthread_mutex_lock(&shared->lock);
+	LIST_REMOVE(sleeper, link);
 	pthread_mutex_unlock(&shared->lock);
 }
 

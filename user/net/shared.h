@@ -4,6 +4,8 @@
 #ifndef SIPWARD_NET_SHARED_H
 #define SIPWARD_NET_SHARED_H
 
+#include <sys/queue.h>
+
 #include "base/table.h"
 #include "net/net.h"
 
@@ -15,10 +17,35 @@ struct net_place {
 	unsigned worker;
 };
 
-/* Counts one more connection with the source. False: it would be one too many. */
+/* Connections of a source, by who has made them. */
+struct net_side {
+	struct ip source;
+	bool incoming;
+};
+
+/* Counts one more. False: it would be one too many. */
 bool shared_take(struct net_shared *shared, const struct net_limits *limits,
-		 const struct ip *source, bool incoming);
-void shared_give(struct net_shared *shared, const struct ip *source, bool incoming);
+		 const struct net_side *side);
+void shared_give(struct net_shared *shared, const struct net_side *side);
+/* One that is counted has become idle, or is not any more. */
+void shared_idle(struct net_shared *shared, const struct net_side *side, bool idle);
+
+/* Counts one more beyond the limit where another worker has an idle one, and wakes them all: one of
+ * them is to end one of that side. */
+bool shared_take_over(struct net_shared *shared, const struct net_side *side);
+/* The sides of which one is still to be ended, counted from 0. False: there are no more. */
+bool shared_to_end(struct net_shared *shared, unsigned index, struct net_side *ret_side);
+/* True: the worker ends one; it has one. */
+bool shared_claim_end(struct net_shared *shared, const struct net_side *side);
+
+/* A worker that can be woken: its eventfd is written to. */
+struct net_sleeper {
+	LIST_ENTRY(net_sleeper) link;
+	int fd;
+};
+void shared_add_sleeper(struct net_shared *shared, struct net_sleeper *sleeper);
+void shared_remove_sleeper(struct net_shared *shared, struct net_sleeper *sleeper);
+
 void shared_counts(struct net_shared *shared, size_t *ret_incoming, size_t *ret_outgoing);
 
 void shared_add(struct net_shared *shared, struct net_place *place);
