@@ -153,6 +153,8 @@ static const char *duplicate_fault(enum sip_header_id id)
 		return "CSeq Stands Twice";
 	case SIP_MAX_FORWARDS:
 		return "Max-Forwards Stands Twice";
+	case SIP_CONTENT_LENGTH: /* a stream with two is cut off: see net/framing.h */
+		return "Content-Length Stands Twice";
 	default:
 		return NULL;
 	}
@@ -327,18 +329,12 @@ static void set_body(struct parser *parser)
 	struct sip_msg *msg = parser->msg;
 	uint32_t rest = (uint32_t)(parser->end - parser->pos), length = rest;
 
-	for (int i = msg->first[SIP_CONTENT_LENGTH]; i >= 0;
-	     i = sip_msg_next(msg, SIP_CONTENT_LENGTH, i)) {
-		uint32_t value;
-
-		if (slice_u32(msg->headers[i].value, &value) != 0)
-			fault(parser, "Malformed Content-Length");
-		else if (i != msg->first[SIP_CONTENT_LENGTH] && value != length)
-			fault(parser, "Content-Length Differs");
-		else if (value > rest)
-			fault(parser, "Content-Length Beyond Datagram");
-		else
-			length = value;
+	if (msg->first[SIP_CONTENT_LENGTH] >= 0 &&
+	    slice_u32(sip_msg_value(msg, SIP_CONTENT_LENGTH), &length) != 0)
+		fault(parser, "Malformed Content-Length");
+	if (length > rest) {
+		fault(parser, "Content-Length Beyond Datagram");
+		length = rest;
 	}
 	msg->body = (struct slice){parser->pos, length};
 	msg->raw = slice_between(msg->start_line.p, parser->pos + length);
