@@ -94,6 +94,11 @@ check "address that is not listed is refused" stranger call_refused address.exam
 check "re-INVITE, and BYE from the far side" call pbx_hangs_up call_held address.example
 check "busy far side" call pbx_busy call_busy address.example
 check "call cancelled while it rings" call pbx_ringing call_cancelled address.example
+check "CANCEL as the far side answers" call pbx_answers_cancel call_cancelled_late address.example
+check "provisional responses with PRACK, and UPDATE" call pbx_prack call_prack address.example
+check_eq "each PRACK names its INVITE" "$(grep -c '^RAck: [12] 1 INVITE' "$tmp/pbx.trace")" 2
+check "REFER, and the NOTIFY that follows" call pbx_referred call_refers address.example
+check "an offer in the 200, its answer in the ACK" call pbx_offers call_offerless address.example
 check "INVITE that arrives twice" call pbx_slow call_twice address.example
 check_eq "is forwarded once" "$(grep -c '^INVITE' "$tmp/pbx.trace")" 1
 check "INVITE of more than 4 kB, in fragments" call pbx call_big address.example
