@@ -67,7 +67,7 @@ class Way:
             got = self.sock.recv(65535)
         except ssl.SSLWantReadError:
             return []
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             got = b""
         if not got:
             self.close()
@@ -114,6 +114,8 @@ class Party:
                 self.listeners[socket.create_server((address, port), family=family)] = kind
         self.ways.append(Way("udp", self.udp))
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.asked_for = []  # the names that TLS clients wanted
+        self.context.sni_callback = lambda sock, name, context: self.asked_for.append(name)
         if certificate:
             self.context.load_cert_chain(certificate + ".pem", certificate + ".key")
 
@@ -137,7 +139,10 @@ class Party:
         sock, _ = listener.accept()
         sock.settimeout(5)
         if self.listeners[listener] == "tls":
-            sock = self.context.wrap_socket(sock, server_side=True)
+            try:
+                sock = self.context.wrap_socket(sock, server_side=True)
+            except OSError:  # we are not who the client wants
+                return
         self.ways.append(Way(self.listeners[listener], sock))
 
     def poll(self, seconds):

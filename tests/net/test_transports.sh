@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh" transports
 # shellcheck source=tests/net/gate.sh
 . "$(dirname "$0")/gate.sh"
-need openssl python3
+need openssl python3 dnsmasq
 addr_add customer eth0 2001:db8:1::2/64
 addr_add gate outside 2001:db8:1::1/64
 addr_add pbx eth0 2001:db8:9::2/64
@@ -15,11 +15,11 @@ tidy() {
 	sipward detach outside
 } >/dev/null 2>&1
 
-# A key and a certificate for addresses, by the test's own authority.
-certify() { # FILE ADDRESS...
+# A key and a certificate, by the test's own authority.
+certify() { # FILE IP:ADDRESS|DNS:NAME|URI:URI...
 	local file=$1 names
 	shift
-	names=$(printf 'IP:%s,' "$@")
+	names=$(printf '%s,' "$@")
 	openssl req -newkey rsa:2048 -nodes -keyout "$tmp/$file.key" -subj "/CN=$1" \
 		-addext "subjectAltName=${names%,}" |
 		openssl x509 -req -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" -days 2 \
@@ -36,9 +36,9 @@ trunk() { # NAME URI [OPTION...]
 {
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/ca.key" -subj /CN=authority -days 2 \
 		-out "$tmp/ca.pem"
-	certify gate $gate 10.9.0.1 2001:db8:1::1 2001:db8:9::1
-	certify pbx $pbx 2001:db8:9::2
-	certify client $customer 2001:db8:1::2
+	certify gate IP:$gate IP:10.9.0.1 IP:2001:db8:1::1 IP:2001:db8:9::1
+	certify pbx IP:$pbx IP:2001:db8:9::2 DNS:carrier.example
+	certify client IP:$customer IP:2001:db8:1::2
 	sipward acl create office
 	sipward acl add office $customer 2001:db8:1::2
 	trunk udp sip:$pbx:5060
@@ -47,6 +47,8 @@ trunk() { # NAME URI [OPTION...]
 	trunk six-udp "sip:[2001:db8:9::2]:5060"
 	trunk six-tcp "sip:[2001:db8:9::2]:5060;transport=tcp"
 	trunk six-tls "sip:[2001:db8:9::2]:5061;transport=tls"
+	trunk named "sip:carrier.example:5061;transport=tls"
+	trunk impostor "sip:impostor.example:5061;transport=tls"
 	trunk large sip:$pbx:5060
 	sipward upstream add large "sip:$pbx:5060;transport=tcp" --priority 20
 	trunk certificate sip:$pbx:5060 --client-certificate yes
@@ -70,7 +72,12 @@ log_level = debug
 tls_certificate = gate.example $tmp/gate.pem $tmp/gate.key
 tls_client_ca = $tmp/ca.pem
 tls_ca = $tmp/ca.pem
+dns_servers = 127.0.0.1
 CONF
+start_in gate dns dnsmasq --no-daemon --conf-file=/dev/null --pid-file= --user=root --no-hosts \
+	--listen-address=127.0.0.1 --bind-interfaces --no-resolv --local=/example/ \
+	--host-record=carrier.example,$pbx --host-record=impostor.example,$pbx
+wait_for 5 in_ns gate sh -c 'ss -Hlun | grep -q 127.0.0.1:53'
 daemon() {
 	start_in gate daemon "$sipwardd" --config "$tmp/gate.conf"
 	wait_for 5 logged '^info ready' || { cat "$tmp/setup.log" "$tmp/daemon.log"; exit 1; }
@@ -96,6 +103,10 @@ for in in u1 t1 tn; do
 	check "sipp: $in to t1, by digest" sipp_call $in t1 call_digest pbx digest.example
 done
 
+for name in carrier impostor; do
+	check "$name.example is resolved" wait_for 10 logged \
+		"host_changed host=\"?sip:$name.example:5061;transport=tls\"? came=\"?tls/$pbx:5061"
+done
 coproc cases { exec python3 tests/net/transport_cases.py --namespaces "$ns" --certificates "$tmp" 2>&1; }
 cases_pid=$!
 while read -r word signal rest <&"${cases[0]}"; do
@@ -108,6 +119,8 @@ done
 wait "$cases_pid" || failures=1
 check_match "the log tells of certificates that were not shown" "$(cat "$tmp/daemon.log")" \
 	"^info refused source=$customer:.*trunk=certificate .*status=403 cause=no_client_certificate$"
+check_match "and of a server that is not who it should be" "$(cat "$tmp/daemon.log")" \
+	"^info connection_failed remote=$pbx:5061 transport=tls cause=\"hostname mismatch\"$"
 
 # What no honest peer does to a connection.
 locked() { sipward lockout list | grep -qE "^$1(/[0-9]+)? "; }

@@ -219,24 +219,29 @@ def caller_reopens(kind):
     pbx.hear("200")
 
 
-def upstream_restarts(kind_in, kind_out, vanish):
+def upstream_restarts(kind_in, kind_out, end_streams):
     """Its machine knows nothing of the connection any more, and says so when it is asked by it."""
     domain = f"sip:1@{kind_out}.example"
+
+    def vanish():
+        time.sleep(0.05)  # more than a tick of the gate's clock after the request before
+        end_streams(pbx)
+
     way = customer.open(kind_in)
     call, other = connect(customer, way, pbx, domain, kind_out)
-    vanish(pbx)
+    vanish()
     exchange(call, other, pbx, "INFO")
     call.say("INVITE", body=SDP)
     request = pbx.hear("INVITE")
     customer.hear("100")
     request.way.send(answer(request, 200, contact=f"sip:c@{pbx.at(kind_out)}"))
     customer.hear("200")
-    vanish(pbx)
+    vanish()
     call.say("ACK", cseq=call.cseq, body=SDP)
     equal(pbx.hear("ACK").body, SDP)
-    vanish(pbx)
+    vanish()
     exchange(call, other, pbx, "BYE")
-    vanish(pbx)
+    vanish()
     call, other = connect(customer, way, pbx, domain, kind_out)
     exchange(call, other, pbx, "BYE")
 
@@ -402,6 +407,33 @@ def client_certificate():
     exchange(call, other, pbx, "BYE")
 
 
+def named_upstream():
+    """Its certificate is for the host name in the trunk's URI (RFC 5922)."""
+    pbx.close_streams()
+    time.sleep(0.2)
+    way = customer.open("udp")
+    call, other = connect(customer, way, pbx, "sip:1@named.example", "tls")
+    assert "carrier.example" in pbx.asked_for, pbx.asked_for
+    exchange(call, other, pbx, "INFO")
+    exchange(other, call, customer, "BYE")
+
+
+def impostor():
+    """It is another's: neither by that one's connection, which is there, nor by a new one."""
+    way = customer.open("udp")
+    call = begin(customer, way, "sip:1@impostor.example")
+    via = customer.via("udp")
+    call.say("INVITE", body=SDP, via=via)
+    customer.hear("100")
+    until = time.time() + 4
+    while not customer.heard and time.time() < until:
+        pbx.poll(0.05)  # takes part in the handshake
+        customer.poll(0.05)
+    call.remote = customer.hear("503").get("To")
+    call.say("ACK", via=via, cseq=1)
+    assert "impostor.example" in pbx.asked_for, pbx.asked_for
+
+
 def sips():
     refused(customer.open("udp"), "sips:1@tls.example", 416)
     refused(customer.open("tcp"), "sips:1@tls.example", 416)
@@ -466,5 +498,7 @@ for kind_in, kind_out in (("udp", "udp"), ("udp", "tcp"), ("tcp", "udp"), ("tls"
 case("a connection that its peer offers is taken for requests", alias, True)
 case("another is not", alias, False)
 case("a trunk that asks for client certificates", client_certificate)
+case("an upstream that shows a certificate for its host name", named_upstream)
+case("one that shows another's", impostor)
 case("sips: by TLS alone", sips)
 sys.exit(1 if failures else 0)

@@ -35,6 +35,7 @@ struct side {
 	size_t last_n;
 	bool verified;
 	char why[128];
+	uint64_t asked_ns; /* of the last failure */
 	const char *answer; /* sent for each packet; NULL = none */
 	bool floods;	    /* until the connection has ended for it */
 };
@@ -84,10 +85,12 @@ static inline void on_receive(void *arg, const struct net_packet *packets, unsig
 		say(side, &packets[0].path, side->answer);
 }
 
-static inline void on_failed(void *arg, const struct net_path *path, const char *why)
+static inline void on_failed(void *arg, const struct net_path *path, uint64_t asked_ns,
+			     const char *why)
 {
 	struct side *side = arg;
 
+	side->asked_ns = asked_ns;
 	side->failed++;
 	side->path = *path;
 	snprintf(side->why, sizeof(side->why), "%s", why);

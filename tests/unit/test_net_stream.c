@@ -236,12 +236,14 @@ static void a_server_that_closes_as_it_is_written_to_is_told(void **state)
 {
 	struct side *side = tcp_side(NULL);
 	struct net_path path = {0};
+	uint64_t began = clock_coarse_ns();
 	int fd = bare_server(side, &path, "");
 
 	(void)state;
 	shutdown(fd, SHUT_WR);
 	wait_until(&side->failed, 1);
 	assert_string_equal(side->why, "closed as it was written to");
+	assert_true(side->asked_ns >= began && side->asked_ns <= clock_coarse_ns());
 	assert_true(endpoint_eq(&side->path.remote, &path.remote));
 	close(fd);
 

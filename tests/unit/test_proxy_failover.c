@@ -187,7 +187,7 @@ static void connection_that_fails_is_passed_over_at_the_next_tick(void **state)
 	assert_non_null(strstr(sent_to(w, 0, PBX3, "INVITE "), "\r\nVia: SIP/2.0/TCP 10.0.0.1:"));
 	assert_non_null(strstr(w->sent[0].text, "@10.0.0.1:5060;transport=tcp;lr>\r\n"));
 	w->sent_count = 0;
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 	wait_ms(w, 0);
 	assert_non_null(last_to(w, PBX, "INVITE "));
 }
@@ -205,7 +205,7 @@ static void the_only_upstream_gets_one_more_connection(void **state)
 	for (int i = 0; i < 2; i++) {
 		hear(w, CUSTOMER, invite_numbered((unsigned)i));
 		sent_to(w, 0, PBX, "INVITE ");
-		proxy_failed(w->proxy, &path, w->now);
+		proxy_failed(w->proxy, &path, w->now, w->now);
 		wait_ms(w, 0);
 		assert_int_equal(w->sent_count, 1);
 		sent_to(w, 0, PBX, "INVITE ");
@@ -214,7 +214,7 @@ static void the_only_upstream_gets_one_more_connection(void **state)
 			sent_to(w, 0, CUSTOMER, "SIP/2.0 200 ");
 			continue;
 		}
-		proxy_failed(w->proxy, &path, w->now);
+		proxy_failed(w->proxy, &path, w->now, w->now);
 		wait_ms(w, 0);
 		assert_int_equal(w->sent_count, 1);
 		sent_to(w, 0, CUSTOMER, "SIP/2.0 503 ");
@@ -241,13 +241,13 @@ static void ack_whose_connection_is_gone_goes_on_by_another(void **state)
 		assert_int_equal(transactions(w), before + 1);
 	}
 	assert_int_equal(proxy_unanswered(w->proxy), 0);
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 	wait_ms(w, 0);
 	assert_int_equal(w->sent_count, 1);
 	sent_to(w, 0, "198.51.100.7:5062", "ACK ");
 	/* Nobody waits for an answer. */
 	path.remote.port = 5062;
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 	wait_ms(w, 0);
 	assert_int_equal(w->sent_count, 0);
 	assert_int_equal(transactions(w), before);
@@ -271,7 +271,7 @@ static void ack_that_the_callee_lost_with_its_connection_is_sent_again(void **st
 	routes_of(sent_to(w, 0, CUSTOMER, "SIP/2.0 200 "), true, routes);
 	caller_says(w, "ACK", routes);
 	sent_to(w, 0, PBX3, "ACK ");
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 	wait_ms(w, 0);
 	assert_int_equal(w->sent_count, 1);
 	sent_to(w, 0, PBX3, "ACK ");
@@ -292,6 +292,23 @@ static void what_can_not_be_sent_is_not_waited_for(void **state)
 	sent_to(w, 0, PBX, "INVITE ");
 }
 
+/* The failure of an older connection says nothing about a newer one. */
+static void connection_that_was_not_asked_by_may_fail(void **state)
+{
+	struct world *w = *state;
+	struct net_path path = {.transport = NET_TCP, .remote = endpoint(PBX3)};
+
+	add_peer(w, STORE_UPSTREAM, "sip:" PBX3 ";transport=tcp", 1, 1);
+	hear(w, CUSTOMER, INVITE);
+	sent_to(w, 0, PBX3, "INVITE ");
+	proxy_failed(w->proxy, &path, w->now - 1, w->now);
+	wait_ms(w, 0);
+	assert_int_equal(w->sent_count, 0);
+	proxy_failed(w->proxy, &path, w->now, w->now);
+	wait_ms(w, 0);
+	assert_non_null(last_to(w, PBX, "INVITE "));
+}
+
 static void connection_repeats_nothing(void **state)
 {
 	struct world *w = *state;
@@ -306,7 +323,7 @@ static void connection_repeats_nothing(void **state)
 	}
 	wait_ms(w, 1001);
 	assert_non_null(last_to(w, PBX, "INVITE "));
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 }
 
 static void in_dialog_nobody_else_is_tried(void **state)
@@ -493,6 +510,7 @@ int main(void)
 		PROXY_TEST(ack_whose_connection_is_gone_goes_on_by_another),
 		PROXY_TEST(ack_that_the_callee_lost_with_its_connection_is_sent_again),
 		PROXY_TEST(what_can_not_be_sent_is_not_waited_for),
+		PROXY_TEST(connection_that_was_not_asked_by_may_fail),
 		PROXY_TEST(connection_repeats_nothing),
 		PROXY_TEST(in_dialog_nobody_else_is_tried),
 		PROXY_TEST(cancelled_call_is_tried_nowhere_else),

@@ -474,7 +474,7 @@ static void stream_that_fails_is_no_obstacle(void **state)
 	world_read_store(w);
 	hear(w, CUSTOMER, invite_of_length(1300));
 	sent_to(w, 0, "10.0.0.5:5070", "INVITE ");
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 	wait_ms(w, 0);
 	sent_to(w, 0, PBX, "INVITE ");
 	assert_int_equal(w->sent[0].path.transport, NET_UDP);
@@ -493,13 +493,13 @@ static void request_in_a_call_whose_connection_is_gone_goes_to_the_contact(void 
 	in_dialog(text, "BYE", "sip:a@198.51.100.7:5062;transport=tcp", routes, false);
 	hear(w, PBX, text);
 	sent_to(w, 0, "198.51.100.7:40000", "BYE ");
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 	wait_ms(w, 0);
 	sent_to(w, 0, "198.51.100.7:5062", "BYE ");
 	assert_int_equal(w->sent[0].path.transport, NET_TCP);
 	/* Once: then it is unreachable. */
 	path.remote.port = 5062;
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 	wait_ms(w, 0);
 	sent_to(w, 0, PBX, "SIP/2.0 503 ");
 }
@@ -516,12 +516,12 @@ static void answer_whose_connection_is_gone_goes_to_where_the_via_says(void **st
 	hear(w, PBX, answer(text, "486 Busy", "INVITE"));
 	sent_to(w, 0, "198.51.100.7:40000", "SIP/2.0 486 ");
 	w->sent_count = 0;
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 	sent_to(w, 0, "198.51.100.7:5062", "SIP/2.0 486 ");
 	assert_int_equal(w->sent[0].path.transport, NET_TCP);
 	path.remote.port = 5062;
 	w->sent_count = 0;
-	proxy_failed(w->proxy, &path, w->now);
+	proxy_failed(w->proxy, &path, w->now, w->now);
 	assert_int_equal(w->sent_count, 0);
 }
 

@@ -27,6 +27,7 @@ struct letter {
 	struct net_path path; /* its name lies in the letter */
 	bool client_verified;
 	uint16_t port;
+	uint64_t asked_ns; /* see struct net_handler */
 	struct slice bytes; /* the same */
 	char text[];
 };

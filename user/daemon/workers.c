@@ -211,22 +211,23 @@ static void log_connection(struct worker *w, const char *event, const struct net
 			 LOG_STR("cause", why));
 }
 
-static void take_failed(struct worker *w, const struct net_path *path)
+static void take_failed(struct worker *w, const struct net_path *path, uint64_t asked_ns)
 {
 	pthread_mutex_lock(&w->lock);
-	proxy_failed(w->proxy, path, clock_coarse_ns());
+	proxy_failed(w->proxy, path, asked_ns, clock_coarse_ns());
 	arm_timer(w);
 	pthread_mutex_unlock(&w->lock);
 }
 
 /* Whoever has sent by the connection is told, too. */
-static void on_failed(void *arg, const struct net_path *path, const char *why)
+static void on_failed(void *arg, const struct net_path *path, uint64_t asked_ns, const char *why)
 {
 	struct worker *w = arg;
 
 	log_connection(w, "connection_failed", path, why);
-	take_failed(w, path);
-	post_to_others(w, &(struct letter){.kind = LETTER_FAILED, .path = *path});
+	take_failed(w, path, asked_ns);
+	post_to_others(w, &(struct letter){
+				  .kind = LETTER_FAILED, .path = *path, .asked_ns = asked_ns});
 }
 
 static void on_misbehaved(void *arg, const struct net_path *path, const char *why)
@@ -255,7 +256,7 @@ static void send_here(struct worker *w, const struct letter *letter)
 	struct iovec iov = {(char *)(uintptr_t)letter->bytes.p, letter->bytes.n};
 
 	if (net_send_here(w->net, &letter->path, &iov, 1))
-		on_failed(w, &letter->path, "can not be sent");
+		on_failed(w, &letter->path, clock_coarse_ns(), "can not be sent");
 }
 
 static void open_letter(struct worker *w, const struct letter *letter)
@@ -270,7 +271,7 @@ static void open_letter(struct worker *w, const struct letter *letter)
 		(void)net_alias_here(w->net, &letter->path, letter->port);
 		break;
 	case LETTER_FAILED:
-		take_failed(w, &letter->path);
+		take_failed(w, &letter->path, letter->asked_ns);
 		break;
 	case LETTER_TLS:
 		load_tls(w);

@@ -449,7 +449,8 @@ static void on_reaper(evutil_socket_t fd, short what, void *arg)
 		TAILQ_REMOVE(&net->conns.states[CONN_DEAD], conn, in_state);
 		path.name = conn->name;
 		if (conn->failed)
-			net->handler.failed(net->handler.arg, &path, conn->failed);
+			net->handler.failed(net->handler.arg, &path, conn->asked_ns,
+					    conn->failed);
 		if (conn->misbehaved)
 			net->handler.misbehaved(net->handler.arg, &path, conn->misbehaved);
 		conn_free(conn);

@@ -40,7 +40,8 @@ struct conn {
 	struct bufferevent *stream;
 	enum conn_state state;
 	uint64_t since_ns; /* of the state */
-	uint64_t asked_ns; /* when a request was written to it last; 0 = something has come since */
+	uint64_t asked_ns; /* when a request was written to it last; 0 = none ever was */
+	bool heard;	   /* something has come since */
 	struct net_path path;
 	char *name; /* the peer has shown a certificate for it; NULL = none */
 	bool incoming, verified;

@@ -62,8 +62,9 @@ extern const struct net_limits net_limits_default;
 struct net_handler {
 	void (*receive)(void *arg, const struct net_packet *packets, unsigned n);
 	/* A connection could not be made, broke, or ended with bytes unsent: what was sent by the
-	 * path lately may not have arrived. */
-	void (*failed)(void *arg, const struct net_path *path, const char *why);
+	 * path lately may not have arrived. asked_ns: when a request was sent by it last, by
+	 * clock_coarse_ns; what came later took another, if there was one. 0 = none ever was. */
+	void (*failed)(void *arg, const struct net_path *path, uint64_t asked_ns, const char *why);
 	/* The peer did what no honest one does: bytes that are no SIP, a broken handshake, a
 	 * message that takes too long. The connection has been closed. */
 	void (*misbehaved)(void *arg, const struct net_path *path, const char *why);

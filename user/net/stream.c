@@ -112,7 +112,7 @@ static void on_input(struct bufferevent *stream, void *arg)
 
 	if (!intake.rest.p)
 		return;
-	conn->asked_ns = 0;
+	conn->heard = true;
 	take_all(&intake);
 	if (conn->state == CONN_DEAD)
 		return;
@@ -145,7 +145,7 @@ static void opened(struct conn *conn)
 /* The end of it was under way as we wrote a request, which may never have been read. */
 static bool is_asked_in_vain(const struct conn *conn)
 {
-	return conn->asked_ns && clock_coarse_ns() - conn->asked_ns < CROSSING_NS;
+	return conn->asked_ns && !conn->heard && clock_coarse_ns() - conn->asked_ns < CROSSING_NS;
 }
 
 static void ended(struct conn *conn, short what)
@@ -402,8 +402,10 @@ static void write_message(struct conn *conn, const struct iovec *iov, unsigned i
 		return;
 	}
 	net_count(net, NET_SENT);
-	if (is_request(iov))
+	if (is_request(iov)) {
 		conn->asked_ns = clock_coarse_ns();
+		conn->heard = false;
+	}
 	if (conn->state == CONN_IDLE)
 		conn_enter(conn, CONN_IDLE);
 }

@@ -32,6 +32,7 @@ int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, st
 	attempt->credential_id = hop->credential_id;
 	attempt->generation = hop->generation;
 	attempt->answers = hop->generation != 0;
+	attempt->sent_ns = now;
 	attempt->expires_ns = give_up;
 	attempt->timer.interval_ns = TIMER_T1_NS;
 	if (txn->own || txn->method == SIP_ACK)

@@ -265,6 +265,7 @@ uint64_t proxy_deadline(const struct proxy *proxy)
 struct failed_path {
 	struct proxy *proxy;
 	const struct net_path *path;
+	uint64_t asked_ns;
 };
 
 static bool is_to(const struct failed_path *failed, const struct net_path *path)
@@ -290,15 +291,17 @@ static void fail_txn(struct table_node *node, void *arg)
 	struct txn *txn = table_entry(node, struct txn, node);
 
 	for (struct attempt *a = txn->attempts; a; a = a->next)
-		if (a->state == ATTEMPT_CALLING && is_to(failed, &a->target))
+		if (a->state == ATTEMPT_CALLING && is_to(failed, &a->target) &&
+		    a->sent_ns <= failed->asked_ns)
 			attempt_unreachable(failed->proxy, a);
 	if (is_to(failed, &txn->requester))
 		answer_by_via(failed->proxy, txn);
 }
 
-void proxy_failed(struct proxy *proxy, const struct net_path *path, uint64_t now_ns)
+void proxy_failed(struct proxy *proxy, const struct net_path *path, uint64_t asked_ns,
+		  uint64_t now_ns)
 {
-	struct failed_path failed = {proxy, path};
+	struct failed_path failed = {proxy, path, asked_ns};
 
 	proxy->now_ns = now_ns;
 	/* Of others nothing is waited for that the effort would be worth. */

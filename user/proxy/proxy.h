@@ -75,9 +75,10 @@ const struct admission *proxy_admission(const struct proxy *proxy);
 /* Handles datagrams. now_ns: clock_coarse_ns. */
 void proxy_receive(struct proxy *proxy, const struct net_packet *packets, unsigned n,
 		   uint64_t now_ns);
-/* A connection could not be made, or was lost with messages unsent: whoever waits for an answer
- * from there tries another way at the next tick. */
-void proxy_failed(struct proxy *proxy, const struct net_path *path, uint64_t now_ns);
+/* A connection could not be made, or was lost with messages unsent: whoever has asked by it, which
+ * was at asked_ns last, and waits for an answer tries another way at the next tick. */
+void proxy_failed(struct proxy *proxy, const struct net_path *path, uint64_t asked_ns,
+		  uint64_t now_ns);
 /* A peer broke the rules of its connection: counted against it. */
 void proxy_misbehaved(struct proxy *proxy, const struct net_path *path, uint64_t now_ns);
 /* Repeats and gives up what is due. */

@@ -63,6 +63,7 @@ struct attempt {
 	int64_t credential_id;	/* ours there; 0 = none */
 	uint32_t generation;	/* of the nonce that was answered; 0 = none was */
 	unsigned answers;	/* how often a nonce of this hop was answered by now */
+	uint64_t sent_ns;
 	uint64_t expires_ns;	/* timers B and F */
 	struct net_path target; /* where the request went; set by attempt_set_target */
 	char *name;		/* that of the target: the policy it was of may be gone */
