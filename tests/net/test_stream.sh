@@ -91,6 +91,10 @@ check_match "nobody renegotiates" "$(in_ns customer timeout 10 openssl s_client 
 
 # What strangers may not do.
 check_match "a byte now and then is closed after 2 s" "$(peer slow)" '^(2|3)\.'
+start_in customer held python3 tests/net/stream_peer.py silent $gate
+check "the kernel asks whether the other end of a connection lives" wait_for 6 in_ns gate sh -c \
+	"ss -Htno state established sport = :5060 | grep -q 'timer:(keepalive'"
+stop held
 check_match "an idle connection after 3 s" "$(peer idle)" '^(3|4)\.'
 check_match "a connection that never says a word after 2 s" "$(peer silent)" '^(2|3)\.'
 check_eq "what is no SIP at once" "$(peer garbage)" closed

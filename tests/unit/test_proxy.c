@@ -150,6 +150,24 @@ static void retransmitted_invite_is_answered_and_not_forwarded_again(void **stat
 	assert_int_equal(counted(w, PROXY_FORWARDED), 1);
 }
 
+/* Timers L and M (RFC 6026 §7.1): as long as either side may still repeat itself. */
+static void accepted_invite_is_remembered_for_64_t1(void **state)
+{
+	struct world *w = *state;
+	const char *invite = call_begins(w);
+
+	hear(w, PBX, answer(invite, "200 OK", "INVITE"));
+	wait_ms(w, 31999);
+	hear(w, CUSTOMER, INVITE);
+	assert_int_equal(w->sent_count, 0);
+	hear(w, PBX, answer(invite, "200 OK", "INVITE"));
+	sent_to(w, 0, CUSTOMER, "SIP/2.0 200 OK");
+	assert_int_equal(counted(w, PROXY_RESPONSE_STATELESS), 0);
+	assert_int_equal(transactions(w), 1);
+	wait_ms(w, 1);
+	assert_int_equal(transactions(w), 0);
+}
+
 /* ---- failures ---- */
 
 static void failure_is_acknowledged_and_repeated_until_the_ack(void **state)
@@ -652,6 +670,7 @@ int main(void)
 		PROXY_TEST(call_passes_in_both_directions),
 		PROXY_TEST(retransmitted_2xx_passes_again),
 		PROXY_TEST(retransmitted_invite_is_answered_and_not_forwarded_again),
+		PROXY_TEST(accepted_invite_is_remembered_for_64_t1),
 		PROXY_TEST(failure_is_acknowledged_and_repeated_until_the_ack),
 		PROXY_TEST(silent_upstream_is_asked_again_and_then_408),
 		PROXY_TEST(silence_to_another_request_ends_in_silence),
