@@ -107,14 +107,14 @@ static void check_client(struct slice value, bool proxy, bool pinned)
 	memcpy(text + n + value.n, "\r\n\r\n", 4);
 	if (sip_msg_parse((struct slice){text, (size_t)n + value.n + 4}, &msg, &why))
 		return;
-	rc = digest_client_challenged(&client, &msg, 0, &state);
+	rc = digest_client_challenged(&client, &msg, false, &state);
 	must(rc == 0 || rc == -EACCES || rc == -ENOTSUP);
-	must((rc == 0) == (state.generation == 1));
+	must((rc == 0) == (state.nonce[0] != 0));
 	if (rc)
 		return;
 	must(!pinned || strcmp(state.realm, "r") == 0);
 	check_answer(&client, &state);
-	rc = digest_client_challenged(&client, &msg, 1, &state);
+	rc = digest_client_challenged(&client, &msg, true, &state);
 	must(rc == 0 || rc == -EKEYREJECTED);
 	digest_client_forget(&state);
 }

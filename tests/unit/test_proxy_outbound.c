@@ -204,6 +204,33 @@ static void cancel_and_prack_bear_the_numbers_that_the_carrier_knows(void **stat
 	free(invite);
 }
 
+/* Another challenge to credentials: it is over. Frees the request. */
+static void refused(struct world *w, char *request, const char *nonce)
+{
+	char challenge[256];
+
+	snprintf(challenge, sizeof(challenge),
+		 "Proxy-Authenticate: Digest realm=\"carrier.example\", nonce=\"%s\", "
+		 "qop=\"auth\", stale=false\n",
+		 nonce);
+	carrier_says(w, request, "407 Proxy Authentication Required", challenge);
+	assert_int_equal(w->sent_count, 2);
+	sent_to(w, 0, CARRIER, "ACK ");
+	sent_to(w, 1, CUSTOMER, "SIP/2.0 403 ");
+	free(request);
+}
+
+/* Of another call. */
+static const char *next_invite(struct world *w, const char *branch)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "%s", INVITE);
+	*strstr(text, "Kabc") = branch[0];
+	hear(w, CUSTOMER, text);
+	return sent_to(w, 0, CARRIER, "INVITE ");
+}
+
 static void refused_credentials_end_the_call(void **state)
 {
 	struct world *w = *state;
@@ -211,11 +238,39 @@ static void refused_credentials_end_the_call(void **state)
 
 	add_credential(w, URI, "gate", "carrier.example");
 	invite = authenticated_invite(w);
-	carrier_says(w, invite, "407 Proxy Authentication Required", CHALLENGE("n1"));
-	assert_int_equal(w->sent_count, 2);
-	sent_to(w, 0, CARRIER, "ACK ");
-	sent_to(w, 1, CUSTOMER, "SIP/2.0 403 ");
-	free(invite);
+	refused(w, invite, "n2");
+	/* What was refused is not sent unasked. */
+	assert_null(strstr(next_invite(w, "2"), "Authorization"));
+}
+
+/* The carrier may have forgotten it without saying so; the new one it has just given itself. */
+static void nonce_of_before_may_be_refused_once(void **state)
+{
+	static const char *const nonces[] = {"n2", "n1"};
+	struct world *w = *state;
+	char routes[1024], branch[2] = "p";
+
+	add_credential(w, URI, "gate", "carrier.example");
+	for (unsigned i = 0; i < 2; i++) {
+		char challenge[256];
+		char *invite;
+
+		authenticated_call(w, routes);
+		branch[0]++;
+		invite = kept(next_invite(w, branch));
+		assert_authenticated(w, invite, "gate", "INVITE", "00000002");
+		snprintf(challenge, sizeof(challenge),
+			 "Proxy-Authenticate: Digest realm=\"carrier.example\", "
+			 "nonce=\"%s\", qop=\"auth\"\n",
+			 nonces[i]);
+		carrier_says(w, invite, "407 Proxy Authentication Required", challenge);
+		free(invite);
+		invite = kept(sent_to(w, 1, CARRIER, "INVITE "));
+		assert_authenticated(w, invite, "gate", "INVITE", i ? "00000003" : "00000001");
+		assert_int_equal(cseq_of(invite), 8);
+		refused(w, invite, "n3");
+		world_start_proxy(w);
+	}
 }
 
 static void stale_is_honoured_but_not_for_ever(void **state)
@@ -254,27 +309,67 @@ static void another_realm_gets_nothing(void **state)
 	free(invite);
 }
 
+/* As the policy has it. */
+static const char *realm_known(struct world *w)
+{
+	const struct policy_trunk *trunk =
+		policy_trunk_find(w->policy, SLICE("100"), SLICE("gate.example"));
+
+	return trunk->upstreams[0].outbound[0].realm;
+}
+
+static void another_realm_is_refused(struct world *w, const char *branch)
+{
+	char *invite = kept(next_invite(w, branch));
+
+	carrier_says(w, invite, "401 Unauthorized",
+		     "WWW-Authenticate: Digest realm=\"evil.example\", nonce=\"n9\"\n");
+	sent_to(w, 1, CUSTOMER, "SIP/2.0 403 ");
+	free(invite);
+}
+
 static void realm_is_learned_once_and_then_pinned(void **state)
 {
 	struct world *w = *state;
-	char *invite, *again;
+	char *invite;
 
 	add_credential(w, URI, "gate", "");
 	invite = authenticated_invite(w);
-	/* Before the store's word has come back, too. */
-	hear(w, CUSTOMER, INVITE_OF("198.51.100.7:5062;branch=z9hG4bKother", ""));
-	again = kept(sent_to(w, 0, CARRIER, "INVITE "));
-	carrier_says(w, again, "401 Unauthorized",
-		     "WWW-Authenticate: Digest realm=\"evil.example\", nonce=\"n9\"\n");
-	sent_to(w, 1, CUSTOMER, "SIP/2.0 403 ");
-	free(again);
-	free(invite);
+	/* While it rings nothing is known for sure, but nobody else is answered. */
+	carrier_says(w, invite, "180 Ringing", "");
+	another_realm_is_refused(w, "1");
 	world_read_store(w);
-	hear(w, CUSTOMER, INVITE_OF("198.51.100.7:5062;branch=z9hG4bKthird", ""));
-	again = kept(sent_to(w, 0, CARRIER, "INVITE "));
-	carrier_says(w, again, "407 Proxy Authentication Required", CHALLENGE("n4"));
+	another_realm_is_refused(w, "2");
+	assert_string_equal(realm_known(w), "");
+	carrier_says(w, invite, "200 OK", "Contact: <sip:pbx@10.0.0.5>\n");
+	free(invite);
+	/* Before the store's word has come back, too. */
+	another_realm_is_refused(w, "3");
+	world_read_store(w);
+	assert_string_equal(realm_known(w), "carrier.example");
+	another_realm_is_refused(w, "4");
+	invite = kept(next_invite(w, "5"));
+	carrier_says(w, invite, "407 Proxy Authentication Required", CHALLENGE("n4"));
 	assert_authenticated(w, sent_to(w, 1, CARRIER, "INVITE "), "gate", "INVITE", "00000001");
-	free(again);
+	free(invite);
+}
+
+/* Whoever has made the wrong credential has not learned anything for the right one. */
+static void realm_is_not_learned_by_what_is_refused(void **state)
+{
+	struct world *w = *state;
+	char *invite;
+
+	add_credential(w, URI, "gate", "");
+	refused(w, authenticated_invite(w), "n2");
+	world_read_store(w);
+	assert_string_equal(realm_known(w), "");
+	invite = kept(next_invite(w, "1"));
+	assert_null(strstr(invite, "Authorization"));
+	carrier_says(w, invite, "407 Proxy Authentication Required",
+		     "Proxy-Authenticate: Digest realm=\"other.example\", nonce=\"n1\"\n");
+	assert_non_null(strstr(sent_to(w, 1, CARRIER, "INVITE "), "realm=\"other.example\""));
+	free(invite);
 }
 
 static void challenge_is_the_callers_where_we_have_no_credential(void **state)
@@ -385,9 +480,11 @@ int main(void)
 		PROXY_TEST(challenge_is_answered_and_the_caller_never_sees_it),
 		PROXY_TEST(cancel_and_prack_bear_the_numbers_that_the_carrier_knows),
 		PROXY_TEST(refused_credentials_end_the_call),
+		PROXY_TEST(nonce_of_before_may_be_refused_once),
 		PROXY_TEST(stale_is_honoured_but_not_for_ever),
 		PROXY_TEST(another_realm_gets_nothing),
 		PROXY_TEST(realm_is_learned_once_and_then_pinned),
+		PROXY_TEST(realm_is_not_learned_by_what_is_refused),
 		PROXY_TEST(challenge_is_the_callers_where_we_have_no_credential),
 		PROXY_TEST(request_in_dialog_is_authenticated_and_all_later_numbers_are_higher),
 		PROXY_TEST(each_upstream_has_credentials_of_its_own),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Registrations that the gate keeps at its upstream. */
-#include "proxy_fixture.h"
+#include "proxy_call.h"
 
 #define PASSWORD "Carrier1Secret"
 
@@ -112,6 +112,36 @@ static void a_challenge_is_answered_and_a_423_obeyed(void **state)
 	assert_int_equal(transactions(w), 0);
 }
 
+/* Once it has been asked for both, neither waits for another challenge. */
+static void calls_and_registrations_are_asked_for_credentials_apart(void **state)
+{
+	static const char challenge[] = "-Authenticate: Digest realm=\"c\", nonce=\"";
+	struct world *w = *state;
+	char text[512], call[2048];
+
+	add_credential(w, true, 600);
+	wait_ms(w, 0);
+	snprintf(text, sizeof(text), "WWW%sr\", qop=\"auth\"\n", challenge);
+	is_answered(w, register_sent(w, "CSeq: 1 REGISTER\n"), "401 Who?", text);
+	is_answered(w, register_sent(w, "CSeq: 2 REGISTER\n"), "200 OK", "");
+	hear(w, CUSTOMER, INVITE);
+	snprintf(text, sizeof(text), "Proxy%si\", qop=\"auth\"\n", challenge);
+	strcpy(call, sent_to(w, 0, PBX, "INVITE "));
+	is_answered(w, call, "407 Who?", text);
+	assert_non_null(strstr(sent_to(w, 1, PBX, "INVITE "), "Proxy-Authorization: Digest"));
+	strcpy(call, w->sent[1].text);
+	is_answered(w, call, "486 Busy", "");
+	wait_ms(w, 40000);
+	wait_ms(w, 260000);
+	assert_non_null(
+		strstr(register_sent(w, "CSeq: 3 REGISTER\n"), "\r\nAuthorization: Digest"));
+	assert_non_null(strstr(w->sent[0].text, "nonce=\"r\""));
+	hear(w, CUSTOMER, INVITE_OF("198.51.100.7:5062;branch=z9hG4bKnext", ""));
+	assert_non_null(strstr(sent_to(w, 0, PBX, "INVITE "), "\r\nProxy-Authorization: Digest"));
+	assert_non_null(strstr(w->sent[0].text, "nonce=\"i\""));
+	assert_null(strstr(w->sent[0].text, "\r\nAuthorization:"));
+}
+
 static void failures_are_tried_again_later_and_later(void **state)
 {
 	struct world *w = *state;
@@ -195,6 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PROXY_TEST(registers_and_renews_at_half_the_time),
 		PROXY_TEST(a_challenge_is_answered_and_a_423_obeyed),
+		PROXY_TEST(calls_and_registrations_are_asked_for_credentials_apart),
 		PROXY_TEST(failures_are_tried_again_later_and_later),
 		PROXY_TEST(one_that_goes_is_removed_with_credentials),
 		PROXY_TEST(a_stop_removes_them),

@@ -72,7 +72,7 @@ static bool read_challenge(const struct digest_client *client,
 static void consider(const struct digest_client *client, const struct sip_challenge *challenge,
 		     struct choice *choice)
 {
-	struct digest_client_state state = {.generation = 0};
+	struct digest_client_state state = {.nc = 0};
 
 	if (!read_challenge(client, challenge, &state))
 		return;
@@ -124,27 +124,24 @@ static void carry_over(const struct digest_client_state *old, struct digest_clie
 {
 	uint8_t random[16];
 
-	if (old->generation && strcmp(old->nonce, new->nonce) == 0) {
-		new->generation = old->generation;
+	if (strcmp(old->nonce, new->nonce) == 0) {
 		new->nc = new->qop == DIGEST_QOP_NONE ? 0 : old->nc;
 		memcpy(new->cnonce, old->cnonce, sizeof(new->cnonce));
 		return;
 	}
-	new->generation = old->generation + 1 ? old->generation + 1 : 1;
 	random_bytes(random, sizeof(random));
 	hex_encode(random, sizeof(random), new->cnonce);
 }
 
 int digest_client_challenged(const struct digest_client *client, const struct sip_msg *response,
-			     uint32_t sent, struct digest_client_state *state)
+			     bool answered, struct digest_client_state *state)
 {
 	struct choice choice = {.found = false};
 	int rc = choose(client, response, &choice);
 
 	if (rc)
 		return rc;
-	if (sent && sent == state->generation && !choice.stale &&
-	    strcmp(choice.state.nonce, state->nonce) == 0)
+	if (answered && !choice.stale)
 		return -EKEYREJECTED;
 	choice.state.proxy = response->status == 407;
 	carry_over(state, &choice.state);
@@ -208,7 +205,7 @@ int digest_client_write(const struct digest_client *client, struct digest_client
 	char response[DIGEST_HEX_SIZE], nc[9];
 	int rc;
 
-	if (!state->generation || state->nc == last)
+	if (!state->nonce[0] || state->nc == last)
 		return -ENOKEY;
 	snprintf(nc, sizeof(nc), "%08x", state->nc + 1);
 	rc = respond(client, state, request, nc, response);

@@ -28,16 +28,15 @@ struct digest_client {
 /* A nonce and what belongs to it, kept by the caller for each carrier and user name, zeroed at
  * first: later requests are answered before they are challenged. Holds an HA1. */
 struct digest_client_state {
-	uint32_t generation; /* of the nonce: another one counts up; 0: none yet */
-	uint32_t nc;	     /* used last */
-	bool proxy;	     /* asked by 407, else by 401 */
+	uint32_t nc; /* used last */
+	bool proxy;  /* asked by 407, else by 401 */
 	enum digest_algorithm algorithm;
 	bool sess;
 	enum digest_qop qop;
 	bool has_opaque;
 	char algorithm_text[24]; /* as sent; empty: not */
 	char realm[DIGEST_CLIENT_REALM_SIZE];
-	char nonce[DIGEST_CLIENT_TEXT_SIZE];
+	char nonce[DIGEST_CLIENT_TEXT_SIZE]; /* empty: none yet */
 	char opaque[DIGEST_CLIENT_TEXT_SIZE];
 	char cnonce[33];
 	uint8_t ha1[DIGEST_HASH_MAX];
@@ -46,18 +45,19 @@ struct digest_client_state {
 /*
  * Reads the challenges of a 401 or 407 and takes the one with the strongest algorithm that we have
  * an HA1 for, the first among equals; with qop auth where offered, auth-int where only that.
- * sent: the state's generation when the challenged request was answered with it; 0: it was not.
+ * answered: the challenged request bore the answer to a challenge that it had got itself: another
+ * one then says that our credentials are wrong, unless it is for a stale nonce (RFC 7616 §3.3).
+ * One that bore a nonce of before says nothing about them: carriers forget nonces without a word.
  * Without a realm to answer to, that of the challenge is taken: *state says which, to be pinned.
  * 0: write an answer; or, with *state untouched,
- * -EKEYREJECTED: the very nonce that was answered, and not for being stale: our credentials are
- *	wrong;
+ * -EKEYREJECTED: our credentials are wrong;
  * -EACCES: for other realms than ours only;
  * -ENOTSUP: none that we can answer: no Digest, malformed, of unknown algorithm or qop, too long,
  *	with control characters;
  * -ENOMEM, -EIO.
  */
 int digest_client_challenged(const struct digest_client *client, const struct sip_msg *response,
-			     uint32_t sent, struct digest_client_state *state);
+			     bool answered, struct digest_client_state *state);
 
 struct digest_client_request {
 	struct slice method;

@@ -30,8 +30,8 @@ int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, st
 	}
 	attempt->cseq_offset = hop->cseq_offset;
 	attempt->credential_id = hop->credential_id;
-	attempt->generation = hop->generation;
-	attempt->answers = hop->generation != 0;
+	attempt->challenged = hop->challenged;
+	attempt->answers = hop->answers;
 	attempt->sent_ns = now;
 	attempt->expires_ns = give_up;
 	attempt->timer.interval_ns = TIMER_T1_NS;

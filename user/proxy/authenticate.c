@@ -69,16 +69,17 @@ static int insert_field(struct proxy *proxy, unsigned before, size_t n, struct s
 void authenticate_message(struct proxy *proxy, const struct policy_outbound *credential,
 			  struct hop *hop, unsigned *own_fields, struct slice *message)
 {
-	struct outbound *outbound = NULL;
+	struct outbound *outbound;
 	struct sip_msg *sent = &proxy->second;
 	struct digest_client client;
 	const char *why;
 	int n;
 
-	if (credential)
-		outbound = outbound_find(&proxy->outbounds, credential->id, &hop->target);
-	if (!outbound || !outbound->state.generation ||
-	    sip_msg_parse(*message, sent, &why) != SIP_PARSE_OK || sent->method == SIP_ACK)
+	if (!credential || sip_msg_parse(*message, sent, &why) != SIP_PARSE_OK ||
+	    sent->method == SIP_ACK)
+		return;
+	outbound = outbound_find(&proxy->outbounds, credential->id, &hop->target, sent->method);
+	if (!outbound)
 		return;
 	client = client_of(proxy, credential, outbound);
 	n = digest_client_write(
@@ -87,7 +88,8 @@ void authenticate_message(struct proxy *proxy, const struct policy_outbound *cre
 		proxy->field, sizeof(proxy->field));
 	if (n < 0 || insert_field(proxy, *own_fields, (size_t)n, message))
 		return;
-	hop->generation = outbound->state.generation;
+	if (!hop->answers)
+		hop->answers = 1;
 	++*own_fields;
 }
 
@@ -118,23 +120,12 @@ static const char *cause_of(int rc)
 	}
 }
 
-/* One that is removed at the upstream for the last time is not. */
-static bool is_kept(const struct proxy *proxy, const struct attempt *attempt)
-{
-	const struct policy_trunk *trunk = policy_trunk_by_id(proxy->admission.policy,
-							      attempt->timer.txn->trunk_id);
-
-	return authenticate_credential(trunk, &attempt->target, attempt->credential_id);
-}
-
-/* From here on the realm is the credential's own, and its password needs to be kept no more. */
+/* Its password needs to be kept no more. */
 static void pin_realm(struct proxy *proxy, const struct policy_outbound *credential,
 		      const struct outbound *outbound)
 {
 	struct store_ha1 ha1;
 
-	if (credential->realm[0] || !proxy->output.learned)
-		return;
 	if (password_hash(proxy->admission.digest, slice_from(credential->user),
 			  slice_from(outbound->state.realm), slice_from(credential->password),
 			  &ha1) == 0)
@@ -143,23 +134,41 @@ static void pin_realm(struct proxy *proxy, const struct policy_outbound *credent
 	explicit_bzero(&ha1, sizeof(ha1));
 }
 
+/* One that is removed at the upstream for the last time is the trunk's no more. */
+void authenticate_accepted(struct proxy *proxy, const struct attempt *attempt)
+{
+	const struct txn *txn = attempt->timer.txn;
+	const struct policy_outbound *credential = authenticate_credential(
+		policy_trunk_by_id(proxy->admission.policy, txn->trunk_id), &attempt->target,
+		attempt->answers ? attempt->credential_id : 0);
+	const struct outbound *outbound;
+
+	if (!credential || credential->realm[0] || !proxy->output.learned)
+		return;
+	outbound = outbound_find(&proxy->outbounds, credential->id, &attempt->target, txn->method);
+	if (outbound && outbound->learned)
+		pin_realm(proxy, credential, outbound);
+}
+
 /* Takes the challenge in. 0, or why not as digest_client_challenged. */
 static int take_challenge(struct proxy *proxy, const struct attempt *attempt,
 			  const struct policy_outbound *credential, const struct sip_msg *msg)
 {
-	struct outbound *outbound =
-		outbound_need(&proxy->outbounds, credential->id, &attempt->target);
+	struct outbound *outbound = outbound_need(&proxy->outbounds, credential->id,
+						  &attempt->target, attempt->timer.txn->method);
 	struct digest_client client;
-	int rc;
+	int rc = -EKEYREJECTED;
 
 	if (!outbound)
 		return -ENOMEM;
-	if (attempt->answers >= ANSWERS_MAX)
-		return -EKEYREJECTED;
 	client = client_of(proxy, credential, outbound);
-	rc = digest_client_challenged(&client, msg, attempt->generation, &outbound->state);
-	if (!rc && is_kept(proxy, attempt))
-		pin_realm(proxy, credential, outbound);
+	if (attempt->answers < ANSWERS_MAX)
+		rc = digest_client_challenged(&client, msg, attempt->challenged, &outbound->state);
+	if (!rc)
+		outbound->learned = !credential->realm[0];
+	else if (rc == -EKEYREJECTED)
+		/* Nothing is to be sent unasked; nor is a realm learned by what was refused. */
+		digest_client_forget(&outbound->state);
 	return rc;
 }
 
@@ -183,6 +192,8 @@ bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const stru
 		.target = attempt->target,
 		.cseq_offset = attempt->cseq_offset + 1,
 		.credential_id = attempt->credential_id,
+		.challenged = true,
+		.answers = attempt->answers + 1,
 	};
 	int rc;
 
@@ -198,7 +209,6 @@ bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const stru
 		attempt_acknowledge(proxy, attempt, msg);
 	if (attempt_again(proxy, txn, &hop))
 		return false;
-	txn->attempts->answers = attempt->answers + 1;
 	if (txn->in_dialog)
 		raise_dialog(proxy, txn, msg);
 	return true;

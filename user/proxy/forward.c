@@ -211,7 +211,7 @@ static bool move_to_stream(struct proxy *proxy, struct forward *forward)
 	if (!hop || hop_route(proxy, &target))
 		return false;
 	forward->hop.target = target;
-	forward->hop.generation = 0;
+	forward->hop.answers = 0;
 	if (forward->admitted) {
 		credential = outbound_credential(hop, forward->chosen);
 		forward->hop.credential_id = credential ? credential->id : 0;

@@ -55,8 +55,8 @@ static uint64_t hash_of(const struct outbounds *outbounds, int64_t credential_id
 	return table_hash(table, hash, &target->remote.port, sizeof(target->remote.port));
 }
 
-struct outbound *outbound_find(const struct outbounds *outbounds, int64_t credential_id,
-			       const struct net_path *target)
+static struct outbound *find(const struct outbounds *outbounds, int64_t credential_id,
+			     const struct net_path *target, bool registrar)
 {
 	struct table_node *n =
 		table_first(&outbounds->table, hash_of(outbounds, credential_id, target));
@@ -64,7 +64,7 @@ struct outbound *outbound_find(const struct outbounds *outbounds, int64_t creden
 	for (; n; n = table_next(n)) {
 		struct outbound *outbound = table_entry(n, struct outbound, node);
 
-		if (outbound->credential_id == credential_id &&
+		if (outbound->credential_id == credential_id && outbound->registrar == registrar &&
 		    outbound->transport == target->transport &&
 		    endpoint_eq(&outbound->endpoint, &target->remote))
 			return outbound;
@@ -72,10 +72,16 @@ struct outbound *outbound_find(const struct outbounds *outbounds, int64_t creden
 	return NULL;
 }
 
-struct outbound *outbound_need(struct outbounds *outbounds, int64_t credential_id,
-			       const struct net_path *target)
+struct outbound *outbound_find(const struct outbounds *outbounds, int64_t credential_id,
+			       const struct net_path *target, enum sip_method method)
 {
-	struct outbound *outbound = outbound_find(outbounds, credential_id, target);
+	return find(outbounds, credential_id, target, method == SIP_REGISTER);
+}
+
+struct outbound *outbound_need(struct outbounds *outbounds, int64_t credential_id,
+			       const struct net_path *target, enum sip_method method)
+{
+	struct outbound *outbound = outbound_find(outbounds, credential_id, target, method);
 
 	if (outbound || outbounds->table.count >= OUTBOUNDS_MAX)
 		return outbound;
@@ -83,6 +89,7 @@ struct outbound *outbound_need(struct outbounds *outbounds, int64_t credential_i
 	if (!outbound)
 		return NULL;
 	outbound->credential_id = credential_id;
+	outbound->registrar = method == SIP_REGISTER;
 	outbound->transport = target->transport;
 	outbound->endpoint = target->remote;
 	table_insert(&outbounds->table, &outbound->node,
@@ -104,31 +111,41 @@ static void drop_unlisted(struct table_node *node, void *arg)
 		drop(node, arg);
 }
 
-/* What was answered with is still the credential. */
+/* What was answered with is still the credential. Before it has a realm, another password shows as
+ * soon as it is tried. */
 static bool is_current(const struct outbound *outbound, const struct policy_outbound *credential)
 {
 	const struct digest_client_state *state = &outbound->state;
 
+	if (!credential->realm[0])
+		return outbound->learned;
 	return strcmp(state->realm, credential->realm) == 0 &&
 	       memcmp(state->ha1, credential->ha1.plain[state->algorithm], sizeof(state->ha1)) == 0;
 }
 
+static void keep_at(const struct outbounds *outbounds, const struct policy_outbound *credential,
+		    const struct net_path *target)
+{
+	for (int registrar = 0; registrar < 2; registrar++) {
+		struct outbound *outbound = find(outbounds, credential->id, target, registrar);
+
+		if (!outbound || !is_current(outbound, credential))
+			continue;
+		outbound->listed = true;
+		outbound->learned = !credential->realm[0];
+	}
+}
+
 static void keep(const struct policy_trunk *trunk, void *arg)
 {
-	const struct outbounds *outbounds = arg;
 
 	for (size_t i = 0; i < trunk->upstream_count; i++) {
 		const struct policy_hop *hop = &trunk->upstreams[i];
 		const struct net_path target = {.transport = hop->transport,
 						.remote = hop->endpoint};
 
-		for (size_t j = 0; j < hop->outbound_count; j++) {
-			struct outbound *outbound =
-				outbound_find(outbounds, hop->outbound[j].id, &target);
-
-			if (outbound && is_current(outbound, &hop->outbound[j]))
-				outbound->listed = true;
-		}
+		for (size_t j = 0; j < hop->outbound_count; j++)
+			keep_at(arg, &hop->outbound[j], &target);
 	}
 }
 

@@ -19,7 +19,9 @@ struct outbound {
 	int64_t credential_id;
 	enum net_transport transport;
 	struct endpoint endpoint;
-	bool listed; /* the policy still has it */
+	bool registrar; /* what asks for REGISTER, by 401, is not what asks for calls, by 407 */
+	bool learned;	/* the state's realm is the upstream's word: the policy has none yet */
+	bool listed;	/* the policy still has it */
 	struct digest_client_state state;
 };
 
@@ -39,11 +41,11 @@ const struct policy_outbound *outbound_credential(const struct policy_hop *hop, 
 /* The hop's credential of this id; NULL: it has none. Tokens know only the lower half of an id. */
 const struct policy_outbound *outbound_by_id(const struct policy_hop *hop, int64_t id);
 
-/* What is known of the credential at the address; NULL: nothing. */
+/* What is known of the credential at the address, for requests of the method; NULL: nothing. */
 struct outbound *outbound_find(const struct outbounds *outbounds, int64_t credential_id,
-			       const struct net_path *target);
+			       const struct net_path *target, enum sip_method method);
 /* The same, with a place made for it. NULL: out of memory, or OUTBOUNDS_MAX. */
 struct outbound *outbound_need(struct outbounds *outbounds, int64_t credential_id,
-			       const struct net_path *target);
+			       const struct net_path *target, enum sip_method method);
 
 #endif

@@ -189,6 +189,8 @@ void outcome_final(struct proxy *proxy, struct attempt *attempt, const struct si
 	bool success = msg->status < 300;
 
 	note_answer(proxy, attempt, msg);
+	if (success)
+		authenticate_accepted(proxy, attempt);
 	if (txn->own) {
 		own_final(proxy, attempt, msg);
 		return;

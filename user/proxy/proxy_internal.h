@@ -98,7 +98,8 @@ struct hop {
 	struct slice uri;	  /* the Request-URI in place of the old one; empty: it stays */
 	unsigned cseq_offset;	  /* added to the number of CSeq */
 	int64_t credential_id;	  /* ours there; 0 = none */
-	uint32_t generation;	  /* of the nonce that was answered; 0 = none was */
+	bool challenged;	  /* the request was, there */
+	unsigned answers;	  /* how often credentials were sent there with it */
 };
 struct hop_fields {
 	const struct hop *hop;
@@ -199,6 +200,8 @@ void authenticate_message(struct proxy *proxy, const struct policy_outbound *cre
  * whether it was for us to answer. */
 bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg,
 			bool *ret_ours);
+/* The upstream's 2xx: if the credentials were let in, their realm is theirs from here on. */
+void authenticate_accepted(struct proxy *proxy, const struct attempt *attempt);
 
 /* ---- attempt.c: requests that we send on, as their client ---- */
 

@@ -61,8 +61,8 @@ struct attempt {
 	bool progressed;	/* more than 100 was heard */
 	unsigned cseq_offset;	/* what CSeq was raised by */
 	int64_t credential_id;	/* ours there; 0 = none */
-	uint32_t generation;	/* of the nonce that was answered; 0 = none was */
-	unsigned answers;	/* how often a nonce of this hop was answered by now */
+	bool challenged;	/* the request was asked for credentials, and this answers */
+	unsigned answers;	/* how often credentials were sent to this hop by now */
 	uint64_t sent_ns;
 	uint64_t expires_ns;	/* timers B and F */
 	struct net_path target; /* where the request went; set by attempt_set_target */
