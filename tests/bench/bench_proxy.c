@@ -168,6 +168,7 @@ static void setup(void)
 	struct proxy_options options = {
 		.output = {output_send, output_local_for, output_is_local, NULL, NULL},
 		.records = &records,
+		.leads = true,
 		.branch_key = "branch-key-0123",
 		.dialog_key = "dialog-key-0123",
 	};

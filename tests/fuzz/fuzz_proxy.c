@@ -156,6 +156,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	must(system(command) == 0);
 	options.output = (struct proxy_output){
 		.send = on_send, .local_for = on_local_for, .is_local = on_is_local};
+	options.leads = true;
 	options.transactions = TRANSACTIONS;
 	options.calls = CALLS;
 	options.admission.policy = policy;

@@ -139,9 +139,9 @@ static inline size_t world_waiting(void *arg)
 	return ((struct world *)arg)->waiting;
 }
 
-static inline void world_start_proxy(struct world *w)
+static inline struct proxy_options world_options(struct world *w)
 {
-	struct proxy_options options = {
+	return (struct proxy_options){
 	    .output = {world_send, world_local_for, world_is_local, world_alias, world_learned, w,
 		       world_is_own, world_pass_on, world_waiting},
 	    .admission = {.policy = w->policy,
@@ -154,8 +154,13 @@ static inline void world_start_proxy(struct world *w)
 	    .branch_key = "branch-key-0123",
 	    .dialog_key = "dialog-key-0123",
 	    .transactions = w->transactions,
-	    .registers = true,
+	    .leads = true,
 	};
+}
+
+static inline void world_start_proxy(struct world *w)
+{
+	struct proxy_options options = world_options(w);
 
 	proxy_free(w->proxy);
 	assert_int_equal(proxy_create(&options, &w->proxy), 0);

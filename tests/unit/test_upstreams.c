@@ -203,6 +203,48 @@ static void one_that_does_not_answer_options_is_down_until_it_does(void **state)
 	assert_non_null(strstr(told_of(w, "udp/" PBX), "\"state\":\"up\""));
 }
 
+/* Two workers: one asks, and what either hears both go by. */
+static void workers_know_the_same(void **state)
+{
+	struct world *w = *state;
+	struct proxy_options options = world_options(w);
+	struct proxy *lead, *other;
+
+	assert_int_equal(proxy_shared_create(0, &options.shared), 0);
+	proxy_free(w->proxy);
+	assert_int_equal(proxy_create(&options, &lead), 0);
+	options.leads = false;
+	assert_int_equal(proxy_create(&options, &other), 0);
+	w->proxy = lead;
+	wait_ms(w, 0);
+	add_peer(w, STORE_UPSTREAM, "sip:" PBX2);
+	ask_each(w, 1);
+	w->proxy = other;
+	proxy_set_policy(other, w->policy);
+	for (int i = 0; i < 100; i++) {
+		wait_ms(w, 100);
+		assert_int_equal(w->sent_count, 0);
+	}
+	assert_true(proxy_deadline(other) == UINT64_MAX);
+	/* What becomes of the other's calls. */
+	hear(w, PBX, answer(call_begins(w), "503 Service Unavailable\nRetry-After: 60", "INVITE"));
+	w->proxy = lead;
+	assert_non_null(strstr(told_of(w, "udp/" PBX), "\"state\":\"waiting\""));
+	hear(w, CUSTOMER, INVITE_OF("198.51.100.7:5062;branch=z9hG4bKn2", ""));
+	sent_to(w, 0, PBX2, "INVITE ");
+	/* What the first's questions come to. */
+	w->now += 100 * NS_PER_S;
+	for (int i = 0; i < 200; i++)
+		wait_ms(w, 100);
+	w->proxy = other;
+	assert_non_null(strstr(told_of(w, "udp/" PBX), "\"state\":\"down\""));
+	assert_non_null(strstr(told_of(w, "udp/" PBX2), "\"state\":\"down\""));
+	proxy_free(lead);
+	proxy_free(other);
+	w->proxy = NULL;
+	proxy_shared_free(options.shared);
+}
+
 #define UPSTREAM_TEST(function) cmocka_unit_test_setup_teardown(function, setup, world_teardown)
 
 int main(void)
@@ -213,6 +255,7 @@ int main(void)
 		UPSTREAM_TEST(an_answer_to_a_call_is_told),
 		UPSTREAM_TEST(one_that_asks_to_be_left_alone_waits),
 		UPSTREAM_TEST(one_that_does_not_answer_options_is_down_until_it_does),
+		UPSTREAM_TEST(workers_know_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

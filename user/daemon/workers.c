@@ -455,7 +455,7 @@ static int make_proxy(struct worker *w, struct error *err)
 		.registrar = all->options.admission.registrar,
 		.records = &w->records,
 		.shared = all->proxy_shared,
-		.registers = w->index == 0,
+		.leads = w->index == 0,
 	};
 	int rc;
 

@@ -25,10 +25,10 @@ static bool find_hop(struct proxy *proxy, const struct registration *r, struct n
 
 		if (!outbound_by_id(hop, r->credential.id) || hop_route(proxy, &target))
 			continue;
-		if (!found || health_usable(&proxy->health, &target, proxy->now_ns))
+		if (!found || health_usable(&proxy->shared->health, &target, proxy->now_ns))
 			*ret_target = target;
 		found = true;
-		if (health_usable(&proxy->health, ret_target, proxy->now_ns))
+		if (health_usable(&proxy->shared->health, ret_target, proxy->now_ns))
 			break;
 	}
 	return found;

@@ -11,7 +11,7 @@
 
 int health_init(struct health *health)
 {
-	*health = (struct health){0};
+	*health = (struct health){.lock = PTHREAD_MUTEX_INITIALIZER};
 	return table_init(&health->hops);
 }
 
@@ -52,16 +52,16 @@ static struct health_hop *find(const struct health *health, enum net_transport t
 	return NULL;
 }
 
-struct health_hop *health_find(const struct health *health, const struct net_path *target)
+bool health_usable(struct health *health, const struct net_path *target, uint64_t now_ns)
 {
-	return find(health, target->transport, &target->remote);
-}
+	const struct health_hop *hop;
+	bool usable;
 
-bool health_usable(const struct health *health, const struct net_path *target, uint64_t now_ns)
-{
-	const struct health_hop *hop = health_find(health, target);
-
-	return !hop || (!hop->down && hop->retry_ns <= now_ns);
+	pthread_mutex_lock(&health->lock);
+	hop = find(health, target->transport, &target->remote);
+	usable = !hop || (!hop->down && hop->retry_ns <= now_ns);
+	pthread_mutex_unlock(&health->lock);
+	return usable;
 }
 
 /* ---- what the policy has ---- */
@@ -165,20 +165,26 @@ int health_follow(struct health *health, const struct policy *policy, uint64_t n
 {
 	struct follow follow = {health, policy_settings(policy), now_ns, 0};
 
+	pthread_mutex_lock(&health->lock);
 	table_each(&health->hops, unlist, NULL);
 	policy_trunk_each(policy, follow_trunk, &follow);
 	table_each(&health->hops, drop_or_reschedule, &follow);
+	pthread_mutex_unlock(&health->lock);
 	return follow.rc;
 }
 
 /* ---- what is heard ---- */
 
-bool health_answered(struct health_hop *hop, const struct store_settings *settings,
-		     unsigned status, uint64_t now_ns)
+static bool answered(struct health_hop *hop, const struct store_settings *settings,
+		     const struct health_word *word)
 {
-	hop->status = status;
-	hop->answered_ns = now_ns;
+	hop->status = word->status;
+	hop->answered_ns = word->now_ns;
 	hop->failures = 0;
+	if (word->status == 503)
+		hop->retry_ns = word->now_ns + word->retry_after_s * NS_PER_S;
+	if (word->ping)
+		hop->latency_ms = (unsigned)((word->now_ns - hop->asked_ns) / NS_PER_MS);
 	if (!hop->down || ++hop->successes < settings->health_successes)
 		return false;
 	hop->down = false;
@@ -186,7 +192,7 @@ bool health_answered(struct health_hop *hop, const struct store_settings *settin
 }
 
 /* Where nobody asks it would be passed over for ever. */
-bool health_silent(struct health_hop *hop, const struct store_settings *settings)
+static bool was_silent(struct health_hop *hop, const struct store_settings *settings)
 {
 	hop->successes = 0;
 	if (hop->down || ++hop->failures < settings->health_failures || !interval_s(settings))
@@ -195,29 +201,78 @@ bool health_silent(struct health_hop *hop, const struct store_settings *settings
 	return true;
 }
 
+bool health_heard(struct health *health, const struct store_settings *settings,
+		  const struct health_word *word, struct health_hop *ret_hop)
+{
+	struct health_hop *hop;
+	bool changed = false;
+
+	pthread_mutex_lock(&health->lock);
+	hop = find(health, word->target->transport, &word->target->remote);
+	if (hop)
+		changed = word->status ? answered(hop, settings, word) : was_silent(hop, settings);
+	if (changed)
+		*ret_hop = *hop;
+	pthread_mutex_unlock(&health->lock);
+	return changed;
+}
+
 /* ---- asking ---- */
 
-struct health_hop *health_due(const struct health *health, uint64_t now_ns)
-{
-	struct deadline *first = deadline_first(&health->pings);
-
-	if (!first || first->at_ns > now_ns)
-		return NULL;
-	return (struct health_hop *)((char *)first - offsetof(struct health_hop, ping));
-}
-
-void health_asked(struct health *health, struct health_hop *hop,
-		  const struct store_settings *settings, uint64_t now_ns)
+bool health_due(struct health *health, const struct store_settings *settings, uint64_t now_ns,
+		struct health_hop *ret_hop)
 {
 	uint64_t interval_ns = interval_s(settings) * NS_PER_S;
+	struct deadline *first;
+	struct health_hop *hop;
+	bool due;
 
-	hop->asked_ns = now_ns;
-	deadline_set(&health->pings, &hop->ping, interval_ns ? now_ns + interval_ns : UINT64_MAX);
+	pthread_mutex_lock(&health->lock);
+	first = deadline_first(&health->pings);
+	due = first && first->at_ns <= now_ns;
+	if (due) {
+		hop = (struct health_hop *)((char *)first - offsetof(struct health_hop, ping));
+		hop->asked_ns = now_ns;
+		deadline_set(&health->pings, first,
+			     interval_ns ? now_ns + interval_ns : UINT64_MAX);
+		*ret_hop = *hop;
+	}
+	pthread_mutex_unlock(&health->lock);
+	return due;
 }
 
-uint64_t health_deadline(const struct health *health)
+uint64_t health_deadline(struct health *health)
 {
-	const struct deadline *first = deadline_first(&health->pings);
+	const struct deadline *first;
+	uint64_t at_ns;
 
-	return first ? first->at_ns : UINT64_MAX;
+	pthread_mutex_lock(&health->lock);
+	first = deadline_first(&health->pings);
+	at_ns = first ? first->at_ns : UINT64_MAX;
+	pthread_mutex_unlock(&health->lock);
+	return at_ns;
+}
+
+/* ---- telling ---- */
+
+struct visitor {
+	void (*visit)(const struct health_hop *hop, void *arg);
+	void *arg;
+};
+
+static void visit_hop(struct table_node *node, void *arg)
+{
+	const struct visitor *visitor = arg;
+
+	visitor->visit(table_entry(node, struct health_hop, node), visitor->arg);
+}
+
+void health_each(struct health *health, void (*visit)(const struct health_hop *hop, void *arg),
+		 void *arg)
+{
+	struct visitor visitor = {visit, arg};
+
+	pthread_mutex_lock(&health->lock);
+	table_each(&health->hops, visit_hop, &visitor);
+	pthread_mutex_unlock(&health->lock);
 }

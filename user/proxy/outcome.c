@@ -108,28 +108,33 @@ static unsigned retry_after_s(const struct sip_msg *msg)
 	return seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S;
 }
 
+static void note(struct proxy *proxy, const struct health_word *word)
+{
+	struct health_hop hop;
+
+	if (health_heard(&proxy->shared->health, policy_settings(proxy->admission.policy), word,
+			 &hop))
+		report_hop(&hop);
+}
+
 /* What an answer, or silence, says about the hop. */
 static void note_answer(struct proxy *proxy, const struct attempt *attempt,
 			const struct sip_msg *msg)
 {
-	struct health_hop *hop = health_find(&proxy->health, &attempt->target);
-
-	if (!hop)
-		return;
-	if (health_answered(hop, policy_settings(proxy->admission.policy), msg->status,
-			    proxy->now_ns))
-		report_hop(hop);
-	if (msg->status == 503)
-		hop->retry_ns = proxy->now_ns + retry_after_s(msg) * NS_PER_S;
+	note(proxy, &(struct health_word){
+			    .target = &attempt->target,
+			    .status = msg->status,
+			    .retry_after_s = msg->status == 503 ? retry_after_s(msg) : 0,
+			    .ping = attempt->timer.txn->own == OWN_PING,
+			    .now_ns = proxy->now_ns,
+		    });
 }
 
 static void note_silence(struct proxy *proxy, const struct attempt *attempt)
 {
-	struct health_hop *hop = health_find(&proxy->health, &attempt->target);
-
-	if (hop && attempt->state == ATTEMPT_CALLING &&
-	    health_silent(hop, policy_settings(proxy->admission.policy)))
-		report_hop(hop);
+	if (attempt->state == ATTEMPT_CALLING)
+		note(proxy, &(struct health_word){.target = &attempt->target,
+						  .now_ns = proxy->now_ns});
 }
 
 static void failed(struct proxy *proxy, struct attempt *attempt, const struct sip_msg *msg)

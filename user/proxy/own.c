@@ -73,7 +73,7 @@ int own_send(struct proxy *proxy, const struct own_request *own)
 	return rc;
 }
 
-void own_ping(struct proxy *proxy, struct health_hop *hop)
+void own_ping(struct proxy *proxy, const struct health_hop *hop)
 {
 	char local[ENDPOINT_TEXT_SIZE], from[ENDPOINT_TEXT_SIZE + 16];
 	struct own_request own = {
@@ -90,8 +90,6 @@ void own_ping(struct proxy *proxy, struct health_hop *hop)
 		.cseq = 1,
 	};
 
-	health_asked(&proxy->health, hop, policy_settings(proxy->admission.policy),
-		     proxy->now_ns);
 	if (hop_route(proxy, &own.target))
 		return;
 	endpoint_format(&own.target.local, local);
@@ -100,20 +98,10 @@ void own_ping(struct proxy *proxy, struct health_hop *hop)
 		proxy_count(proxy, PROXY_NO_MEMORY);
 }
 
-static void ping_answered(struct proxy *proxy, const struct attempt *attempt)
-{
-	struct health_hop *hop = health_find(&proxy->health, &attempt->target);
-
-	if (hop)
-		hop->latency_ms = (unsigned)((proxy->now_ns - hop->asked_ns) / NS_PER_MS);
-}
-
 void own_answered(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg)
 {
 	if (attempt->timer.txn->own == OWN_REGISTER && msg)
 		enrol_answered(proxy, attempt, msg);
 	else if (attempt->timer.txn->own == OWN_REGISTER)
 		enrol_unanswered(proxy, attempt);
-	else if (msg)
-		ping_answered(proxy, attempt);
 }

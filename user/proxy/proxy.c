@@ -44,8 +44,13 @@ const char *proxy_counter_name(enum proxy_counter counter)
 
 static void follow_hops(struct proxy *proxy)
 {
-	if (health_follow(&proxy->health, proxy->admission.policy, proxy->now_ns) ||
-	    registrations_follow(&proxy->registrations, proxy->admission.policy, proxy->now_ns))
+	const struct policy *policy = proxy->admission.policy;
+
+	if (!proxy->leads)
+		return;
+	if (health_follow(&proxy->shared->health, policy, proxy->now_ns))
+		proxy_count(proxy, PROXY_NO_MEMORY);
+	if (registrations_follow(&proxy->registrations, policy, proxy->now_ns))
 		proxy_count(proxy, PROXY_NO_MEMORY);
 }
 
@@ -55,8 +60,9 @@ int proxy_shared_create(size_t calls, struct proxy_shared **ret_shared)
 
 	if (!shared)
 		return -ENOMEM;
-	if (calls_init(&shared->calls, calls ? calls : CALLS_DEFAULT)) {
-		free(shared);
+	if (calls_init(&shared->calls, calls ? calls : CALLS_DEFAULT) ||
+	    health_init(&shared->health)) {
+		proxy_shared_free(shared);
 		return -ENOMEM;
 	}
 	sources_init(&shared->sources);
@@ -70,6 +76,7 @@ void proxy_shared_free(struct proxy_shared *shared)
 	if (!shared)
 		return;
 	calls_free(&shared->calls);
+	health_free(&shared->health);
 	explicit_bzero(shared, sizeof(*shared));
 	free(shared);
 }
@@ -84,8 +91,6 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 		return -ENOMEM;
 	rc = txns_init(&proxy->txns, limit);
 	if (!rc)
-		rc = health_init(&proxy->health);
-	if (!rc)
 		rc = outbounds_init(&proxy->outbounds);
 	if (!rc && !options->shared)
 		rc = proxy_shared_create(options->calls, &proxy->own_shared);
@@ -97,7 +102,7 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	proxy->admission = options->admission;
 	proxy->registrar = options->registrar;
 	proxy->records = options->records;
-	proxy->registrations.enabled = options->registers;
+	proxy->leads = options->leads;
 	proxy->admission.registrar = options->registrar;
 	proxy->shared = options->shared ? options->shared : proxy->own_shared;
 	proxy->admission.proofs = &proxy->shared->proofs;
@@ -114,7 +119,6 @@ void proxy_free(struct proxy *proxy)
 		return;
 	txns_free(&proxy->txns);
 	proxy_shared_free(proxy->own_shared);
-	health_free(&proxy->health);
 	outbounds_free(&proxy->outbounds);
 	registrations_free(&proxy->registrations);
 	explicit_bzero(proxy, sizeof(*proxy));
@@ -230,7 +234,7 @@ void proxy_receive(struct proxy *proxy, const struct net_packet *packets, unsign
 
 void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 {
-	struct health_hop *hop;
+	struct health_hop hop;
 	struct registration *registration;
 	struct txn_timer *timer;
 
@@ -240,8 +244,10 @@ void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 		registrar_tick(proxy->registrar, clock_steady_s());
 	while ((timer = timer_due(&proxy->txns, now_ns)))
 		timer_fire(proxy, timer);
-	while ((hop = health_due(&proxy->health, now_ns)))
-		own_ping(proxy, hop);
+	while (proxy->leads &&
+	       health_due(&proxy->shared->health, policy_settings(proxy->admission.policy), now_ns,
+			  &hop))
+		own_ping(proxy, &hop);
 	while ((registration = registration_due(&proxy->registrations, now_ns)))
 		enrol_due(proxy, registration);
 	calls_tick(&proxy->shared->calls, now_ns);
@@ -251,7 +257,7 @@ uint64_t proxy_deadline(const struct proxy *proxy)
 {
 	const struct deadline *txn = deadline_first(&proxy->txns.deadlines);
 	uint64_t at_ns = txn ? txn->at_ns : UINT64_MAX;
-	uint64_t ping_ns = health_deadline(&proxy->health);
+	uint64_t ping_ns = proxy->leads ? health_deadline(&proxy->shared->health) : UINT64_MAX;
 	uint64_t registration_ns = registrations_deadline(&proxy->registrations);
 	uint64_t call_ns = calls_deadline(&proxy->shared->calls);
 
@@ -332,9 +338,8 @@ struct hop_visitor {
 	void *arg;
 };
 
-static void visit_hop(struct table_node *node, void *arg)
+static void visit_hop(const struct health_hop *hop, void *arg)
 {
-	const struct health_hop *hop = table_entry(node, struct health_hop, node);
 	const struct hop_visitor *visitor = arg;
 	struct proxy_hop told = {
 		.uri = hop->uri,
@@ -358,9 +363,8 @@ void proxy_hops_each(const struct proxy *proxy, uint64_t now_ns,
 		     void (*visit)(const struct proxy_hop *hop, void *arg), void *arg)
 {
 	struct hop_visitor visitor = {now_ns, visit, arg};
-	struct table hops = proxy->health.hops; /* nobody removes any */
 
-	table_each(&hops, visit_hop, &visitor);
+	health_each(&proxy->shared->health, visit_hop, &visitor);
 }
 
 unsigned proxy_calls_of_trunk(const struct proxy *proxy, int64_t trunk_id)

@@ -35,7 +35,7 @@ struct proxy_output {
 };
 
 /* What all workers' proxies go by together: the limits of calls, the budgets of answers, who has
- * authenticated himself lately. */
+ * authenticated himself lately, which upstreams answer. */
 struct proxy_shared;
 /* calls: at most so many under a limit at a time; 0 = the default. 0 or -ENOMEM. */
 int proxy_shared_create(size_t calls, struct proxy_shared **ret_shared);
@@ -51,7 +51,7 @@ struct proxy_options {
 	uint8_t dialog_key[16];
 	size_t transactions; /* at most so many at a time; 0 = the default */
 	size_t calls;	     /* of a proxy_shared of its own */
-	bool registers;	     /* keeps the registrations at upstreams: one worker does */
+	bool leads;	     /* asks upstreams if they live, and registers there, for all workers */
 };
 
 struct proxy;

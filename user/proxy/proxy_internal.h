@@ -31,6 +31,7 @@ struct proxy_shared {
 	struct calls calls;
 	struct proofs proofs;
 	struct sources sources;
+	struct health health;
 };
 
 struct proxy {
@@ -42,7 +43,7 @@ struct proxy {
 	uint8_t dialog_key[16];
 	struct txns txns;
 	struct proxy_shared *shared, *own_shared; /* own: NULL if borrowed */
-	struct health health;
+	bool leads; /* see struct proxy_options */
 	struct outbounds outbounds;
 	struct registrations registrations;
 	struct report report;
@@ -173,7 +174,7 @@ void own_call_id(const struct proxy *proxy, char text[MAC_TEXT_SIZE]);
 /* 0, -ENOSPC, -ENOMEM. */
 int own_send(struct proxy *proxy, const struct own_request *own);
 /* Asks the hop whether it lives. */
-void own_ping(struct proxy *proxy, struct health_hop *hop);
+void own_ping(struct proxy *proxy, const struct health_hop *hop);
 /* A final response was heard to a request of our own, or none will be (msg NULL). */
 void own_answered(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg);
 

@@ -136,7 +136,7 @@ int registrations_follow(struct registrations *registrations, const struct polic
 {
 	struct follow follow = {registrations, now_ns, 0};
 
-	if (!registrations->enabled || registrations->leaving)
+	if (registrations->leaving)
 		return 0;
 	for (struct registration *r = registrations->first; r; r = r->next)
 		r->listed = false;

@@ -36,7 +36,6 @@ struct registration {
 struct registrations {
 	struct registration *first;
 	struct deadlines dues;
-	bool enabled;
 	bool leaving; /* all are being removed */
 };
 

@@ -38,7 +38,7 @@ static unsigned rank(const struct proxy *proxy, const struct policy_hop *hop)
 {
 	struct net_path target = {.transport = hop->transport, .remote = hop->endpoint};
 
-	return health_usable(&proxy->health, &target, proxy->now_ns) ? 0 : 1;
+	return health_usable(&proxy->shared->health, &target, proxy->now_ns) ? 0 : 1;
 }
 
 /* Below 0: a before b. */
