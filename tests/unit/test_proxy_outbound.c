@@ -474,6 +474,31 @@ static void trusted_pbx_chooses_the_credential(void **state)
 	sent_to(w, 0, CUSTOMER, "SIP/2.0 403 ");
 }
 
+static void workers_count_one_nonce(void **state)
+{
+	struct world *w = *state;
+	struct proxy_options options = world_options(w);
+	struct proxy *first, *second;
+	char routes[1024];
+
+	assert_int_equal(proxy_shared_create(0, &options.shared), 0);
+	proxy_free(w->proxy);
+	assert_int_equal(proxy_create(&options, &first), 0);
+	assert_int_equal(proxy_create(&options, &second), 0);
+	w->proxy = first;
+	add_credential(w, URI, "gate", "carrier.example");
+	proxy_set_policy(second, w->policy);
+	authenticated_call(w, routes);
+	w->proxy = second;
+	assert_authenticated(w, next_invite(w, "1"), "gate", "INVITE", "00000002");
+	w->proxy = first;
+	assert_authenticated(w, next_invite(w, "2"), "gate", "INVITE", "00000003");
+	proxy_free(first);
+	proxy_free(second);
+	w->proxy = NULL;
+	proxy_shared_free(options.shared);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,6 +515,7 @@ int main(void)
 		PROXY_TEST(each_upstream_has_credentials_of_its_own),
 		PROXY_TEST(failure_kept_over_a_failover_bears_the_callers_number),
 		PROXY_TEST(trusted_pbx_chooses_the_credential),
+		PROXY_TEST(workers_count_one_nonce),
 	};
 
 	return cmocka_run_group_tests_name("proxy_outbound", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* Carriers that ask us for credentials (RFC 3261 §22.3). They get them at the very address that
  * has asked, for the realm the credential is for, at most twice a request. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "digest/password.h"
@@ -66,28 +67,44 @@ static int insert_field(struct proxy *proxy, unsigned before, size_t n, struct s
 	return rc;
 }
 
+/* Into proxy->field; how long it is, or the error of digest_client_write. */
+static int write_field(struct proxy *proxy, const struct policy_outbound *credential,
+		       const struct net_path *target, const struct sip_msg *sent)
+{
+	struct outbounds *outbounds = &proxy->shared->outbounds;
+	struct outbound *outbound;
+	struct digest_client client;
+	int n = -ENOKEY;
+
+	pthread_mutex_lock(&outbounds->lock);
+	outbound = outbound_find(outbounds, credential->id, target, sent->method);
+	if (outbound) {
+		client = client_of(proxy, credential, outbound);
+		n = digest_client_write(
+			&client, &outbound->state,
+			&(struct digest_client_request){sent->method_text, sent->uri, sent->body},
+			proxy->field, sizeof(proxy->field));
+	}
+	pthread_mutex_unlock(&outbounds->lock);
+	return n;
+}
+
 void authenticate_message(struct proxy *proxy, const struct policy_outbound *credential,
 			  struct hop *hop, unsigned *own_fields, struct slice *message)
 {
-	struct outbound *outbound;
 	struct sip_msg *sent = &proxy->second;
-	struct digest_client client;
 	const char *why;
 	int n;
 
 	if (!credential || sip_msg_parse(*message, sent, &why) != SIP_PARSE_OK ||
 	    sent->method == SIP_ACK)
 		return;
-	outbound = outbound_find(&proxy->outbounds, credential->id, &hop->target, sent->method);
-	if (!outbound)
+	n = write_field(proxy, credential, &hop->target, sent);
+	if (n < 0 || insert_field(proxy, *own_fields, (size_t)n, message)) {
+		/* Another request may have used the nonce up meanwhile. */
+		hop->challenged = false;
 		return;
-	client = client_of(proxy, credential, outbound);
-	n = digest_client_write(
-		&client, &outbound->state,
-		&(struct digest_client_request){sent->method_text, sent->uri, sent->body},
-		proxy->field, sizeof(proxy->field));
-	if (n < 0 || insert_field(proxy, *own_fields, (size_t)n, message))
-		return;
+	}
 	if (!hop->answers)
 		hop->answers = 1;
 	++*own_fields;
@@ -120,18 +137,34 @@ static const char *cause_of(int rc)
 	}
 }
 
-/* Its password needs to be kept no more. */
+/* The password needs to be kept no more. */
 static void pin_realm(struct proxy *proxy, const struct policy_outbound *credential,
-		      const struct outbound *outbound)
+		      const char *realm)
 {
 	struct store_ha1 ha1;
 
 	if (password_hash(proxy->admission.digest, slice_from(credential->user),
-			  slice_from(outbound->state.realm), slice_from(credential->password),
-			  &ha1) == 0)
-		proxy->output.learned(proxy->output.arg, credential->id, outbound->state.realm,
-				      &ha1);
+			  slice_from(realm), slice_from(credential->password), &ha1) == 0)
+		proxy->output.learned(proxy->output.arg, credential->id, realm, &ha1);
 	explicit_bzero(&ha1, sizeof(ha1));
+}
+
+/* That of what was answered, if it was the upstream's word. */
+static bool learned_realm(struct proxy *proxy, const struct policy_outbound *credential,
+			  const struct attempt *attempt, char ret_realm[DIGEST_CLIENT_REALM_SIZE])
+{
+	struct outbounds *outbounds = &proxy->shared->outbounds;
+	const struct outbound *outbound;
+	bool learned;
+
+	pthread_mutex_lock(&outbounds->lock);
+	outbound = outbound_find(outbounds, credential->id, &attempt->target,
+				 attempt->timer.txn->method);
+	learned = outbound && outbound->learned && outbound->state.realm[0];
+	if (learned)
+		strcpy(ret_realm, outbound->state.realm);
+	pthread_mutex_unlock(&outbounds->lock);
+	return learned;
 }
 
 /* One that is removed at the upstream for the last time is the trunk's no more. */
@@ -141,20 +174,18 @@ void authenticate_accepted(struct proxy *proxy, const struct attempt *attempt)
 	const struct policy_outbound *credential = authenticate_credential(
 		policy_trunk_by_id(proxy->admission.policy, txn->trunk_id), &attempt->target,
 		attempt->answers ? attempt->credential_id : 0);
-	const struct outbound *outbound;
+	char realm[DIGEST_CLIENT_REALM_SIZE];
 
-	if (!credential || credential->realm[0] || !proxy->output.learned)
-		return;
-	outbound = outbound_find(&proxy->outbounds, credential->id, &attempt->target, txn->method);
-	if (outbound && outbound->learned)
-		pin_realm(proxy, credential, outbound);
+	if (credential && !credential->realm[0] && proxy->output.learned &&
+	    learned_realm(proxy, credential, attempt, realm))
+		pin_realm(proxy, credential, realm);
 }
 
 /* Takes the challenge in. 0, or why not as digest_client_challenged. */
 static int take_challenge(struct proxy *proxy, const struct attempt *attempt,
 			  const struct policy_outbound *credential, const struct sip_msg *msg)
 {
-	struct outbound *outbound = outbound_need(&proxy->outbounds, credential->id,
+	struct outbound *outbound = outbound_need(&proxy->shared->outbounds, credential->id,
 						  &attempt->target, attempt->timer.txn->method);
 	struct digest_client client;
 	int rc = -EKEYREJECTED;
@@ -200,7 +231,9 @@ bool authenticate_again(struct proxy *proxy, struct attempt *attempt, const stru
 	*ret_ours = credential;
 	if (!credential || txn->cancelled || hop.cseq_offset > UINT8_MAX)
 		return false;
+	pthread_mutex_lock(&proxy->shared->outbounds.lock);
 	rc = take_challenge(proxy, attempt, credential, msg);
+	pthread_mutex_unlock(&proxy->shared->outbounds.lock);
 	if (rc) {
 		report(attempt, msg, credential, cause_of(rc));
 		return false;

@@ -7,6 +7,7 @@
 
 int outbounds_init(struct outbounds *outbounds)
 {
+	*outbounds = (struct outbounds){.lock = PTHREAD_MUTEX_INITIALIZER};
 	return table_init(&outbounds->table);
 }
 
@@ -151,7 +152,9 @@ static void keep(const struct policy_trunk *trunk, void *arg)
 
 void outbounds_follow(struct outbounds *outbounds, const struct policy *policy)
 {
+	pthread_mutex_lock(&outbounds->lock);
 	table_each(&outbounds->table, unlist, NULL);
 	policy_trunk_each(policy, keep, outbounds);
 	table_each(&outbounds->table, drop_unlisted, outbounds);
+	pthread_mutex_unlock(&outbounds->lock);
 }

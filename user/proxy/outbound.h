@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is known of the upstreams that ask us for credentials: a nonce for each credential and
- * address, so that later requests are answered before they are challenged. Each worker has its own:
- * under a nonce that they shared, counts would overtake each other on the way to the upstream.
+ * address, so that later requests are answered before they are challenged. One for all workers.
  */
 #ifndef SIPWARD_PROXY_OUTBOUND_H
 #define SIPWARD_PROXY_OUTBOUND_H
+
+#include <pthread.h>
 
 #include "base/table.h"
 #include "digest/client.h"
@@ -26,13 +27,15 @@ struct outbound {
 };
 
 struct outbounds {
+	pthread_mutex_t lock; /* held by whoever looks for one, until he is done with it */
 	struct table table;
 };
 
+/* 0 or -ENOMEM. */
 int outbounds_init(struct outbounds *outbounds);
 /* Wipes what it frees. Accepts a zeroed one. */
 void outbounds_free(struct outbounds *outbounds);
-/* Forgets the nonces of credentials that the policy has no more, or has others for. */
+/* Forgets the nonces of credentials that the policy has no more, or has others for. Takes the lock. */
 void outbounds_follow(struct outbounds *outbounds, const struct policy *policy);
 
 /* The credential of this user at the hop, or the default one for an empty name; NULL: none. */

@@ -61,7 +61,7 @@ int proxy_shared_create(size_t calls, struct proxy_shared **ret_shared)
 	if (!shared)
 		return -ENOMEM;
 	if (calls_init(&shared->calls, calls ? calls : CALLS_DEFAULT) ||
-	    health_init(&shared->health)) {
+	    health_init(&shared->health) || outbounds_init(&shared->outbounds)) {
 		proxy_shared_free(shared);
 		return -ENOMEM;
 	}
@@ -77,6 +77,7 @@ void proxy_shared_free(struct proxy_shared *shared)
 		return;
 	calls_free(&shared->calls);
 	health_free(&shared->health);
+	outbounds_free(&shared->outbounds);
 	explicit_bzero(shared, sizeof(*shared));
 	free(shared);
 }
@@ -90,8 +91,6 @@ int proxy_create(const struct proxy_options *options, struct proxy **ret_proxy)
 	if (!proxy)
 		return -ENOMEM;
 	rc = txns_init(&proxy->txns, limit);
-	if (!rc)
-		rc = outbounds_init(&proxy->outbounds);
 	if (!rc && !options->shared)
 		rc = proxy_shared_create(options->calls, &proxy->own_shared);
 	if (rc) {
@@ -119,7 +118,6 @@ void proxy_free(struct proxy *proxy)
 		return;
 	txns_free(&proxy->txns);
 	proxy_shared_free(proxy->own_shared);
-	outbounds_free(&proxy->outbounds);
 	registrations_free(&proxy->registrations);
 	explicit_bzero(proxy, sizeof(*proxy));
 	free(proxy);
@@ -154,7 +152,7 @@ void proxy_set_policy(struct proxy *proxy, const struct policy *policy)
 {
 	proxy->admission.policy = policy;
 	calls_forget_idle(&proxy->shared->calls, proxy->now_ns);
-	outbounds_follow(&proxy->outbounds, policy);
+	outbounds_follow(&proxy->shared->outbounds, policy);
 	follow_hops(proxy);
 }
 

@@ -35,7 +35,7 @@ struct proxy_output {
 };
 
 /* What all workers' proxies go by together: the limits of calls, the budgets of answers, who has
- * authenticated himself lately, which upstreams answer. */
+ * authenticated himself lately, which upstreams answer, and with what nonces they are answered. */
 struct proxy_shared;
 /* calls: at most so many under a limit at a time; 0 = the default. 0 or -ENOMEM. */
 int proxy_shared_create(size_t calls, struct proxy_shared **ret_shared);

@@ -32,6 +32,7 @@ struct proxy_shared {
 	struct proofs proofs;
 	struct sources sources;
 	struct health health;
+	struct outbounds outbounds;
 };
 
 struct proxy {
@@ -44,7 +45,6 @@ struct proxy {
 	struct txns txns;
 	struct proxy_shared *shared, *own_shared; /* own: NULL if borrowed */
 	bool leads; /* see struct proxy_options */
-	struct outbounds outbounds;
 	struct registrations registrations;
 	struct report report;
 	bool draining;
