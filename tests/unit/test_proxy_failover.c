@@ -497,6 +497,41 @@ static void destinations_are_called_with_the_trunks_fields_and_failover(void **s
 	free(text);
 }
 
+/* Which goes by TLS, whatever the destination's scheme says of it. */
+static void destination_is_called_with_the_scheme_of_the_call(void **state)
+{
+	struct world *w = *state;
+	char *text;
+
+	change_settings(w, 0);
+	add_peer(w, STORE_DESTINATION, "sip:198.51.100.20", 1, 1);
+	add_peer(w, STORE_DESTINATION, "sip:198.51.100.21:5071;transport=tls", 2, 1);
+	add_peer(w, STORE_DESTINATION, "sips:198.51.100.22", 3, 1);
+	text = calloc(1, 4096);
+	assert_non_null(text);
+	snprintf(text, 4096, "INVITE sips%s", strchr(call_of_pbx(1), ':'));
+	hear_by(w, NET_TLS, PBX, text);
+	free(text);
+	text = kept(last_to(w, "198.51.100.21:5071",
+			    "INVITE sips:+4930123@198.51.100.21:5071 SIP/2.0\r\n"
+			    "Via: SIP/2.0/TLS "));
+	hear_by(w, NET_TLS, "198.51.100.21:5071", answer(text, "503 No", "INVITE"));
+	free(text);
+	assert_non_null(last_to(w, "198.51.100.22:5061",
+				"INVITE sips:+4930123@198.51.100.22 SIP/2.0\r\n"));
+	hear(w, PBX, call_of_pbx(2));
+	text = kept(last_to(w, "198.51.100.20:5060", "INVITE sip:+4930123@198.51.100.20 "));
+	hear(w, "198.51.100.20:5060", answer(text, "503 No", "INVITE"));
+	free(text);
+	text = kept(last_to(w, "198.51.100.21:5071",
+			    "INVITE sip:+4930123@198.51.100.21:5071;transport=tls "));
+	hear(w, "198.51.100.21:5071", answer(text, "503 No", "INVITE"));
+	free(text);
+	assert_non_null(last_to(w, "198.51.100.22:5061",
+				"INVITE sip:+4930123@198.51.100.22 SIP/2.0\r\n"
+				"Via: SIP/2.0/TLS "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -519,6 +554,7 @@ int main(void)
 		PROXY_TEST(when_all_are_down_calls_are_tried_all_the_same),
 		PROXY_TEST(forged_answer_to_options_counts_for_nothing),
 		PROXY_TEST(destinations_are_called_with_the_trunks_fields_and_failover),
+		PROXY_TEST(destination_is_called_with_the_scheme_of_the_call),
 	};
 
 	return cmocka_run_group_tests_name("proxy_failover", tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #define CONTACT "sip:alice@192.168.1.20:5062;ob"
 
 static time_t clock_step_s;
+static enum net_transport by = NET_UDP; /* the phone's */
 
 /* Instead of the library's: the wall clock of this program can be set. */
 time_t time(time_t *ret_now)
@@ -41,12 +42,12 @@ static void registers(struct world *w, const char *aor, unsigned cseq, const cha
 	char nonce[NONCE_TEXT_SIZE], all[2048], branch[16];
 
 	snprintf(branch, sizeof(branch), "a%u", cseq);
-	hear(w, PHONE, register_of(aor, branch, cseq, fields));
+	hear_by(w, by, PHONE, register_of(aor, branch, cseq, fields));
 	assert_non_null(strstr(sent_to(w, 0, PHONE, "SIP/2.0 401 "), "\r\nWWW-Authenticate: "));
 	nonce_of(w->sent[0].text, nonce);
 	snprintf(branch, sizeof(branch), "b%u", cseq + 1);
 	snprintf(all, sizeof(all), "%s%s", credentials(w, "REGISTER", nonce, 1), fields);
-	hear(w, PHONE, register_of(aor, branch, cseq + 1, all));
+	hear_by(w, by, PHONE, register_of(aor, branch, cseq + 1, all));
 	assert_int_equal(w->sent_count, 1);
 }
 
@@ -250,6 +251,32 @@ static void strangers_do_not_call_registered_users(void **state)
 	assert_memory_equal(w->sent[0].text, "SIP/2.0 403 ", 12);
 }
 
+/* RFC 5630 §5.3: a sips contact stands for a sip one too, by TLS; never the other way round. */
+static void scheme_that_is_called_is_kept(void **state)
+{
+	struct world *w = *state;
+
+	by = NET_TLS;
+	registers(w, "alice@digest.example", 1, "Contact: <sips:alice@192.168.1.20>\n");
+	by = NET_UDP;
+	sent_to(w, 0, PHONE, "SIP/2.0 200 ");
+	hear_by(w, NET_TLS, PBX, call_to("sips:alice@digest.example", ""));
+	sent_to(w, 0, PHONE, "INVITE sips:alice@192.168.1.20 SIP/2.0\r\nVia: SIP/2.0/TLS ");
+	world_start_proxy(w); /* to which the next one is no retransmission */
+	hear(w, PBX, call_to("sip:alice@digest.example", ""));
+	sent_to(w, 0, PHONE, "INVITE sip:alice@192.168.1.20 SIP/2.0\r\nVia: SIP/2.0/TLS ");
+	by = NET_TLS;
+	registers(w, "alice@digest.example", 3, "Contact: *\nExpires: 0\n");
+	registers(w, "alice@digest.example", 5, "Contact: <sip:alice@192.168.1.20>\n");
+	by = NET_UDP;
+	world_start_proxy(w);
+	hear_by(w, NET_TLS, PBX, call_to("sips:alice@digest.example", ""));
+	sent_to(w, 0, PBX, "SIP/2.0 480 ");
+	/* What a path without TLS could not promise. */
+	registers(w, "alice@digest.example", 7, "Contact: <sips:alice@192.168.1.20>\n");
+	sent_to(w, 0, PHONE, "SIP/2.0 400 ");
+}
+
 /* ---- several contacts ---- */
 
 static void fork_to_two(struct world *w, char *ret_invites[2])
@@ -447,6 +474,7 @@ int main(void)
 		DIGEST_TEST(user_removed_from_the_list_is_called_no_more),
 		DIGEST_TEST(nobody_is_called_on_a_disabled_trunk),
 		DIGEST_TEST(strangers_do_not_call_registered_users),
+		DIGEST_TEST(scheme_that_is_called_is_kept),
 		DIGEST_TEST(all_contacts_are_called_and_the_first_to_answer_gets_the_call),
 		DIGEST_TEST(best_failure_of_all_contacts_is_told_when_the_last_has_failed),
 		DIGEST_TEST(refusal_everywhere_ends_the_other_contacts_ringing),

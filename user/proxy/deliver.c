@@ -2,6 +2,7 @@
 /* Calls from a trunk's upstream to its customer: to all contacts of a user who has registered (the
  * first to answer gets the call), else to the trunk's destinations. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proxy/proxy_internal.h"
@@ -80,17 +81,26 @@ static bool send_first(struct callee *callee, struct forward *forward, const cha
 
 /* ---- to contacts ---- */
 
-/* The contact without headers, which a Request-URI must not have (RFC 3261 §19.1.1). */
-static struct slice request_uri(const struct store_binding *binding)
+/* Whether the contact may be called, and under which URI: without headers, which a Request-URI must
+ * not have (RFC 3261 §19.1.1), and of the scheme that was called. A sips contact is a sip one too,
+ * but by TLS; a sip one is no sips one (RFC 5630 §5.3). */
+static bool request_uri(const struct store_binding *binding, bool secure,
+			char ret_uri[STORE_CONTACT_SIZE])
 {
-	struct slice contact = slice_from(binding->contact);
+	struct slice rest, contact = slice_from(binding->contact);
+	bool promised = slice_starts_nocase(contact, SLICE("sips:"));
 	const char *at = memchr(contact.p, '@', contact.n);
 	size_t host = at ? (size_t)(at - contact.p) : 0;
 	const char *headers = memchr(contact.p + host, '?', contact.n - host);
 
+	if ((secure && !promised) || (promised && binding->transport != NET_TLS))
+		return false;
 	if (headers)
 		contact.n = (size_t)(headers - contact.p);
-	return contact;
+	slice_cut(contact, ':', &rest);
+	snprintf(ret_uri, STORE_CONTACT_SIZE, "%s:%.*s", secure ? "sips" : "sip", (int)rest.n,
+		 rest.p);
+	return true;
 }
 
 /* Back through the hole that the registration has made in a NAT: from the address it came to. */
@@ -112,13 +122,15 @@ static int find_path(struct proxy *proxy, const struct store_binding *binding,
 static bool call_contact(const struct store_binding *binding, void *arg)
 {
 	struct callee *callee = arg;
-	struct hop hop = {.uri = request_uri(binding)};
+	char uri[STORE_CONTACT_SIZE];
+	struct hop hop = {0};
 	struct forward forward;
 
 	callee->bound = true;
-	if (find_path(callee->proxy, binding, &hop.target) ||
-	    (request_is_secure(callee->request->msg) && hop.target.transport != NET_TLS))
+	if (!request_uri(binding, request_is_secure(callee->request->msg), uri) ||
+	    find_path(callee->proxy, binding, &hop.target))
 		return true;
+	hop.uri = slice_from(uri);
 	if (callee->txn) {
 		if (attempt_again(callee->proxy, callee->txn, &hop) == -ENOMEM)
 			proxy_count(callee->proxy, PROXY_NO_MEMORY);

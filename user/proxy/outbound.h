@@ -35,7 +35,8 @@ struct outbounds {
 int outbounds_init(struct outbounds *outbounds);
 /* Wipes what it frees. Accepts a zeroed one. */
 void outbounds_free(struct outbounds *outbounds);
-/* Forgets the nonces of credentials that the policy has no more, or has others for. Takes the lock. */
+/* Forgets the nonces of credentials that the policy has no more, or has others for; takes the
+ * lock. */
 void outbounds_follow(struct outbounds *outbounds, const struct policy *policy);
 
 /* The credential of this user at the hop, or the default one for an empty name; NULL: none. */

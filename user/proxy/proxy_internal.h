@@ -242,7 +242,8 @@ struct target_choice {
 /* The hop to try next, with the way there. NULL: none is left, or can be reached. */
 const struct policy_hop *target_pick(struct proxy *proxy, const struct target_choice *choice,
 				     struct net_path *ret_target);
-/* A hop's URI with the user of the URI that is called. 0 or -ENOSPC. */
+/* A hop's URI with the user and the scheme of the URI that is called: sips is neither lost nor
+ * gained on the way (RFC 5630 §5.3). 0 or -ENOSPC. */
 #define TARGET_URI_SIZE (STORE_URI_SIZE + 256)
 int target_uri(const struct policy_hop *hop, struct slice called, char ret_uri[TARGET_URI_SIZE]);
 /* Whether the transaction could go to another hop of its trunk, and sends it there. */

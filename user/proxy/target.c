@@ -174,11 +174,15 @@ bool target_detour(struct proxy *proxy, struct txn *txn)
 
 int target_uri(const struct policy_hop *hop, struct slice called, char ret_uri[TARGET_URI_SIZE])
 {
-	struct slice user = sip_uri_user(called), scheme = slice_from(hop->uri), rest;
+	struct slice user = sip_uri_user(called), rest, none;
+	bool secure = slice_starts_nocase(called, SLICE("sips:"));
 	int n;
 
-	scheme = slice_cut(scheme, ':', &rest);
-	n = snprintf(ret_uri, TARGET_URI_SIZE, "%.*s:%.*s%s%.*s", (int)scheme.n, scheme.p,
+	slice_cut(slice_from(hop->uri), ':', &rest);
+	/* There it has no meaning (RFC 5630 §3.1.4). */
+	if (secure)
+		rest = slice_cut(rest, ';', &none);
+	n = snprintf(ret_uri, TARGET_URI_SIZE, "%s:%.*s%s%.*s", secure ? "sips" : "sip",
 		     (int)user.n, user.p, user.n ? "@" : "", (int)rest.n, rest.p);
 	return n < TARGET_URI_SIZE ? 0 : -ENOSPC;
 }

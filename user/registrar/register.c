@@ -170,13 +170,15 @@ static bool read_outbound(struct contact *contact)
 	return true;
 }
 
-/* What is not sip: could not be called over a datagram: RFC 5630 §3.1.3. */
-static bool is_callable(struct slice text)
+/* By the way that the REGISTER came: sips by TLS alone (RFC 5630 §3.1.3). */
+static bool is_callable(struct slice text, enum net_transport transport)
 {
+	bool served = slice_starts_nocase(text, SLICE("sip:")) ||
+		      (slice_starts_nocase(text, SLICE("sips:")) && transport == NET_TLS);
 	struct sip_uri uri = {0};
 	bool good;
 
-	if (!slice_starts_nocase(text, SLICE("sip:")) || text.n >= STORE_CONTACT_SIZE)
+	if (!served || text.n >= STORE_CONTACT_SIZE)
 		return false;
 	good = sip_uri_parse(text, &uri) == 0;
 	sip_uri_free(&uri);
@@ -230,7 +232,8 @@ static bool read_contact(struct registration *r, struct slice element)
 	if (sip_name_addr_parse(element, &contact->addr))
 		return refuse(r, 400, "malformed_contact");
 	r->count++;
-	if (!is_callable(contact->addr.uri) || !read_outbound(contact) ||
+	if (!is_callable(contact->addr.uri, r->request->path->transport) ||
+	    !read_outbound(contact) ||
 	    (sip_param_find(contact->addr.params, "q", &value) && !read_q(value, &contact->q)))
 		return refuse(r, 400, "malformed_contact");
 	for (unsigned i = 0; i + 1 < r->count; i++)
