@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A carrier over UDP that asks for credentials by RFC 7616, an implementation apart from the gate's.
+"""A carrier that asks for credentials by RFC 7616, an implementation apart from the gate's.
 
 The number that is called says what becomes of the call: answer, prack, ring (until it is cancelled),
 bye (the carrier hangs up), mute (nothing is heard once credentials have come), 486 or another status
 that refuses it; any other is answered. Prints a line for each request as it came: method, CSeq, what its credentials were (none, ok,
 stale, wrong), its source, and "!..." for what must not be.
 """
-import argparse, hashlib, re, secrets, socket, sys, time
+import argparse, hashlib, re, secrets, select, socket, ssl, time
+
+from sip_party import Way
 
 HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 
@@ -15,6 +17,8 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("address")
     parser.add_argument("--port", type=int, default=5060)
+    parser.add_argument("--transport", default="udp", choices=["udp", "tcp", "tls"])
+    parser.add_argument("--certificate", help="of TLS: this with .pem, and its key with .key")
     parser.add_argument("--realm", default="carrier.example")
     parser.add_argument("--user", default="4930123")
     parser.add_argument("--password", required=True)
@@ -30,9 +34,8 @@ def arguments():
 
 
 args = arguments()
-udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-udp.bind((args.address, args.port))
 own = "%s:%d" % (args.address, args.port)
+at = own + ("" if args.transport == "udp" else ";transport=" + args.transport)
 trace = open(args.trace, "ab", buffering=0) if args.trace else None
 nonces = {}  # uses so far, and the highest count
 heard = set()  # branch and method
@@ -82,7 +85,7 @@ def reply(request, source, status, *fields, keep=True):
     text = "\r\n".join(lines).encode()
     if keep:
         answers[request.branch, request.method] = text
-    udp.sendto(text, source)
+    source.send(text)
 
 
 def challenge(request, source, stale):
@@ -124,8 +127,12 @@ def judge(request):
     return "ok"
 
 
+def name_of(way):
+    return "%s:%d" % (way.to or way.sock.getpeername())
+
+
 def note(request, source, credentials):
-    seen = [request.method, "cseq=%d" % request.cseq, credentials, "from=%s:%d" % source]
+    seen = [request.method, "cseq=%d" % request.cseq, credentials, "from=" + name_of(source)]
     call = request.get("Call-ID")
     if request.method in ("ACK", "CANCEL"):
         if request.cseq != numbers.get((call, "INVITE")):
@@ -142,17 +149,17 @@ def note(request, source, credentials):
 def hang_up(request, source):
     """As the callee: the route is the INVITE's, as it came."""
     lines = ["BYE %s SIP/2.0" % re.search("<([^>]*)>", request.get("Contact")).group(1),
-             f"Via: SIP/2.0/UDP {own};branch=z9hG4bK{secrets.token_hex(8)};rport",
+             f"Via: SIP/2.0/{args.transport.upper()} {own};branch=z9hG4bK{secrets.token_hex(8)};rport",
              "Max-Forwards: 70"]
     lines += ["Route: " + v for v in request.all("Record-Route")]
     lines += ["From: " + request.get("To") + ";tag=carrier", "To: " + request.get("From"),
               "Call-ID: " + request.get("Call-ID"), "CSeq: 1 BYE", "Content-Length: 0", "", ""]
-    udp.sendto("\r\n".join(lines).encode(), source)
+    source.send("\r\n".join(lines).encode())
 
 
 def take_call(request, source):
     number = request.uri[4:].split("@")[0]
-    contact = f"Contact: <sip:{number}@{own}>"
+    contact = f"Contact: <sip:{number}@{at}>"
     invites[request.branch] = request
     if "tag=" in request.get("To"):
         reply(request, source, 200, contact)
@@ -175,7 +182,7 @@ def take_prack(request, source):
     if not invite or request.get("RAck") != f"1 {invite.cseq} INVITE":
         print("!rack", request.get("RAck"), flush=True)
         return
-    reply(invite, source, 200, f"Contact: <sip:prack@{own}>")
+    reply(invite, source, 200, f"Contact: <sip:prack@{at}>")
 
 
 def take_cancel(request, source):
@@ -206,7 +213,7 @@ def take_register(request, source):
 def take(request, source):
     key = request.branch, request.method
     if key in answers and request.method != "ACK":
-        udp.sendto(answers[key], source)
+        source.send(answers[key])
         return
     if key in heard and request.method != "ACK":
         return
@@ -224,12 +231,42 @@ def take(request, source):
         reply(request, source, 200)
 
 
-while True:
-    data, source = udp.recvfrom(65535)
+def accept(listener):
+    sock, _ = listener.accept()
+    if args.transport == "tls":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(args.certificate + ".pem", args.certificate + ".key")
+        sock = context.wrap_socket(sock, server_side=True)
+    return Way(args.transport, sock)
+
+
+def hear(message):
     if trace:
-        trace.write(b"%f from %s:%d\n" % (time.time(), source[0].encode(), source[1]) + data)
-    text = data.decode(errors="replace")
+        trace.write(b"%f from %s\n" % (time.time(), name_of(message.way).encode()) + message.raw)
+    text = message.raw.decode(errors="replace")
     if text.startswith("SIP/2.0"):
         print("answer", text.split()[1], flush=True)
     elif text.strip():
-        take(Message(text), source)
+        take(Message(text), message.way)
+
+
+def serve():
+    ways, listener = {}, None
+    if args.transport == "udp":
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind((args.address, args.port))
+        ways[udp] = Way("udp", udp)
+    else:
+        listener = socket.create_server((args.address, args.port))
+    while True:
+        for sock in select.select([*ways, *filter(None, [listener])], [], [])[0]:
+            if sock is listener:
+                way = accept(listener)
+                ways[way.sock] = way
+                continue
+            for message in ways[sock].read():
+                hear(message)
+        ways = {sock: way for sock, way in ways.items() if way.open}
+
+
+serve()

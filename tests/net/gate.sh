@@ -37,6 +37,21 @@ forger_add() {
 		net.ipv4.conf.wild.proxy_arp=1
 }
 
+# A certificate authority of the test's own ($tmp/ca.pem), and a key and certificate by it.
+authority() {
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/ca.key" -subj /CN=authority -days 2 \
+		-out "$tmp/ca.pem"
+}
+certify() { # FILE IP:ADDRESS|DNS:NAME...
+	local file=$1 names
+	shift
+	names=$(printf '%s,' "$@")
+	openssl req -newkey rsa:2048 -nodes -keyout "$tmp/$file.key" -subj "/CN=${1#*:}" \
+		-addext "subjectAltName=${names%,}" |
+		openssl x509 -req -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" -days 2 \
+			-copy_extensions copy -out "$tmp/$file.pem"
+}
+
 # Of the filter's counters.
 packets() { # REASON
 	sipward --json counters | python3 -c "import json, sys

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh" outbound
 # shellcheck source=tests/net/gate.sh
 . "$(dirname "$0")/gate.sh"
-need python3
+need python3 openssl
 
 carrier=$pbx second=10.9.0.3 secret=Carrier1Secret
 addr_add pbx eth0 $second/24
@@ -22,6 +22,10 @@ outbound() { # TRUNK ADDRESS USER [OPTION...], the password on standard input
 	sipward settings failover-timeout 1s
 	sipward acl create office
 	sipward acl add office $customer
+	authority
+	certify gate IP:$gate IP:10.9.0.1
+	certify carrier IP:$carrier
+	certify impostor IP:$second
 	for port in 5070 5071 5072 5073 5074; do
 		sipward trunk create c$port --domain c$port.example --upstream sip:$carrier:$port
 		sipward trunk attach c$port --acl office
@@ -45,10 +49,28 @@ outbound() { # TRUNK ADDRESS USER [OPTION...], the password on standard input
 	sipward trunk attach kamailio --acl office
 	sipward destination add kamailio sip:$customer:5064
 	outbound kamailio $carrier:5080 4930123 --register yes --expires 60 <<<$secret
+	for kind in tcp tls; do
+		uri="sip:$carrier:5077;transport=$kind"
+		sipward trunk create $kind --domain $kind.example --upstream "$uri"
+		sipward trunk attach $kind --acl office
+		sipward outbound add $kind "$uri" 4930123 --password-stdin --register yes --expires 60 \
+			<<<$secret
+	done
 	sipward mode enforce
 } >/dev/null 2>"$tmp/setup.log" || { cat "$tmp/setup.log"; exit 1; }
-start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" \
-	--listen udp:$gate:5060 --listen udp:10.9.0.1:5060 --log-level debug
+cat >"$tmp/gate.conf" <<CONF
+[sipwardd]
+state = $state
+pin_dir = $pin_dir
+log_level = debug
+listen = udp:$gate:5060
+listen = udp:10.9.0.1:5060
+listen = tcp:10.9.0.1:5060
+listen = tls:10.9.0.1:5061
+tls_certificate = gate.example $tmp/gate.pem $tmp/gate.key
+tls_ca = $tmp/ca.pem
+CONF
+start_in gate daemon "$sipwardd" --config "$tmp/gate.conf"
 wait_for 5 grep -q '^info ready' "$tmp/daemon.log" || { cat "$tmp/daemon.log"; exit 1; }
 
 # What it says is in $tmp/NAME.log, what it hears in $tmp/NAME.trace.
@@ -57,7 +79,8 @@ carrier_is() { # NAME ADDRESS PORT [OPTION...]
 	shift 3
 	start_in pbx "$name" python3 tests/net/carrier.py "$address" --port "$port" \
 		--password $secret --trace "$tmp/$name.trace" "$@"
-	wait_for 5 in_ns pbx sh -c "ss -Hlun | grep -q $address:$port"
+	wait_for 20 in_ns pbx sh -c "ss -Hlnut | grep -q $address:$port" ||
+		not_ok "the carrier $name listens"
 }
 
 # By a scenario, of the PBX whose address is listed.
@@ -126,6 +149,32 @@ check_match "the stronger algorithm is answered" "$(<"$tmp/sha.trace")" 'algorit
 check "and not the weaker" quietly grep -aq 'Authorization.*algorithm=MD5' "$tmp/sha.trace"
 check "nothing was out of order" quietly grep -q '!' "$tmp/sha.log"
 stop sha
+
+# ---- over connections, with the strongest of three algorithms ----
+
+for kind in tcp tls; do
+	name=carrier-$kind
+	carrier_is $name $carrier 5077 --transport $kind --certificate "$tmp/carrier" \
+		--algorithms MD5,SHA-512-256,SHA-256
+	check "a call over $kind is authenticated" pbx_calls $scenarios/call.xml 1000 $kind.example
+	check_eq "and its numbers" "$(said $name | grep -v REGISTER)" \
+		$'INVITE cseq=1 none\nACK cseq=1 none\nINVITE cseq=2 ok\nACK cseq=2 none\nBYE cseq=3 ok'
+	check_match "with the strongest" "$(<"$tmp/$name.trace")" \
+		"^Proxy-Authorization: .*algorithm=SHA-512-256"
+	check "and no other" quietly grep -qaE 'Authorization: .*algorithm=(MD5|SHA-256)' \
+		"$tmp/$name.trace"
+	change outbound set $kind "sip:$carrier:5077;transport=$kind" 4930123 --expires 61s # tries again at once
+	check "a registration over $kind" wait_for 10 grep -q \
+		"^registered <sip:4930123@10.9.0.1:506.;transport=$kind> expires=6[01]" "$tmp/$name.log"
+	check "nothing was out of order" quietly grep -q '!' "$tmp/$name.log"
+	stop $name
+done
+carrier_is impostor $carrier 5077 --transport tls --certificate "$tmp/impostor"
+sed 's/486/503/' $scenarios/call_busy.xml >"$tmp/call_503.xml"
+check "a carrier with the certificate of another gets no call" \
+	pbx_calls "$tmp/call_503.xml" 1000 tls.example
+check_eq "nor anything else" "$(said impostor)" ''
+stop impostor
 
 # ---- the carrier hangs up ----
 

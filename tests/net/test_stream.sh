@@ -9,19 +9,11 @@ need openssl python3
 addr_add customer eth0 2001:db8:1::2/64
 addr_add gate outside 2001:db8:1::1/64
 
-# NAME's key and certificate, by the test's own authority.
-certify() { # NAME FILE
-	openssl req -newkey rsa:2048 -nodes -keyout "$tmp/$2.key" -subj "/CN=$1" -addext "subjectAltName=DNS:$1" |
-		openssl x509 -req -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" -days 2 -copy_extensions copy \
-			-out "$tmp/$2.pem"
-}
-
 {
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/ca.key" -subj /CN=authority -days 2 \
-		-out "$tmp/ca.pem"
-	certify a.example a
-	certify b.example b
-	certify client.example client
+	authority
+	certify a DNS:a.example
+	certify b DNS:b.example
+	certify client DNS:client.example
 	sipward trunk create digest --domain digest.example --upstream sip:$pbx:5060
 	sipward credentials create phones --realm sip.example
 	sipward user add phones alice --password-stdin <<<$password
@@ -107,11 +99,11 @@ check_eq "20 connections a source" "$(peer many --count 30)" 20
 check_eq "others have theirs" "$(peer ask --source $stranger)" 407
 
 # Reload.
-certify b2.example b >/dev/null 2>&1
+certify b DNS:b2.example >/dev/null 2>&1
 kill -HUP "${started[daemon]}"
 wait_for 5 logged '^info reloaded'
 check_match "a new certificate is shown after SIGHUP" "$(by_tls ask b.example)" "Hostname mismatch"
-certify b.example b >/dev/null 2>&1
+certify b DNS:b.example >/dev/null 2>&1
 chmod 644 "$tmp/b.key"
 kill -HUP "${started[daemon]}"
 check "a key that others may read is refused, and it says so" wait_for 5 \

@@ -15,17 +15,6 @@ tidy() {
 	sipward detach outside
 } >/dev/null 2>&1
 
-# A key and a certificate, by the test's own authority.
-certify() { # FILE IP:ADDRESS|DNS:NAME|URI:URI...
-	local file=$1 names
-	shift
-	names=$(printf '%s,' "$@")
-	openssl req -newkey rsa:2048 -nodes -keyout "$tmp/$file.key" -subj "/CN=$1" \
-		-addext "subjectAltName=${names%,}" |
-		openssl x509 -req -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" -days 2 \
-			-copy_extensions copy -out "$tmp/$file.pem"
-}
-
 trunk() { # NAME URI [OPTION...]
 	local name=$1 uri=$2
 	shift 2
@@ -34,8 +23,7 @@ trunk() { # NAME URI [OPTION...]
 }
 
 {
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/ca.key" -subj /CN=authority -days 2 \
-		-out "$tmp/ca.pem"
+	authority
 	certify gate IP:$gate IP:10.9.0.1 IP:2001:db8:1::1 IP:2001:db8:9::1
 	certify pbx IP:$pbx IP:2001:db8:9::2 DNS:carrier.example
 	certify client IP:$customer IP:2001:db8:1::2
