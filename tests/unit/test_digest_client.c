@@ -5,6 +5,7 @@
 #include "admission_fixture.h"
 
 #include <jansson.h>
+#include <osipparser2/osip_port.h>
 
 #include "digest/client.h"
 #include "sip/sip_grammar.h"
@@ -470,6 +471,62 @@ static void a_forgotten_state_is_wiped(void **state)
 	assert_memory_equal(&s, &none, sizeof(s));
 }
 
+/* RFC 7616 §3.4.4: a name need not be hashed. What the answer says of its own is that it is not. */
+static void name_is_sent_as_it_is(void **state)
+{
+	struct digest_client client = client_with_password();
+	struct digest_client_state plain = {0}, asked = {0};
+	const char *line;
+
+	(void)state;
+	client.username = SLICE("J\xc3\xa4s\xc3\xb8n Doe");
+	assert_int_equal(challenged_once(&client, NONCE, &plain), 0);
+	assert_int_equal(
+		challenged_once(&client, NONCE ", userhash=true, charset=UTF-8, domain=\"sip:h\"",
+				&asked),
+		0);
+	assert_memory_equal(plain.ha1, asked.ha1, sizeof(plain.ha1));
+	line = written(&client, &asked);
+	assert_contains(line, "username=\"J\xc3\xa4s\xc3\xb8n Doe\", ");
+	assert_lacks(line, "userhash=true");
+	assert_lacks(line, "username*");
+}
+
+static unsigned allocations_left;
+
+static void *scarce_realloc(void *p, size_t n)
+{
+	return allocations_left && allocations_left-- ? realloc(p, n) : NULL;
+}
+
+static void *scarce_malloc(size_t n)
+{
+	return scarce_realloc(NULL, n);
+}
+
+/* The stronger challenge, of which nothing is known then, is not passed over for the weaker. */
+static void without_memory_for_one_challenge_none_is_answered(void **state)
+{
+	static const char fields[] = "WWW-Authenticate: " NONCE "\r\nWWW-Authenticate: " NONCE
+				     ", algorithm=SHA-256\r\n";
+	struct digest_client client = client_with_password();
+	struct digest_client_state s = {0}, untouched = {0};
+
+	(void)state;
+	assert_int_equal(challenged(&client, 401, fields, false, &s), 0); /* osip2 sets itself up */
+	s = untouched;
+	osip_set_allocators(scarce_malloc, scarce_realloc, free);
+	for (unsigned i = 0; i < 2; i++) {
+		allocations_left = i;
+		assert_int_equal(challenged(&client, 401, fields, false, &s), -ENOMEM);
+		assert_memory_equal(&s, &untouched, sizeof(s));
+	}
+	allocations_left = 2;
+	assert_int_equal(challenged(&client, 401, fields, false, &s), 0);
+	assert_int_equal(s.algorithm, DIGEST_SHA_256);
+	osip_set_allocators(NULL, NULL, NULL);
+}
+
 /* ---- published vectors ---- */
 
 enum {
@@ -694,6 +751,8 @@ int main(void)
 		cmocka_unit_test(challenged_again_for_no_stale_nonce_the_credentials_are_wrong),
 		cmocka_unit_test(a_nonce_given_twice_goes_on_being_counted),
 		cmocka_unit_test(a_forgotten_state_is_wiped),
+		cmocka_unit_test(name_is_sent_as_it_is),
+		cmocka_unit_test(without_memory_for_one_challenge_none_is_answered),
 		cmocka_unit_test(published_vectors_are_met),
 		GATE_TEST(the_gate_admits_each_algorithm_and_qop),
 		GATE_TEST(an_expired_nonce_is_replaced),

@@ -320,10 +320,19 @@ static int read_credentials(void)
 	return err;
 }
 
+static int read_challenges(void)
+{
+	struct sip_challenges challenges;
+	int err = sip_challenges_parse(SLICE("Digest realm=\"a\", nonce=\"b\""), &challenges);
+
+	if (!err)
+		sip_challenges_free(&challenges);
+	return err;
+}
+
 static void every_failed_allocation_is_told(void **state)
 {
-	static int (*const readers[])(void) = {read_uri,
-					       read_credentials};
+	static int (*const readers[])(void) = {read_uri, read_credentials, read_challenges};
 
 	(void)state;
 	assert_int_equal(read_uri(), 0); /* osip2 sets itself up */
