@@ -30,6 +30,9 @@ static void *failing_realloc(void *p, size_t n)
 #define realloc failing_realloc
 #include "../../user/proxy/calls.c"
 #include "../../user/proxy/deadline.c"
+#define hash_of outbound_hash_of /* txn.c has one too */
+#include "../../user/proxy/outbound.c"
+#undef hash_of
 #include "../../user/proxy/txn.c"
 #undef malloc
 #undef calloc
@@ -84,6 +87,60 @@ static bool call_with_failure(struct world *w, int n)
 	return failed;
 }
 
+/* As busy, but credentials are asked for. */
+static void challenged(struct world *w, const char *request, const char *cseq)
+{
+	char text[4096], vias[1024];
+
+	lines_of(request, "Via:", vias, sizeof(vias));
+	snprintf(text, sizeof(text),
+		 "SIP/2.0 407 Who?\n%sFrom: <sip:a@b>;tag=f1\nTo: "
+		 "<sip:100@gate.example>;tag=t\n"
+		 "Call-ID: c1\n%sProxy-Authenticate: Digest realm=\"c\", nonce=\"n\"\n"
+		 "Content-Length: 0\n\n",
+		 vias, cseq);
+	hear(w, PBX, text);
+}
+
+/* The caller hears of it, or the upstream gets credentials. */
+static bool challenge_with_failure(struct world *w, int n)
+{
+	bool failed, answered = false;
+	char request[4096], cseq[64];
+
+	world_start_proxy(w);
+	hear(w, CUSTOMER, invite);
+	strcpy(request, sent_to(w, 0, PBX, "INVITE "));
+	lines_of(request, "CSeq:", cseq, sizeof(cseq));
+	allocations_left = n;
+	challenged(w, request, cseq);
+	failed = allocations_left < 0;
+	allocations_left = -1;
+	for (unsigned i = 0; i < w->sent_count; i++)
+		answered |= strstr(w->sent[i].text, "\r\nProxy-Authorization: ") ||
+			    strncmp(w->sent[i].text, "SIP/2.0 403 ", 12) == 0;
+	assert_true(answered);
+	for (int i = 0; i < 8; i++)
+		wait_ms(w, 40000);
+	assert_int_equal(transactions(w), 0);
+	return failed;
+}
+
+static void challenge_survives_each_failing_allocation(void **state)
+{
+	const struct store_outbound_key key = {"default", "sip:" PBX, "gate"};
+	const struct store_outbound outbound = {.expires_s = 60};
+	struct world *w = *state;
+	int n = 0;
+
+	assert_ok(w->f, store_outbound_add(w->f->store, &key, &outbound, "Carrier1Secret",
+					   &w->f->err));
+	world_read_store(w);
+	while (challenge_with_failure(w, n))
+		n++;
+	assert_true(n >= 4);
+}
+
 /* With a From to give back, and a call to count. */
 static void limit_and_hide(struct world *w)
 {
@@ -112,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PROXY_TEST(call_survives_each_failing_allocation),
+		PROXY_TEST(challenge_survives_each_failing_allocation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
