@@ -347,6 +347,14 @@ if command -v kamailio >/dev/null; then
 		-i $carrier -p 5095 -m 1 -nostdin -s 4930123 -key domain $carrier -timeout 10 \
 		$carrier:5080
 	stop phone
+	# Kamailio challenges what the gate says in dialog, too.
+	start_in customer phone sipp -sf $scenarios/pbx_ends.xml -i $customer -p 5064 -m 1 \
+		-nostdin -timeout 15 $gate
+	wait_for 5 in_ns customer sh -c "ss -Hlun | grep -q $customer:5064"
+	check "and is ended by the PBX" in_ns pbx sipp -sf $scenarios/call_ended.xml \
+		-i $carrier -p 5095 -m 1 -nostdin -s 4930123 -key domain $carrier -timeout 10 \
+		$carrier:5080
+	check "to whom Kamailio's challenge was not shown" wait "${started[phone]}"
 else
 	skip "Kamailio as the carrier" "kamailio is not installed"
 fi

@@ -513,7 +513,8 @@ static void without_memory_for_one_challenge_none_is_answered(void **state)
 	struct digest_client_state s = {0}, untouched = {0};
 
 	(void)state;
-	assert_int_equal(challenged(&client, 401, fields, false, &s), 0); /* osip2 sets itself up */
+	/* osip2 sets itself up. */
+	assert_int_equal(challenged(&client, 401, fields, false, &s), 0);
 	s = untouched;
 	osip_set_allocators(scarce_malloc, scarce_realloc, free);
 	for (unsigned i = 0; i < 2; i++) {

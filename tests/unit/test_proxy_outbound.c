@@ -409,6 +409,50 @@ static void request_in_dialog_is_authenticated_and_all_later_numbers_are_higher(
 	free(again);
 }
 
+/* A call that the carrier began, over the transport; the customer hangs up. */
+static void called_customer_hangs_up(struct world *w, enum net_transport by, const char *carrier)
+{
+	static const char invite[] = "INVITE sip:+4930123@gate.example SIP/2.0\n"
+				     "Via: SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKp\n"
+				     "From: <sip:a@b>;tag=f1\nTo: <sip:100@gate.example>\n"
+				     "Call-ID: c1\nCSeq: 7 INVITE\nContact: <sip:pbx@10.0.0.5>\n"
+				     "Max-Forwards: 70\nContent-Length: 0\n\n";
+	char text[4096], routes[1024], *bye, *again;
+
+	hear_by(w, by, carrier, invite);
+	bye = kept(sent_to(w, 0, "198.51.100.20:5060", "INVITE "));
+	assert_null(strstr(bye, "Authorization"));
+	routes_of(bye, false, routes);
+	hear(w, "198.51.100.20:5060", answer(bye, "200 OK", "INVITE"));
+	free(bye);
+	in_dialog(text, "BYE", "sip:pbx@10.0.0.5", routes, false);
+	hear(w, "198.51.100.20:5060", text);
+	bye = kept(sent_to(w, 0, carrier, "BYE "));
+	assert_int_equal(cseq_of(bye), 8);
+	carrier_says(w, bye, "407 Proxy Authentication Required", CHALLENGE("n1"));
+	again = kept(sent_to(w, 0, carrier, "BYE "));
+	assert_int_equal(w->sent[0].path.transport, by);
+	assert_int_equal(cseq_of(again), 9);
+	assert_authenticated(w, again, "gate", "BYE", "00000001");
+	carrier_says(w, again, "200 OK", "");
+	assert_int_equal(cseq_of(sent_to(w, 0, "198.51.100.20:5060", "SIP/2.0 200 ")), 8);
+	free(bye);
+	free(again);
+}
+
+static void customer_that_was_called_is_authenticated_in_dialog(void **state)
+{
+	struct world *w = *state;
+	struct store_peer peer = {.role = STORE_DESTINATION, .priority = 20, .weight = 1};
+
+	strcpy(peer.uri, "sip:198.51.100.20");
+	assert_ok(w->f, store_peer_add(w->f->store, "default", &peer, &w->f->err));
+	add_credential(w, URI, "gate", "carrier.example");
+	called_customer_hangs_up(w, NET_UDP, CARRIER);
+	world_start_proxy(w);
+	called_customer_hangs_up(w, NET_TCP, "10.0.0.5:40000");
+}
+
 static void each_upstream_has_credentials_of_its_own(void **state)
 {
 	struct world *w = *state;
@@ -512,6 +556,7 @@ int main(void)
 		PROXY_TEST(realm_is_not_learned_by_what_is_refused),
 		PROXY_TEST(challenge_is_the_callers_where_we_have_no_credential),
 		PROXY_TEST(request_in_dialog_is_authenticated_and_all_later_numbers_are_higher),
+		PROXY_TEST(customer_that_was_called_is_authenticated_in_dialog),
 		PROXY_TEST(each_upstream_has_credentials_of_its_own),
 		PROXY_TEST(failure_kept_over_a_failover_bears_the_callers_number),
 		PROXY_TEST(trusted_pbx_chooses_the_credential),

@@ -13,9 +13,16 @@
 const struct policy_outbound *authenticate_credential(const struct policy_trunk *trunk,
 						      const struct net_path *target, int64_t id)
 {
-	const struct policy_hop *hop =
-		trunk && id ? policy_upstream_at(trunk, &target->remote) : NULL;
+	struct endpoint at = target->remote;
+	const struct policy_hop *hop;
 
+	if (!trunk || !id)
+		return NULL;
+	hop = policy_upstream_at(trunk, &at);
+	/* A call that came over a connection is answered over it, whatever its port. */
+	at.port = 0;
+	if (!hop && target->transport != NET_UDP)
+		hop = policy_upstream_at(trunk, &at);
 	return hop ? outbound_by_id(hop, id) : NULL;
 }
 

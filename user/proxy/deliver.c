@@ -13,10 +13,21 @@ struct callee {
 	const struct policy_trunk *trunk; /* NULL: there is none, or it is disabled */
 	const struct policy_user *user;	  /* NULL: the trunk knows no users */
 	struct sip_uri uri;		  /* that is called */
+	int64_t credential_id; /* of ours at the upstream: for what the customer says in dialog */
 	bool known, bound;
 	bool answered;	 /* it could not be sent, and was told so */
 	struct txn *txn; /* once something was sent with one */
 };
+
+/* Which port a connection comes from says nothing. */
+static struct endpoint upstream_of(const struct net_path *path)
+{
+	struct endpoint upstream = path->remote;
+
+	if (path->transport != NET_UDP)
+		upstream.port = 0;
+	return upstream;
+}
 
 /* That of the Request-URI's domain if it is this upstream's; but a call to the contact that a trunk
  * has registered there is that trunk's. Else the upstream's own. */
@@ -26,11 +37,8 @@ static const struct policy_trunk *trunk_of_call(struct proxy *proxy, const struc
 	const struct policy *policy = proxy->admission.policy;
 	const struct policy_trunk *named = policy_trunk_find(policy, uri->user, uri->host);
 	const struct policy_trunk *registered;
-	struct endpoint upstream = path->remote;
+	struct endpoint upstream = upstream_of(path);
 
-	/* Which port a connection comes from says nothing. */
-	if (path->transport != NET_UDP)
-		upstream.port = 0;
 	if (named && !policy_upstream_at(named, &upstream))
 		named = NULL;
 	if (named && strcmp(named->config.domain, "*") != 0)
@@ -123,7 +131,7 @@ static bool call_contact(const struct store_binding *binding, void *arg)
 {
 	struct callee *callee = arg;
 	char uri[STORE_CONTACT_SIZE];
-	struct hop hop = {0};
+	struct hop hop = {.credential_id = callee->credential_id};
 	struct forward forward;
 
 	callee->bound = true;
@@ -152,7 +160,7 @@ static bool call_destination(struct callee *callee)
 		.secure = request_is_secure(callee->request->msg),
 	};
 	char uri[TARGET_URI_SIZE];
-	struct hop hop = {0};
+	struct hop hop = {.credential_id = callee->credential_id};
 	const struct policy_hop *picked = target_pick(callee->proxy, &choice, &hop.target);
 	struct forward forward;
 
@@ -168,6 +176,19 @@ static bool call_destination(struct callee *callee)
 
 /* ---- both ---- */
 
+/* The one that is called, where it has registered itself; else the default. */
+static int64_t credential_of_call(const struct callee *callee)
+{
+	const struct endpoint upstream = upstream_of(callee->request->path);
+	const struct policy_hop *hop = policy_upstream_at(callee->trunk, &upstream);
+	const struct policy_outbound *credential =
+		hop ? outbound_credential(hop, callee->uri.user) : NULL;
+
+	if (hop && !credential)
+		credential = outbound_credential(hop, (struct slice){0});
+	return credential ? credential->id : 0;
+}
+
 /* A user removed since is not called any more, whatever is still bound. */
 static void find_callee(struct callee *callee)
 {
@@ -178,6 +199,7 @@ static void find_callee(struct callee *callee)
 	if (!trunk || !trunk->config.enabled)
 		return;
 	callee->trunk = trunk;
+	callee->credential_id = credential_of_call(callee);
 	callee->user = policy_user_by_name(trunk, callee->uri.user);
 	callee->known = callee->user || !trunk->realm_count;
 }

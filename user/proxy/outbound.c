@@ -46,28 +46,38 @@ const struct policy_outbound *outbound_by_id(const struct policy_hop *hop, int64
 	return NULL;
 }
 
+static struct endpoint place_of(const struct net_path *target)
+{
+	struct endpoint place = target->remote;
+
+	if (target->transport != NET_UDP)
+		place.port = 0;
+	return place;
+}
+
 static uint64_t hash_of(const struct outbounds *outbounds, int64_t credential_id,
-			const struct net_path *target)
+			const struct endpoint *place)
 {
 	const struct table *table = &outbounds->table;
-	uint64_t hash = table_hash(table, (uint64_t)credential_id, &target->remote.ip,
-				   sizeof(target->remote.ip));
+	uint64_t hash =
+		table_hash(table, (uint64_t)credential_id, &place->ip, sizeof(place->ip));
 
-	return table_hash(table, hash, &target->remote.port, sizeof(target->remote.port));
+	return table_hash(table, hash, &place->port, sizeof(place->port));
 }
 
 static struct outbound *find(const struct outbounds *outbounds, int64_t credential_id,
 			     const struct net_path *target, bool registrar)
 {
+	const struct endpoint place = place_of(target);
 	struct table_node *n =
-		table_first(&outbounds->table, hash_of(outbounds, credential_id, target));
+		table_first(&outbounds->table, hash_of(outbounds, credential_id, &place));
 
 	for (; n; n = table_next(n)) {
 		struct outbound *outbound = table_entry(n, struct outbound, node);
 
 		if (outbound->credential_id == credential_id && outbound->registrar == registrar &&
 		    outbound->transport == target->transport &&
-		    endpoint_eq(&outbound->endpoint, &target->remote))
+		    endpoint_eq(&outbound->endpoint, &place))
 			return outbound;
 	}
 	return NULL;
@@ -92,9 +102,9 @@ struct outbound *outbound_need(struct outbounds *outbounds, int64_t credential_i
 	outbound->credential_id = credential_id;
 	outbound->registrar = method == SIP_REGISTER;
 	outbound->transport = target->transport;
-	outbound->endpoint = target->remote;
+	outbound->endpoint = place_of(target);
 	table_insert(&outbounds->table, &outbound->node,
-		     hash_of(outbounds, credential_id, target));
+		     hash_of(outbounds, credential_id, &outbound->endpoint));
 	return outbound;
 }
 

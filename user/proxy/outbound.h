@@ -19,7 +19,7 @@ struct outbound {
 	struct table_node node;
 	int64_t credential_id;
 	enum net_transport transport;
-	struct endpoint endpoint;
+	struct endpoint endpoint; /* of a connection without its port, which may be any */
 	bool registrar; /* what asks for REGISTER, by 401, is not what asks for calls, by 407 */
 	bool learned;	/* the state's realm is the upstream's word: the policy has none yet */
 	bool listed;	/* the policy still has it */

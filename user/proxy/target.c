@@ -201,6 +201,7 @@ bool target_next(struct proxy *proxy, struct txn *txn)
 	if (credential && txn->from_customer)
 		hop.credential_id = credential->id;
 	if (!txn->from_customer) {
+		hop.credential_id = txn->attempts->credential_id;
 		if (attempt_uri(proxy, txn, &hop.uri) || target_uri(picked, hop.uri, uri))
 			return false;
 		hop.uri = slice_from(uri);
