@@ -175,6 +175,8 @@ check_eq "upstreams given by address are listed too" "$(explained $pbx2)" "liste
 check "a call goes to the upstream of the lower priority number" call_reaches one main.example
 check "whose health is told" wait_for 4 health_is $pbx \
 	"it['state'] == 'up' and it['last'] == 200 and it['answered_s'] <= 2 and it['latency_ms'] < 1000"
+check_match "also by the list" "$(sipward upstream list main)" \
+	"^main +sip:$pbx:5060 +10 +1 +udp/$pbx:5060 +up +200 +[0-9]+ "
 
 stop one KILL
 check "as it is killed, a call goes on by the other after the failover time" \
@@ -182,6 +184,7 @@ check "as it is killed, a call goes on by the other after the failover time" \
 check "OPTIONS that are not answered are told" wait_for 8 logged \
 	"^warning upstream_down address=$pbx:5060 uri=sip:$pbx:5060"
 check "and shown" health_is $pbx "it['state'] == 'down' and it['failures'] >= 2"
+check_match "and listed" "$(sipward upstream list main)" "udp/$pbx:5060 +down +200 +[0-9]+ "
 check "from then on a call does not wait" call_takes 0 1300 two main.example
 pbx one $pbx
 check "it comes back, as OPTIONS tell" wait_for 8 logged "^info upstream_up address=$pbx:5060"

@@ -170,6 +170,33 @@ static void failures_are_tried_again_later_and_later(void **state)
 	assert_int_equal(transactions(w), 0);
 }
 
+static void another_address_of_the_upstream_is_tried_after_a_failure(void **state)
+{
+	struct store_peer peer = {.role = STORE_UPSTREAM, .uri = "sip:carrier.example"};
+	struct store_peer_address addresses[] = {
+		{.endpoint = endpoint(PBX), .transport = NET_UDP, .priority = 1},
+		{.endpoint = endpoint("10.0.0.6:5060"), .transport = NET_UDP, .priority = 2},
+	};
+	const struct store_outbound_key key = {"default", peer.uri, "4930 1"};
+	const struct store_outbound outbound = {.registers = true, .expires_s = 60};
+	struct world *w = *state;
+
+	assert_ok(w->f, store_upstream_replace(w->f->store, "default", peer.uri, &w->f->err));
+	assert_ok(w->f, store_peer_get(w->f->store, "default", &peer, &peer, &w->f->err));
+	assert_ok(w->f, store_peer_resolved(w->f->store, peer.id, addresses, 2, STORE_NEVER,
+					    &w->f->err));
+	assert_ok(w->f, store_outbound_add(w->f->store, &key, &outbound, PASSWORD, &w->f->err));
+	world_read_store(w);
+	wait_ms(w, 0);
+	sent_to(w, 0, PBX, "REGISTER ");
+	wait_ms(w, 4001);
+	wait_ms(w, 5000);
+	sent_to(w, 0, "10.0.0.6:5060", "REGISTER ");
+	wait_ms(w, 4001);
+	wait_ms(w, 10000);
+	sent_to(w, 0, PBX, "REGISTER ");
+}
+
 static void one_that_goes_is_removed_with_credentials(void **state)
 {
 	struct world *w = *state;
@@ -227,6 +254,7 @@ int main(void)
 		PROXY_TEST(a_challenge_is_answered_and_a_423_obeyed),
 		PROXY_TEST(calls_and_registrations_are_asked_for_credentials_apart),
 		PROXY_TEST(failures_are_tried_again_later_and_later),
+		PROXY_TEST(another_address_of_the_upstream_is_tried_after_a_failure),
 		PROXY_TEST(one_that_goes_is_removed_with_credentials),
 		PROXY_TEST(a_stop_removes_them),
 		PROXY_TEST(one_that_does_not_register_is_left_alone),

@@ -10,7 +10,7 @@
 
 /* ---- asking ---- */
 
-/* One that is up, if there is any, with the way there. */
+/* One that is up, if there is any, with the way there; after a failure beginning with the next. */
 static bool find_hop(struct proxy *proxy, const struct registration *r, struct net_path *ret_target)
 {
 	const struct policy_trunk *trunk =
@@ -18,7 +18,8 @@ static bool find_hop(struct proxy *proxy, const struct registration *r, struct n
 	bool found = false;
 
 	for (size_t i = 0; trunk && i < trunk->upstream_count; i++) {
-		const struct policy_hop *hop = &trunk->upstreams[i];
+		const struct policy_hop *hop =
+			&trunk->upstreams[(i + r->failures) % trunk->upstream_count];
 		struct net_path target = {.transport = hop->transport,
 					  .remote = hop->endpoint,
 					  .name = r->host};
