@@ -471,7 +471,7 @@ static void a_forgotten_state_is_wiped(void **state)
 	assert_memory_equal(&s, &none, sizeof(s));
 }
 
-/* RFC 7616 §3.4.4: a name need not be hashed. What the answer says of its own is that it is not. */
+/* RFC 7616 §3.4.4: a name need not be hashed, and the answer does not say that it is. */
 static void name_is_sent_as_it_is(void **state)
 {
 	struct digest_client client = client_with_password();

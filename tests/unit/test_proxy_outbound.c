@@ -38,8 +38,8 @@ static const char *line_of(const char *text, const char *word)
 }
 
 /* The carrier's response to a request, with further fields. */
-static void carrier_says(struct world *w, const char *request, const char *status,
-			 const char *fields)
+static void somebody_says(struct world *w, const char *who, const char *request,
+			  const char *status, const char *fields)
 {
 	char text[4096], vias[1024], to[512];
 
@@ -50,7 +50,13 @@ static void carrier_says(struct world *w, const char *request, const char *statu
 		 vias, line_of(request, "Record-Route:"), line_of(request, "From:"), to,
 		 strstr(to, ";tag=") ? "" : ";tag=t1", line_of(request, "Call-ID:"),
 		 line_of(request, "CSeq:"), fields);
-	hear(w, CARRIER, text);
+	hear(w, who, text);
+}
+
+static void carrier_says(struct world *w, const char *request, const char *status,
+			 const char *fields)
+{
+	somebody_says(w, CARRIER, request, status, fields);
 }
 
 #define CHALLENGE(nonce)                                                                           \
@@ -294,6 +300,22 @@ static void stale_is_honoured_but_not_for_ever(void **state)
 	free(again);
 }
 
+/* Even if somebody else could know the branch, he would not get the answer. */
+static void answer_goes_where_the_request_went(void **state)
+{
+	struct world *w = *state;
+	char *invite;
+
+	add_credential(w, URI, "gate", "carrier.example");
+	invite = kept(call_begins(w));
+	somebody_says(w, "10.0.0.66:5060", invite, "407 Proxy Authentication Required",
+		      CHALLENGE("n1"));
+	assert_int_equal(w->sent_count, 2);
+	sent_to(w, 0, CARRIER, "ACK ");
+	assert_authenticated(w, sent_to(w, 1, CARRIER, "INVITE "), "gate", "INVITE", "00000001");
+	free(invite);
+}
+
 static void another_realm_gets_nothing(void **state)
 {
 	struct world *w = *state;
@@ -502,6 +524,14 @@ static void trusted_pbx_chooses_the_credential(void **state)
 
 	add_credential(w, URI, "gate", "carrier.example");
 	add_credential(w, URI, "sales", "carrier.example");
+	/* Who is not trusted to is not heard, and the field goes all the same. */
+	hear(w, CUSTOMER,
+	     INVITE_OF("198.51.100.7:5062;branch=z9hG4bKx", "X-Sipward-Outbound-User: sales\n"));
+	invite = kept(sent_to(w, 0, CARRIER, "INVITE "));
+	assert_null(strcasestr(invite, "outbound"));
+	carrier_says(w, invite, "407 Proxy Authentication Required", CHALLENGE("n0"));
+	assert_authenticated(w, sent_to(w, 1, CARRIER, "INVITE "), "gate", "INVITE", "00000001");
+	free(invite);
 	assert_ok(w->f, store_trunk_get(w->f->store, "default", &trunk, &w->f->err));
 	trunk.outbound_user = true;
 	assert_ok(w->f, store_trunk_set(w->f->store, &trunk, &w->f->err));
@@ -551,6 +581,7 @@ int main(void)
 		PROXY_TEST(refused_credentials_end_the_call),
 		PROXY_TEST(nonce_of_before_may_be_refused_once),
 		PROXY_TEST(stale_is_honoured_but_not_for_ever),
+		PROXY_TEST(answer_goes_where_the_request_went),
 		PROXY_TEST(another_realm_gets_nothing),
 		PROXY_TEST(realm_is_learned_once_and_then_pinned),
 		PROXY_TEST(realm_is_not_learned_by_what_is_refused),

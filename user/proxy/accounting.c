@@ -110,11 +110,12 @@ static void invite_answered(struct proxy *proxy, const struct attempt *attempt,
 	const struct txn *txn = attempt->timer.txn;
 	uint64_t call = call_of(proxy, msg);
 	int64_t now_ms = clock_wall_ms();
+	/* Ours is a 403 only to a challenge that we could not, or would not, answer. */
+	bool asked = attempt->answers || (ours && msg->status == 403);
 	struct record_end end = {
 		.status = msg->status,
 		.by = party_of_failure(txn, msg, ours),
-		.auth = attempt->answers && !attempt->progressed ? RECORD_AUTH_OUTBOUND :
-								   RECORD_AUTH_NONE,
+		.auth = asked && !attempt->progressed ? RECORD_AUTH_OUTBOUND : RECORD_AUTH_NONE,
 	};
 
 	/* Of several that it was sent to, this one counts. */
