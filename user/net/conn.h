@@ -68,9 +68,9 @@ int conns_init(struct conns *conns);
 int conns_start(struct net *net);
 void conns_free(struct net *net);
 
-/* Takes a place for one more with that remote address, if there is one. The source's oldest idle one
- * makes room where it can, or one that another worker has. The place goes with the connection, or is
- * given back. */
+/* Takes a place for one more with that remote address, if there is one. The source's oldest idle
+ * one makes room where it can, or one that another worker has. The place goes with the connection,
+ * or is given back. */
 bool conn_take_place(struct net *net, const struct ip *remote, bool incoming);
 void conn_give_place(struct net *net, const struct ip *remote, bool incoming);
 /* Takes over the stream, unless NULL is returned: no memory. */
