@@ -78,7 +78,7 @@ test: deps ## run every test
 export SIPWARD_WORKERS ?= $(WORKERS)
 export SIPWARD_STEERING ?= $(STEERING)
 
-check: programs tests ## the same, nothing installed; LAYER=unit|bpf|net|fuzz for one, WORKERS=4 STEERING=yes for daemons with so many
+check: programs tests ## the same, nothing installed; LAYER=unit|bpf|net|fuzz for one, WORKERS=4 STEERING=no for daemons with so many
 	$(Q)BUILD=$(BUILD) tests/run $(LAYER)
 
 tests: $(UNIT_BIN) $(BPF_BIN) $(FUZZ_BIN) $(TOOL_BIN)

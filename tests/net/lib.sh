@@ -22,12 +22,12 @@ failures=0
 declare -A started=()
 namespaces=()
 
-# The daemon that every test starts: `make check WORKERS=4 STEERING=yes` gives it so many workers.
+# The daemon that every test starts: `make check WORKERS=4 STEERING=no` gives it so many workers.
 sipwardd=$BUILD/sipwardd
 if [ -n "${SIPWARD_WORKERS:-}" ]; then
 	sipwardd=$tmp/sipwardd
 	printf '#!/bin/sh\nexec "%s" --workers %s --steering %s "$@"\n' "$(realpath "$BUILD/sipwardd")" \
-		"$SIPWARD_WORKERS" "${SIPWARD_STEERING:-no}" >"$sipwardd"
+		"$SIPWARD_WORKERS" "${SIPWARD_STEERING:-yes}" >"$sipwardd"
 	chmod +x "$sipwardd"
 fi
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Four workers, with and without steering: calls by UDP and TCP, what holds over all of them, overload,
-# and a stop and start amid calls. Other tests run so with SIPWARD_WORKERS=4 SIPWARD_STEERING=yes.
+# and a stop and start amid calls. Other tests run so with SIPWARD_WORKERS=4 SIPWARD_STEERING=no.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh" workers
 # shellcheck source=tests/net/gate.sh

@@ -21,6 +21,7 @@ void config_defaults(struct config *ret_config)
 		.pin_dir = FILTER_PIN_DIR_DEFAULT,
 		.dns_timeout_ms = DNS_TIMEOUT_MS,
 		.workers = 1,
+		.steering = true,
 		.drain_ms = DRAIN_MS,
 		.limits = net_limits_default,
 		.log_level = LOG_LEVEL_INFO,

@@ -149,7 +149,6 @@ static void keep_at(const struct outbounds *outbounds, const struct policy_outbo
 
 static void keep(const struct policy_trunk *trunk, void *arg)
 {
-
 	for (size_t i = 0; i < trunk->upstream_count; i++) {
 		const struct policy_hop *hop = &trunk->upstreams[i];
 		const struct net_path target = {.transport = hop->transport,
