@@ -29,8 +29,8 @@ static void wrong_options_are_named(void **state)
 	expect_failure("status --json=yes", 2, "--json takes no value");
 	expect_failure("status --state", 2, "--state needs a value: DIR");
 	expect_failure("acl create a --note x --note y", 2, "--note is given twice");
-	expect_failure("trunk set t --challenge 402", 2,
-		       "--challenge: '402' is not one of 401|407\nusage: sipward trunk set");
+	expect_failure("trunk set t --challenge-status 402", 2,
+		       "--challenge-status: '402' is not one of 401|407\nusage: sipward trunk set");
 	expect_failure("attach eth0 --mode fast", 2, "'fast' is not one of auto|native|generic");
 	expect_failure("mode fast", 2, "'fast' is not one of monitor|enforce");
 	expect_failure("mode", 2, "monitor|enforce is missing");
@@ -58,7 +58,7 @@ static void help_names_every_command_and_the_exit_codes(void **state)
 	expect_success("--help", "Exit codes: 0 done, 1 failed, 2 wrong command");
 	expect_success("acl --help", "acl import NAME FILE");
 	expect_success("acl add --help", "usage: sipward acl add NAME PREFIX|HOST... [--deny]");
-	expect_success("help trunk create", "[--challenge 401|407]");
+	expect_success("help trunk create", "[--challenge auto|filter|daemon]");
 	expect_failure("help nothing", 2, "there is no command 'nothing'");
 }
 
@@ -248,7 +248,7 @@ static void a_trunk_tells_all_its_options(void **state)
 {
 	(void)state;
 	expect_failure("trunk create t --upstream sip:192.0.2.1", 2, "--domain is missing");
-	expect_success(TRUNK " --user app --algorithms sha-512-256,MD5 --challenge 401 "
+	expect_success(TRUNK " --user app --algorithms sha-512-256,MD5 --challenge-status 401 "
 			     "--allow-no-qop yes --ratchet no",
 		       "created trunk t, which authenticates by: none");
 	expect_failure(TRUNK, 4, "\"t\"");
@@ -256,7 +256,7 @@ static void a_trunk_tells_all_its_options(void **state)
 	assert_string_equal(json_string_value(json_object_get(t, "user")), "app");
 	assert_string_equal(json_string_value(json_array_get(json_object_get(t, "upstreams"), 0)),
 			    "sip:192.0.2.10:5080");
-	assert_int_equal(json_integer_value(json_object_get(t, "challenge")), 401);
+	assert_int_equal(json_integer_value(json_object_get(t, "challenge_status")), 401);
 	assert_true(json_is_true(json_object_get(t, "allow_no_qop")));
 	assert_true(json_is_false(json_object_get(t, "ratchet")));
 	assert_true(json_is_true(json_object_get(t, "enabled")));
@@ -354,7 +354,8 @@ static void every_field_of_a_trunk_has_an_option(void **state)
 		{"--aliases", "''", "aliases", "[]"},
 		{"--enabled", "no", "enabled", "false"},
 		{"--algorithms", "sha-256,md5", "algorithms", "[\"SHA-256\",\"MD5\"]"},
-		{"--challenge", "401", "challenge", "401"},
+		{"--challenge-status", "401", "challenge_status", "401"},
+		{"--challenge", "filter", "challenge", "\"filter\""},
 		{"--ratchet", "no", "ratchet", "false"},
 		{"--digest-uri", "equivalent", "digest_uri", "\"equivalent\""},
 		{"--allow-no-qop", "yes", "allow_no_qop", "true"},
@@ -464,7 +465,7 @@ static void trunk_set_changes_only_what_is_named(void **state)
 	assert_true(json_is_null(json_object_get(t, "user")));
 	assert_true(json_is_false(json_object_get(t, "enabled")));
 	assert_string_equal(json_string_value(json_object_get(t, "domain")), "sip.example");
-	assert_int_equal(json_integer_value(json_object_get(t, "challenge")), 407);
+	assert_int_equal(json_integer_value(json_object_get(t, "challenge_status")), 407);
 	json_decref(t);
 	expect_success("trunk delete t", "deleted trunk t");
 	expect_success("trunk list", "there are no trunks");

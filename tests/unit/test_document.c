@@ -451,7 +451,7 @@ static const struct {
 	{"trunks", "new", "{'domain': '*', 'upstream': 'sip:192.0.2.1'}",
 	 "trunks.new: domain \"*\": belongs to trunk \"default\""},
 	{"trunks/main", "e164", "'yes'", "trunks.main.e164: must be one of off|require|normalize"},
-	{"trunks/main", "challenge", "403", "trunks.main: challenge status 403"},
+	{"trunks/main", "challenge-status", "403", "trunks.main: challenge status 403"},
 	{"trunks/main/acls", "0", "'nowhere'",
 	 "trunks.main.acls: \"nowhere\" is not in the document"},
 	{"trunks/main/acls", "0", "'office'", "trunks.main.acls: \"office\" is given twice"},

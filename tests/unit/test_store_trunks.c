@@ -31,6 +31,7 @@ static void every_field_is_kept(void **state)
 	trunk.algorithms[1] = 1;
 	trunk.algorithm_count = 2;
 	trunk.challenge_status = 401;
+	trunk.challenge = STORE_CHALLENGE_DAEMON;
 	trunk.enabled = trunk.ratchet = false;
 	trunk.allow_no_qop = trunk.auth_int = trunk.userhash = trunk.forward_register = true;
 	trunk.digest_uri = STORE_URI_EQUIVALENT;

@@ -56,6 +56,7 @@ static void trunks_get_the_defaults_of_what_is_new(void **state)
 	assert_int_equal(trunk.digest_uri, STORE_URI_ANY);
 	assert_true(!trunk.enabled && trunk.allow_no_qop);
 	assert_int_equal(trunk.challenge_status, 401);
+	assert_int_equal(trunk.challenge, STORE_CHALLENGE_AUTO);
 	assert_string_equal(trunk.user, "app-1");
 }
 

@@ -8,7 +8,8 @@
 
 #define TRUNK_OPTIONS                                                                              \
 	"[--user USER] [--aliases DOMAIN,DOMAIN] [--enabled yes|no] "                              \
-	"[--algorithms md5,sha-256,sha-512-256] [--challenge 401|407] [--ratchet yes|no] "         \
+	"[--algorithms md5,sha-256,sha-512-256] [--challenge-status 401|407] "                     \
+	"[--challenge auto|filter|daemon] [--ratchet yes|no] "                                     \
 	"[--digest-uri any|equivalent|exact] [--allow-no-qop yes|no] [--auth-int yes|no] "         \
 	"[--userhash yes|no] [--sess yes|no] [--register gate|upstream] "                          \
 	"[--e164 off|require|normalize] [--country-code DIGITS] "                                  \

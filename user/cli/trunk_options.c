@@ -26,6 +26,7 @@ struct trunk_option {
 };
 
 static const char *const uri_words[] = {"any", "equivalent", "exact"};
+static const char *const challenge_words[] = {"auto", "filter", "daemon"};
 static const char *const register_words[] = {"gate", "upstream"};
 static const char *const e164_words[] = {"off", "require", "normalize"};
 static const char *const caller_words[] = {"off", "refuse", "private"};
@@ -42,7 +43,8 @@ static const struct trunk_option options[] = {
 	OPTION("aliases", "aliases", DOMAINS, aliases, NULL),
 	OPTION("enabled", "enabled", SWITCH, enabled, NULL),
 	OPTION("algorithms", "algorithms", ALGORITHMS, algorithms, NULL),
-	OPTION("challenge", "challenge", STATUS, challenge_status, NULL),
+	OPTION("challenge-status", "challenge_status", STATUS, challenge_status, NULL),
+	OPTION("challenge", "challenge", WORDS, challenge, challenge_words),
 	OPTION("allow-no-qop", "allow_no_qop", SWITCH, allow_no_qop, NULL),
 	OPTION("auth-int", "auth_int", SWITCH, auth_int, NULL),
 	OPTION("digest-uri", "digest_uri", WORDS, digest_uri, uri_words),

@@ -218,6 +218,9 @@ static const char *const steps[] = {
 	"  ha1_sha512_256 BLOB NOT NULL,"
 	"  sealed BLOB NOT NULL,"
 	"  UNIQUE (peer_id, user));",
+
+	/* challenges by the filter */
+	"ALTER TABLE trunk ADD COLUMN challenge INTEGER NOT NULL DEFAULT 0;",
 };
 
 /*

@@ -237,6 +237,13 @@ enum store_e164 {
 /* The rule holds with no numbers too: then for everybody. */
 enum store_caller_rule { STORE_CALLER_OFF, STORE_CALLER_REFUSE, STORE_CALLER_PRIVATE };
 
+/* Who challenges requests that bear no credentials. */
+enum store_challenger {
+	STORE_CHALLENGE_AUTO, /* the filter, where the driver itself runs it and transmits */
+	STORE_CHALLENGE_FILTER, /* the filter, in generic XDP too; what it can not, the daemon */
+	STORE_CHALLENGE_DAEMON,
+};
+
 struct store_trunk {
 	int64_t id;
 	char name[STORE_NAME_SIZE];
@@ -246,6 +253,7 @@ struct store_trunk {
 	unsigned algorithms[STORE_ALGORITHMS]; /* in order of preference */
 	unsigned algorithm_count;
 	unsigned challenge_status; /* 407 (default) or 401 */
+	enum store_challenger challenge;       /* default auto */
 	bool enabled;		   /* default on */
 	bool allow_no_qop;	   /* clients without qop; default off */
 	bool auth_int;		   /* offer auth-int too; default off */

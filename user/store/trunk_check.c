@@ -35,6 +35,9 @@ static int check_choices(const struct store_trunk *trunk, struct error *err)
 	if (trunk->challenge_status != 401 && trunk->challenge_status != 407)
 		return error_set(err, -EINVAL, "challenge status %u: must be 401 or 407",
 				 trunk->challenge_status);
+	if ((unsigned)trunk->challenge > STORE_CHALLENGE_DAEMON)
+		return error_set(err, -EINVAL, "challenge: there is no choice %u",
+				 (unsigned)trunk->challenge);
 	if ((unsigned)trunk->digest_uri > STORE_URI_EXACT)
 		return error_set(err, -EINVAL, "digest URI: there is no rule %u",
 				 (unsigned)trunk->digest_uri);

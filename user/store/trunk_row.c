@@ -36,6 +36,7 @@ static const struct column columns[] = {
 	COLUMN(user, TEXT_COLUMN),
 	COLUMN(algorithms, ALGORITHMS_COLUMN),
 	COLUMN(challenge_status, NUMBER_COLUMN),
+	WORDS_COLUMN(challenge, "auto|filter|daemon"),
 	COLUMN(enabled, BOOL_COLUMN),
 	COLUMN(allow_no_qop, BOOL_COLUMN),
 	COLUMN(auth_int, BOOL_COLUMN),
