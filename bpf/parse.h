@@ -48,6 +48,7 @@ struct packet {
 	__s32 transport_bytes; /* from the transport header on, by the IP header's length field */
 	__u32 payload_offset;  /* of what UDP carries, in the frame */
 	__u32 payload_bytes;   /* by the UDP header */
+	__u32 acl;	       /* flags of the longest match, once it is looked for */
 	__be32 fragment_id_be;
 	__be16 port_be; /* destination */
 	__u8 protocol;

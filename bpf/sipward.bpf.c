@@ -13,15 +13,17 @@
 #include "bpf/stats.h"
 #include "bpf/fragments.h"
 #include "bpf/policy.h"
+#include "bpf/text.h"
+#include "bpf/request.h"
+#include "bpf/answer.h"
+#include "bpf/challenge.h"
 
-/* One reason for each packet. A stage that answers what is about to pass would stand in the place
- * of the passing returns. */
+/* One reason for each packet. */
 static __always_inline enum sipward_reason decide(struct packet *p, struct env *env)
 {
 	struct cursor cursor = {(void *)(long)env->ctx->data, (void *)(long)env->ctx->data_end};
 	enum parsed parsed;
 	bool known;
-	__u32 acl;
 
 	p->bytes = cursor.end - cursor.pos;
 	parsed = parse_packet(&cursor, p, env->settings);
@@ -43,14 +45,35 @@ static __always_inline enum sipward_reason decide(struct packet *p, struct env *
 	known = may_be_known(p, env);
 	if (known && is_locked_out(p, env))
 		return SIPWARD_LOCKED_OUT;
-	acl = acl_match(p, env);
-	if (acl & SIPWARD_ACL_DENY)
+	p->acl = acl_match(p, env);
+	if (p->acl & SIPWARD_ACL_DENY)
 		return SIPWARD_DENIED;
-	if (acl & (SIPWARD_ACL_ALLOW | SIPWARD_ACL_UPSTREAM))
+	if (p->acl & (SIPWARD_ACL_ALLOW | SIPWARD_ACL_UPSTREAM))
 		return SIPWARD_LISTED;
 	if (known && is_proven(p, env))
 		return SIPWARD_PROVEN;
 	return decide_unlisted(p, env);
+}
+
+/* What is about to pass may be answered here instead. */
+static __always_inline enum sipward_reason answer(const struct packet *p, struct env *env,
+						  enum sipward_reason reason)
+{
+	__u32 answered;
+
+	if (!may_challenge(p, env, reason))
+		return reason;
+	answered = challenge(env->ctx, trust_of(env, reason), env_now(env));
+	return answered == SIPWARD_OTHER ? reason : answered;
+}
+
+static __always_inline int leave_answered(const struct env *env, struct sipward_counter *counter,
+					  enum sipward_reason reason)
+{
+	if (env->settings->mode == SIPWARD_ENFORCE)
+		return reason == SIPWARD_CHALLENGED ? XDP_TX : XDP_DROP;
+	counter->monitored++;
+	return XDP_PASS;
 }
 
 /* The one way out: every packet is counted here, under one reason. */
@@ -65,6 +88,8 @@ static __always_inline int leave(const struct packet *p, struct env *env,
 	counter->bytes += p->bytes;
 	if (p->first_fragment)
 		fragment_note(p, env, reason);
+	if (reason == SIPWARD_CHALLENGED || reason == SIPWARD_CHALLENGE_ACK)
+		return leave_answered(env, counter, reason);
 	if (!reason_drops(reason))
 		return XDP_PASS;
 	drop_record(p, env, reason);
@@ -82,7 +107,7 @@ static __always_inline int filter(struct xdp_md *ctx, __u64 now_ns)
 
 	if (!env_open(&env))
 		return XDP_PASS;
-	return leave(&p, &env, decide(&p, &env));
+	return leave(&p, &env, answer(&p, &env, decide(&p, &env)));
 }
 
 SEC("xdp")

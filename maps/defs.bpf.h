@@ -9,6 +9,8 @@
 #include "maps/types.h"
 #include "maps/acl_index.h"
 #include "maps/source_index.h"
+#include "maps/siphash.h"
+#include "maps/nonce.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -76,6 +78,29 @@ struct {
 	__type(key, struct sipward_fragment_key);
 	__type(value, struct sipward_fragment);
 } fragments SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SIPWARD_CHALLENGES_MAX);
+	__type(key, struct sipward_challenge_key);
+	__type(value, struct sipward_challenge);
+} challenges SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sipward_lease);
+} lease SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SIPWARD_OWN_ADDRESSES_MAX);
+	__type(key, struct sipward_own_key);
+	__type(value, struct sipward_own);
+} own_addresses SEC(".maps");
 
 /* The key is enum sipward_reason; the kernel wants a plain integer to index an array by. */
 struct {

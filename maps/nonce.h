@@ -9,6 +9,7 @@
 #define SIPWARD_NONCE_VERSION 1
 #define SIPWARD_NONCE_KEYS 4
 #define SIPWARD_NONCE_HEX 64 /* digits of the text */
+#define SIPWARD_NONCE_UDP 1    /* in the binding: enum net_transport */
 #define SIPWARD_NONCE_SESS 0x80 /* in the binding's algorithm: its -sess form */
 
 struct sipward_nonce {
@@ -22,7 +23,7 @@ struct sipward_nonce {
 
 /* What a nonce is bound to besides its own fields. */
 struct sipward_nonce_binding {
-	__u64 realm_hash; /* sipward_nonce_realm under the same key */
+	__u64 realm_hash; /* sipward_nonce_realm */
 	__u8 addr[16];	  /* network order; IPv4 uses the first four, the others are zero */
 	__u8 family;	  /* 4 or 6 */
 	__u8 transport;	  /* enum net_transport: 1 UDP, 2 TCP, 3 TLS */
@@ -34,11 +35,11 @@ _Static_assert(sizeof(struct sipward_nonce) == 32, "nonce");
 _Static_assert(2 * sizeof(struct sipward_nonce) == SIPWARD_NONCE_HEX, "nonce text");
 _Static_assert(sizeof(struct sipward_nonce_binding) == 32, "nonce binding");
 
-/* Stands for the realm in the tag, so that what is tagged has one length. Long in BPF: the filter
- * is given the result. */
-static __always_inline __u64 sipward_nonce_realm(const __u8 key[SIPHASH_KEY_SIZE],
-						 const __u8 *realm, __u64 n)
+/* Stands for the realm in the tag, so that what is tagged has one length. Without a secret: realms
+ * are the operator's, and so nobody else can look for two that are the same here. */
+static __always_inline __u64 sipward_nonce_realm(const __u8 *realm, __u64 n)
 {
+	static const __u8 key[SIPHASH_KEY_SIZE];
 	struct siphash h;
 	__u64 tail;
 

@@ -12,7 +12,7 @@
 #ifndef SIPWARD_MAPS_TYPES_H
 #define SIPWARD_MAPS_TYPES_H
 
-#define SIPWARD_LAYOUT 1U
+#define SIPWARD_LAYOUT 2U
 
 #define SIPWARD_PORTS_MAX 8
 #define SIPWARD_LOCKOUTS_MAX 65536
@@ -21,6 +21,8 @@
 #define SIPWARD_FRAGMENTS_MAX 8192
 #define SIPWARD_DROPS_MAX 65536
 #define SIPWARD_PREFIXES_MAX 2000000
+#define SIPWARD_CHALLENGES_MAX 8192
+#define SIPWARD_OWN_ADDRESSES_MAX 1024
 #define SIPWARD_EVENTS_BYTES (256 * 1024)
 #define SIPWARD_EVENT_SNAP 64
 
@@ -31,6 +33,14 @@
 /* Default SIP ports, in force while settings.port_count is 0. */
 #define SIPWARD_PORT_SIP 5060
 #define SIPWARD_PORT_SIPS 5061
+
+#define SIPWARD_CHALLENGE_DOMAIN 63
+#define SIPWARD_CHALLENGE_HOLES 6
+#define SIPWARD_CHALLENGE_TEXT 768
+
+/* As SIPWARD_NONCE_KEYS and SIPHASH_KEY_SIZE, which stand in files of their own. */
+#define SIPWARD_LEASE_KEYS 4
+#define SIPWARD_LEASE_KEY_SIZE 16
 
 /* Why a packet passed or was dropped; the key of the map `counters`. Append only. */
 enum sipward_reason {
@@ -47,6 +57,8 @@ enum sipward_reason {
 	SIPWARD_RATE_LIMITED,  /* drop: unlisted, and its budget or the CPU's is spent */
 	SIPWARD_UNLISTED_PASS, /* pass: unlisted, left to the daemon */
 	SIPWARD_EVENT_LOST,    /* no verdict: a sampled drop event found the ring buffer full */
+	SIPWARD_CHALLENGED,    /* answered: a request without credentials got its challenge */
+	SIPWARD_CHALLENGE_ACK, /* ends here: the ACK for such an answer to an INVITE */
 	SIPWARD_REASON_COUNT
 };
 
@@ -204,6 +216,71 @@ struct sipward_event {
 	__u8 snap[SIPWARD_EVENT_SNAP]; /* from the Ethernet header on */
 };
 
+/* Whose requests a prepared challenge is for. Domains longer than that are the daemon's. */
+struct sipward_challenge_key {
+	__u8 domain[SIPWARD_CHALLENGE_DOMAIN]; /* lower case, zeros behind; "*": any other one */
+	__u8 registers;			       /* 1: REGISTER, 0: all other methods */
+};
+
+/* sipward_challenge.flags. None: the daemon's. */
+enum sipward_challenge_flag {
+	SIPWARD_CHALLENGE_READY = 1 << 0,    /* whoever asks is challenged */
+	SIPWARD_CHALLENGE_LISTED = 1 << 1,   /* but listed sources alone */
+	SIPWARD_CHALLENGE_ANY_MODE = 1 << 2, /* in generic XDP too */
+};
+
+/* Where a nonce goes. */
+struct sipward_challenge_hole {
+	__u64 realm_hash; /* sipward_nonce_realm */
+	__u16 at;	  /* in the text */
+	__u8 algorithm;	  /* as in sipward_nonce_binding */
+	__u8 pad[5];
+};
+
+/* All of an answer that does not depend on the request. */
+struct sipward_challenge {
+	__u32 flags;   /* enum sipward_challenge_flag */
+	__u16 start_n; /* bytes of the text that stand before Via: the status line */
+	__u16 text_n;  /* the rest of it stands behind CSeq */
+	__u32 hole_count;
+	__u32 pad;
+	struct sipward_challenge_hole holes[SIPWARD_CHALLENGE_HOLES];
+	__u8 text[SIPWARD_CHALLENGE_TEXT];
+};
+
+/* What the filter signs nonces with, and until when it may: the daemon renews it while it serves.
+ * The one value of the map `lease`. */
+struct sipward_lease {
+	__u64 until_ns; /* 0: the filter challenges nobody */
+	__u64 epoch_ns; /* what the clock lacks of the time since 1970 */
+	__be16 node_be;
+	__u8 current; /* number of the key that signs */
+	__u8 pad[5];
+	__u8 key[SIPWARD_LEASE_KEYS][SIPWARD_LEASE_KEY_SIZE];
+};
+
+/* An address of an interface; without an interface, one that others can not send from: the gate's
+ * own, and broadcast addresses. */
+struct sipward_own_key {
+	__u32 ifindex;	   /* 0: none */
+	__u32 family;	   /* 4 or 6 */
+	__be32 addr_be[4]; /* IPv4: the address, 0, 0, 0 */
+};
+struct sipward_own {
+	__u32 flags; /* enum sipward_own_flag */
+};
+enum sipward_own_flag {
+	SIPWARD_OWN_ANSWERS = 1 << 0, /* the filter may answer from it on its interface */
+	SIPWARD_OWN_NATIVE = 1 << 1,  /* there the driver itself runs it, and transmits */
+	SIPWARD_OWN_BARRED = 1 << 2,  /* nobody is answered at it */
+};
+
+_Static_assert(sizeof(struct sipward_challenge_key) == 64, "challenge key");
+_Static_assert(sizeof(struct sipward_challenge_hole) == 16, "challenge hole");
+_Static_assert(sizeof(struct sipward_challenge) == 880, "challenge");
+_Static_assert(sizeof(struct sipward_lease) == 88, "lease");
+_Static_assert(sizeof(struct sipward_own_key) == 24, "own key");
+_Static_assert(sizeof(struct sipward_own) == 4, "own");
 _Static_assert(sizeof(struct sipward_settings) == 80, "settings");
 _Static_assert(sizeof(struct sipward_source) == 12, "source");
 _Static_assert(sizeof(struct sipward_acl_v4_key) == 8, "acl_v4 key");

@@ -93,7 +93,9 @@ static inline struct judgement judge_bytes(struct judge *j, const void *bytes, u
 	assert_int_equal(filter_counters_read(j->filter, before), 0);
 	judgement.verdict = judge_run(j, bytes, n);
 	assert_int_equal(filter_counters_read(j->filter, after), 0);
-	for (int i = 0; i < SIPWARD_EVENT_LOST; i++) {
+	for (int i = 0; i < SIPWARD_REASON_COUNT; i++) {
+		if (i == SIPWARD_EVENT_LOST)
+			continue;
 		if (after[i].packets == before[i].packets)
 			continue;
 		packets += after[i].packets - before[i].packets;

@@ -166,9 +166,9 @@ static void mutated_frames_are_judged_twice_alike(void **state)
 		compare(j, &s, &f);
 		reasons[ref_judge(&s, f.bytes, f.n)]++;
 	}
-	for (int i = 0; i < SIPWARD_REASON_COUNT; i++) {
-		if (i != SIPWARD_FRAGMENT_DROP && i != SIPWARD_RATE_LIMITED &&
-		    i != SIPWARD_EVENT_LOST)
+	/* What comes later answers; test_challenge.c is about that. */
+	for (int i = 0; i < SIPWARD_EVENT_LOST; i++) {
+		if (i != SIPWARD_FRAGMENT_DROP && i != SIPWARD_RATE_LIMITED)
 			assert_true(reasons[i] > n / 1000);
 	}
 }

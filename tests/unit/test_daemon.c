@@ -224,14 +224,16 @@ static struct policy *next_policy(struct watch *watch, int timeout_ms)
 static struct watch *watch_of(struct fixture *f)
 {
 	static struct config config;
-	struct watch_options options = {.config = &config, .generation = generation(f)};
+	struct watch_options options = {.config = &config};
 	struct watch *watch;
 
 	log_setup(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
 	config_defaults(&config);
 	strcpy(config.state_dir, f->dir);
 	strcpy(config.pin_dir, "/nonexistent");
+	assert_ok(f, policy_build(f->store, &options.policy, &f->err));
 	assert_ok(f, watch_start(&options, &watch, &f->err));
+	policy_unref(options.policy);
 	return watch;
 }
 

@@ -63,7 +63,7 @@ static void text_is_the_hex_of_the_layout(void **state)
 	assert_int_equal(strlen(text), SIPWARD_NONCE_HEX);
 	assert_int_equal(hex_decode(slice_from(text), &nonce, sizeof(nonce)), 0);
 	assert_memory_equal(text, "010200076553f100", 16);
-	bound.realm_hash = sipward_nonce_realm(keys.key[2], (const __u8 *)"sip.example.com", 15);
+	bound.realm_hash = sipward_nonce_realm((const __u8 *)"sip.example.com", 15);
 	sipward_nonce_tag(keys.key[2], &nonce, &bound, tag);
 	assert_memory_equal(tag, nonce.tag, sizeof(tag));
 }
@@ -85,10 +85,10 @@ static void tag_is_the_one_computed_elsewhere(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(key); i++)
 		key[i] = i;
-	bound.realm_hash = sipward_nonce_realm(key, (const __u8 *)"sip.example.com", 15);
+	bound.realm_hash = sipward_nonce_realm((const __u8 *)"sip.example.com", 15);
 	sipward_nonce_tag(key, &nonce, &bound, tag);
 	hex_encode(tag, sizeof(tag), hex);
-	assert_string_equal(hex, "6421ad0b3d0aa119e0ecb7a91c010870");
+	assert_string_equal(hex, "978ce94eed4a69b1d51119dea8668e3c");
 }
 
 static void nonces_never_repeat(void **state)

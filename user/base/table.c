@@ -97,7 +97,8 @@ struct table_node *table_next(const struct table_node *node)
 	return with_hash(node->next, node->hash);
 }
 
-void table_each(struct table *table, void (*visit)(struct table_node *node, void *arg), void *arg)
+void table_each(const struct table *table, void (*visit)(struct table_node *node, void *arg),
+		void *arg)
 {
 	for (size_t i = 0; table->buckets && i <= table->mask; i++) {
 		struct table_node *node = table->buckets[i], *next;

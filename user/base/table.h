@@ -40,6 +40,7 @@ void table_remove(struct table *table, struct table_node *node);
 struct table_node *table_first(const struct table *table, uint64_t hash);
 struct table_node *table_next(const struct table_node *node);
 /* Visits every node; the visitor may remove and free the node it is given, no other. */
-void table_each(struct table *table, void (*visit)(struct table_node *node, void *arg), void *arg);
+void table_each(const struct table *table, void (*visit)(struct table_node *node, void *arg),
+		void *arg);
 
 #endif

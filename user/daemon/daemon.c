@@ -15,11 +15,13 @@
 #include "daemon/guard.h"
 #include "daemon/hosts.h"
 #include "daemon/workers.h"
+#include "policy/prepare.h"
 #include "record/writer.h"
 
 #define LOCKOUT_SOURCES 65536
 #define REPLAY_NONCES 65536
 #define DRAIN_LOOK_MS 20
+#define LEASE_S 3
 #define EVENTS_MAX 8
 
 struct daemon {
@@ -43,6 +45,33 @@ struct daemon {
 	unsigned event_count;
 };
 
+/* The filter may challenge in our place for as long as we serve, and a little more: nobody shall be
+ * asked for credentials that nobody is there to take. */
+static void renew_lease(struct daemon *d)
+{
+	struct sipward_lease lease = {0};
+	uint64_t now_ns = clock_coarse_ns();
+
+	if (!d->filter)
+		return;
+	if (prepared_challenges(d->policy).any && !d->drain_until_ns) {
+		lease = workers_lease(d->workers);
+		lease.until_ns = now_ns + LEASE_S * NS_PER_S;
+		lease.epoch_ns =
+			replay_issue_time(d->replay, clock_steady_s()) * NS_PER_S - now_ns;
+	}
+	(void)filter_lease_write(d->filter, &lease);
+	explicit_bzero(&lease, sizeof(lease));
+}
+
+static void end_lease(struct daemon *d)
+{
+	const struct sipward_lease none = {0};
+
+	if (d->filter)
+		(void)filter_lease_write(d->filter, &none);
+}
+
 /* Apart from the workers' timers, which packets put off. */
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
@@ -51,6 +80,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	workers_tick(d->workers);
+	renew_lease(d);
 }
 
 static void on_persist(evutil_socket_t fd, short what, void *arg)
@@ -101,6 +131,7 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 	if (news.nonce_master.n)
 		workers_use_master(d->workers, &news.nonce_master);
 	explicit_bzero(&news.nonce_master, sizeof(news.nonce_master));
+	renew_lease(d);
 	if (news.reloaded && !news.policy)
 		log_error("reload_failed", LOG_STR("effect", "goes on with what it has"));
 	else if (news.reloaded)
@@ -141,6 +172,7 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg)
 	log_info("stopping", LOG_STR("signal", signal_number == SIGTERM ? "TERM" : "INT"));
 	sd_notify(0, "STOPPING=1");
 	d->drain_until_ns = clock_coarse_ns() + d->config->drain_ms * NS_PER_MS;
+	renew_lease(d);
 	workers_drain(d->workers);
 	on_drain(-1, 0, d);
 }
@@ -270,7 +302,7 @@ static int start_watch(struct daemon *d, struct error *err)
 {
 	struct watch_options options = {
 		.config = d->config,
-		.generation = policy_generation(d->policy),
+		.policy = d->policy,
 		.filter_identity = d->filter ? filter_identity(d->filter) : 0,
 	};
 
@@ -289,6 +321,8 @@ static int prepare(struct daemon *d, struct error *err)
 		rc = guard_filter(d->config, d->store, &d->filter, err);
 	if (!rc)
 		rc = make_admission(d, err);
+	if (!rc && d->filter)
+		guard_challenges(d->policy, d->filter);
 	if (!rc)
 		rc = persist_start(d->config->state_dir, d->registrar, &d->persist, err);
 	if (!rc)
@@ -358,6 +392,7 @@ static void start_control(struct daemon *d)
 static void dismantle(struct daemon *d)
 {
 	control_stop(d->control);
+	end_lease(d);
 	for (unsigned i = 0; i < d->event_count; i++)
 		event_free(d->events[i]);
 	if (d->drain)

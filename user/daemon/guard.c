@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "policy/prepare.h"
 
 #define ATTACHMENTS_MAX 16
 
@@ -163,6 +164,16 @@ int guard_attach(const struct config *config, struct store *store, struct error 
 		log_info("filter", LOG_STR("interface", attachment.ifname),
 			 LOG_STR("xdp", xdp_mode_name(attachment.mode)));
 	return rc;
+}
+
+void guard_challenges(const struct policy *policy, struct filter *filter)
+{
+	struct prepared prepared = prepared_challenges(policy);
+	int rc = filter_challenges_write(filter, prepared.list, prepared.n);
+
+	if (rc)
+		log_warning("challenges_not_prepared", LOG_STR("error", strerror(-rc)),
+			    LOG_STR("effect", "the daemon challenges in the filter's place"));
 }
 
 int guard_filter(const struct config *config, struct store *store, struct filter **ret_filter,

@@ -5,6 +5,7 @@
 
 #include "daemon/config.h"
 #include "filter/filter.h"
+#include "policy/policy.h"
 #include "store/store.h"
 
 /* Opens the store and makes sure that no other daemon works on it: the lock lasts until the process
@@ -16,6 +17,9 @@ int guard_default_trunk(const struct config *config, struct store *store, struct
 bool guard_is_attached(const struct config *config);
 /* Attaches it there unless it is, with the store's rules in it before the first packet. */
 int guard_attach(const struct config *config, struct store *store, struct error *err);
+/* Gives the filter what it may answer by itself under this snapshot; what it is not given, the
+ * daemon answers. */
+void guard_challenges(const struct policy *policy, struct filter *filter);
 /* Attaches the filter to the configured interface and opens it, or opens the one that is there.
  * *ret_filter stays NULL where none is configured and none is found. */
 int guard_filter(const struct config *config, struct store *store, struct filter **ret_filter,

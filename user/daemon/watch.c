@@ -40,7 +40,7 @@ struct watch {
 	int notify_fd;
 	int wake_fd; /* to the thread */
 	int news_fd; /* to the worker */
-	uint64_t generation;
+	struct policy *policy; /* the last one read */
 	bool pinned;	  /* maps were in the pin directory when we last looked */
 	unsigned lost;	  /* looks in a row at an interface without the filter, at most 3 */
 	int attach_error; /* of the last try to put it back; told once, like the others */
@@ -182,6 +182,13 @@ static void follow_filter(struct watch *watch, struct watch_news *news)
 		log_info("filter_found", LOG_STR("pin_dir", config->pin_dir));
 }
 
+/* Without them it leaves the challenges to the daemon. */
+static void follow_addresses(struct watch *watch)
+{
+	if (watch->filter)
+		(void)filter_own_addresses_write(watch->filter, watch->options.config->pin_dir);
+}
+
 /* ---- the store ---- */
 
 static void read_keys(struct watch *watch, struct watch_news *news)
@@ -201,6 +208,7 @@ static int sync_filter(struct watch *watch, bool full)
 
 	if (!watch->filter)
 		return 0;
+	guard_challenges(watch->policy, watch->filter);
 	rc = store_sync(watch->store, watch->filter, full, &done, &err);
 	if (is_new(&watch->sync_error, rc))
 		log_error("filter_sync_failed", LOG_STR("error", err.text));
@@ -233,19 +241,20 @@ static void follow_store(struct watch *watch, bool reload, struct watch_news *ne
 		store_failed(watch, rc, strerror(-rc));
 		return;
 	}
-	if (generation == watch->generation && !reload && !watch->stale)
+	if (generation == policy_generation(watch->policy) && !reload && !watch->stale)
 		return;
 	watch->stale = false;
-	if (generation != watch->generation || reload) {
+	if (generation != policy_generation(watch->policy) || reload) {
 		rc = policy_build(watch->store, &policy, &err);
 		if (rc) {
 			store_failed(watch, rc, err.text);
 			return;
 		}
 		watch->store_error = 0;
-		watch->generation = policy_generation(policy);
+		policy_unref(watch->policy);
+		watch->policy = policy_ref(policy);
 		news->policy = policy;
-		log_info("policy", LOG_INT("generation", (int64_t)watch->generation));
+		log_info("policy", LOG_INT("generation", (int64_t)policy_generation(policy)));
 	}
 	if (sync_filter(watch, reload))
 		watch->stale = true;
@@ -335,6 +344,7 @@ static void *watch_main(void *arg)
 		follow_filter(watch, &news);
 		keep_attached(watch);
 		follow_store(watch, reload, &news);
+		follow_addresses(watch);
 		if (news.policy || news.filter || news.reloaded)
 			publish(watch, &news);
 		explicit_bzero(&news.nonce_master, sizeof(news.nonce_master));
@@ -352,7 +362,7 @@ int watch_start(const struct watch_options *options, struct watch **ret_watch, s
 	if (!watch)
 		return error_set(err, -ENOMEM, "out of memory");
 	watch->options = *options;
-	watch->generation = options->generation;
+	watch->policy = policy_ref(options->policy);
 	watch->notify_fd = -1;
 	pthread_mutex_init(&watch->lock, NULL);
 	watch->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -384,6 +394,7 @@ void watch_stop(struct watch *watch)
 		signal_fd(watch->wake_fd);
 		thread_join(&watch->thread);
 	}
+	policy_unref(watch->policy);
 	policy_unref(watch->retired);
 	policy_unref(watch->news.policy);
 	filter_close(watch->news.filter);

@@ -15,7 +15,7 @@ struct watch;
 
 struct watch_options {
 	const struct config *config;
-	uint64_t generation;	  /* of the snapshot that the worker has already */
+	struct policy *policy;	  /* the snapshot that the worker has already */
 	uint32_t filter_identity; /* filter_identity of the worker's filter; 0 = it has none */
 };
 

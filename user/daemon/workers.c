@@ -632,6 +632,19 @@ void workers_use_master(struct workers *all, const struct nonce_master *master)
 	}
 }
 
+struct sipward_lease workers_lease(struct workers *all)
+{
+	struct worker *w = &all->list[0];
+	struct sipward_lease lease = {0};
+
+	pthread_mutex_lock(&w->lock);
+	lease.node_be = htons(w->keys.nonce.node);
+	lease.current = (__u8)w->keys.nonce.current;
+	memcpy(lease.key, w->keys.nonce.key, sizeof(lease.key));
+	pthread_mutex_unlock(&w->lock);
+	return lease;
+}
+
 int workers_load_tls(struct workers *all, struct error *err)
 {
 	int rc = net_tls_load(all->list[0].net, &all->config->tls, err);

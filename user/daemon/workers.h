@@ -49,6 +49,8 @@ void workers_use_filter(struct workers *workers, struct filter *filter);
 void workers_use_master(struct workers *workers, const struct nonce_master *master);
 /* Reads certificates and keys again; -EINVAL and the like: all goes on with those it has. */
 int workers_load_tls(struct workers *workers, struct error *err);
+/* What the filter needs to make nonces as the workers do, which take them; but for its times. */
+struct sipward_lease workers_lease(struct workers *workers);
 /* To be called each second. */
 void workers_tick(struct workers *workers);
 /* No new calls; and how many requests are not answered yet. */

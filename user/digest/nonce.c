@@ -60,7 +60,7 @@ static void tag_compute(const uint8_t *key, const struct nonce_binding *binding,
 			const struct sipward_nonce *nonce, uint8_t ret_tag[SIPHASH_TAG_SIZE])
 {
 	struct sipward_nonce_binding bound = {
-		.realm_hash = sipward_nonce_realm(key, (const uint8_t *)binding->realm.p,
+		.realm_hash = sipward_nonce_realm((const uint8_t *)binding->realm.p,
 						  binding->realm.n),
 		.family = binding->source.family,
 		.transport = binding->transport,

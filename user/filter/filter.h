@@ -189,6 +189,29 @@ int filter_reconcile(struct filter *filter, const struct filter_rules *rules,
 int filter_apply(struct filter *filter, const struct filter_rules *changes,
 		 struct filter_reconciled *ret_reconciled, struct error *err);
 
+/* ---- challenges (challenges.c) ---- */
+
+struct filter_challenge {
+	struct sipward_challenge_key key;
+	struct sipward_challenge value;
+};
+
+/* From now on these alone are the filter's answers. Domains that the gate knows but the filter is
+ * not to challenge must be on the list too, without flags, where it has "*". -E2BIG: more than the
+ * map holds; some are there then, never "*". Meanwhile the daemon is asked more often. */
+int filter_challenges_write(struct filter *filter, const struct filter_challenge *list, size_t n);
+/* -ENOENT if there is none. */
+int filter_challenge_get(struct filter *filter, const struct sipward_challenge_key *key,
+			 struct sipward_challenge *ret_challenge);
+
+/* The lease without which the filter challenges nobody; zeros end it. */
+int filter_lease_write(struct filter *filter, const struct sipward_lease *lease);
+int filter_lease_read(struct filter *filter, struct sipward_lease *ret_lease);
+
+/* Tells the filter which addresses are the machine's now, and on which of them it may answer: those
+ * of the interfaces that it is attached to itself. */
+int filter_own_addresses_write(struct filter *filter, const char *pin_dir);
+
 /* ---- doctor (doctor.c) ---- */
 
 enum filter_finding_level { FILTER_FINDING_OK, FILTER_FINDING_WARNING, FILTER_FINDING_PROBLEM };

@@ -18,6 +18,9 @@ struct filter {
 	int counters;
 	int drops;
 	int events;
+	int challenges;
+	int lease;
+	int own_addresses;
 	int lock; /* a descriptor of the pin directory, held with flock() while rules are written;
 		     -1 where the maps are not pinned */
 	bool pinned;

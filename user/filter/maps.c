@@ -42,6 +42,11 @@ static const struct {
 	{"drops", offsetof(struct filter, drops), sizeof(struct sipward_source),
 	 sizeof(struct sipward_drop)},
 	{"events", offsetof(struct filter, events), 0, 0},
+	{"challenges", offsetof(struct filter, challenges), sizeof(struct sipward_challenge_key),
+	 sizeof(struct sipward_challenge)},
+	{"lease", offsetof(struct filter, lease), 4, sizeof(struct sipward_lease)},
+	{"own_addresses", offsetof(struct filter, own_addresses), sizeof(struct sipward_own_key),
+	 sizeof(struct sipward_own)},
 };
 
 #define MEMBERS (sizeof(members) / sizeof(members[0]))

@@ -15,6 +15,8 @@ static const char *const names[] = {
 	[SIPWARD_RATE_LIMITED] = "rate_limited",
 	[SIPWARD_UNLISTED_PASS] = "unlisted_pass",
 	[SIPWARD_EVENT_LOST] = "event_lost",
+	[SIPWARD_CHALLENGED] = "challenged",
+	[SIPWARD_CHALLENGE_ACK] = "challenge_ack",
 };
 
 _Static_assert(sizeof(names) / sizeof(names[0]) == SIPWARD_REASON_COUNT, "every reason has a name");

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "digest/challenge.h"
 #include "policy/credentials.h"
+#include "policy/prepare.h"
 #include "policy/vouch.h"
 #include "sip/sip_grammar.h"
 
@@ -126,42 +126,28 @@ bool admission_misbehaved(const struct admission *admission, const struct ip *so
 
 /* ---- challenges ---- */
 
-/* RFC 3261 §22: a registrar asks with 401, a proxy with 407. */
-static unsigned challenge_status(const struct decision *decision)
-{
-	if (decision->request->msg->method == SIP_REGISTER)
-		return 401;
-	return decision->result->trunk->config.challenge_status;
-}
-
 static int write_challenge(struct decision *decision, struct slice realm,
 			   enum digest_algorithm algorithm)
 {
 	const struct admission_request *request = decision->request;
 	struct admission_result *result = decision->result;
-	const struct store_trunk *trunk = &result->trunk->config;
 	const struct nonce_binding binding = {
 		.source = request->source.ip,
 		.transport = request->transport,
 		.realm = realm,
 		.algorithm = algorithm,
-		.sess = trunk->sess,
+		.sess = result->trunk->config.sess,
 	};
+	struct challenge challenge =
+		challenge_of_trunk(decision->admission->policy, result->trunk, result->status);
 	char nonce[NONCE_TEXT_SIZE];
-	const struct challenge challenge = {
-		.proxy = result->status == 407,
-		.realm = realm,
-		.algorithm = algorithm,
-		.nonce = nonce,
-		.qop = trunk->auth_int ? DIGEST_QOP_AUTH_INT : DIGEST_QOP_AUTH,
-		.stale = consequences[result->cause].stale,
-		.sess = trunk->sess,
-		.userhash = trunk->userhash,
-		.utf8 = policy_settings(decision->admission->policy)->user_names_utf8,
-	};
 	size_t used = result->challenge.n, written;
 	int rc;
 
+	challenge.realm = realm;
+	challenge.algorithm = algorithm;
+	challenge.nonce = nonce;
+	challenge.stale = consequences[result->cause].stale;
 	nonce_issue(decision->admission->nonce_keys, &binding,
 		    replay_issue_time(decision->admission->replay, request->now_s), nonce);
 	rc = challenge_write(&challenge, result->challenge_text + used,
@@ -178,7 +164,8 @@ static void write_challenges(struct decision *decision)
 	struct admission_result *result = decision->result;
 	const struct policy_trunk *trunk = result->trunk;
 
-	result->status = challenge_status(decision);
+	result->status =
+		challenge_status(trunk, decision->request->msg->method == SIP_REGISTER);
 	for (size_t realm = 0; realm < trunk->realm_count; realm++) {
 		for (unsigned i = 0; i < trunk->config.algorithm_count; i++) {
 			unsigned algorithm = trunk->config.algorithms[i];

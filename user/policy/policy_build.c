@@ -297,7 +297,8 @@ int policy_build(struct store *store, struct policy **ret_policy, struct error *
 		return policy_no_memory(err);
 	build.policy->refs = 1;
 	rc = init_tables(build.policy) ? policy_no_memory(err) : read_store(&build);
-	if (rc == 0 && (policy_index(build.policy) || policy_hash_users(build.policy)))
+	if (rc == 0 && (policy_index(build.policy) || policy_hash_users(build.policy) ||
+			policy_prepare(build.policy)))
 		rc = policy_no_memory(err);
 	if (rc) {
 		policy_free(build.policy);

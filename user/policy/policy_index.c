@@ -237,6 +237,7 @@ void policy_free(struct policy *policy)
 	for (int i = 0; i < POLICY_TABLES; i++)
 		table_free(&policy->tables[i]);
 	acl_table_free(&policy->listed);
+	free(policy->challenges);
 	free(policy->trunks);
 	free(policy);
 }

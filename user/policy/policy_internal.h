@@ -119,6 +119,9 @@ struct policy {
 	size_t trunk_count;
 	const struct policy_domain *any_domain; /* "*", or NULL */
 	struct acl_table listed;		/* what any of the ACLs allows */
+	struct filter_challenge *challenges;	/* prepared for the filter */
+	size_t challenge_count;
+	bool challenges_any;
 	struct table tables[POLICY_TABLES];
 };
 
@@ -140,6 +143,8 @@ void policy_free_peers(struct policy_place *place);
 int policy_index(struct policy *policy);
 /* Makes the lists' hashed names where trunks ask for them. 0, -ENOMEM or -EIO. */
 int policy_hash_users(struct policy *policy);
+/* Prepares the filter's challenges (prepare.c). 0 or -ENOMEM. */
+int policy_prepare(struct policy *policy);
 /* Frees the snapshot, finished or not, and wipes its secrets. */
 void policy_free(struct policy *policy);
 

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the filter challenges with: prepared answers, the lease of the nonce keys, and the addresses
+ * it answers from. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "filter/internal.h"
+
+#define ATTACHMENTS_MAX 64
+
+/* ---- prepared answers ---- */
+
+static bool is_any(const struct filter_challenge *challenge)
+{
+	return challenge->key.domain[0] == '*';
+}
+
+/* Empties the map: first of what stands for any domain, lest it stood for all others. */
+static int challenges_clear(struct filter *filter)
+{
+	struct sipward_challenge_key key = {.domain = "*"};
+	int rc = 0;
+
+	for (key.registers = 0; key.registers < 2; key.registers++)
+		bpf_map_delete_elem(filter->challenges, &key);
+	while (!rc && bpf_map_get_next_key(filter->challenges, NULL, &key) == 0)
+		rc = bpf_map_delete_elem(filter->challenges, &key);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int challenges_add(struct filter *filter, const struct filter_challenge *list, size_t n,
+			  bool any)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++) {
+		if (is_any(&list[i]) == any)
+			rc = bpf_map_update_elem(filter->challenges, &list[i].key, &list[i].value,
+						 BPF_ANY);
+	}
+	return rc;
+}
+
+int filter_challenges_write(struct filter *filter, const struct filter_challenge *list, size_t n)
+{
+	int rc = challenges_clear(filter);
+
+	if (!rc)
+		rc = challenges_add(filter, list, n, false);
+	/* A domain that is not in the map must be none that the gate knows. */
+	if (!rc)
+		rc = challenges_add(filter, list, n, true);
+	return rc;
+}
+
+int filter_challenge_get(struct filter *filter, const struct sipward_challenge_key *key,
+			 struct sipward_challenge *ret_challenge)
+{
+	return bpf_map_lookup_elem(filter->challenges, key, ret_challenge);
+}
+
+/* ---- the lease ---- */
+
+int filter_lease_write(struct filter *filter, const struct sipward_lease *lease)
+{
+	__u32 only = 0;
+
+	return bpf_map_update_elem(filter->lease, &only, lease, BPF_ANY);
+}
+
+int filter_lease_read(struct filter *filter, struct sipward_lease *ret_lease)
+{
+	__u32 only = 0;
+
+	return bpf_map_lookup_elem(filter->lease, &only, ret_lease);
+}
+
+/* ---- addresses ---- */
+
+struct own_entry {
+	struct sipward_own_key key;
+	struct sipward_own value;
+};
+
+struct own_list {
+	struct own_entry entries[SIPWARD_OWN_ADDRESSES_MAX];
+	size_t n;
+};
+
+static void own_add(struct own_list *list, unsigned ifindex, const struct sockaddr *sa, __u32 flags)
+{
+	struct own_entry *entry = &list->entries[list->n];
+	struct endpoint endpoint;
+
+	if (list->n == SIPWARD_OWN_ADDRESSES_MAX || !sa || endpoint_from_sockaddr(sa, &endpoint))
+		return;
+	*entry = (struct own_entry){{.ifindex = ifindex, .family = endpoint.ip.family}, {flags}};
+	memcpy(entry->key.addr_be, endpoint.ip.bytes, sizeof(entry->key.addr_be));
+	list->n++;
+}
+
+static void own_add_interface(struct own_list *list, const struct filter_attachment *attachment,
+			      const struct ifaddrs *address)
+{
+	__u32 flags = SIPWARD_OWN_ANSWERS;
+
+	if (strcmp(attachment->ifname, address->ifa_name) != 0)
+		return;
+	if (attachment->mode == FILTER_XDP_NATIVE)
+		flags |= SIPWARD_OWN_NATIVE;
+	own_add(list, attachment->ifindex, address->ifa_addr, flags);
+}
+
+static int own_collect(const char *pin_dir, struct own_list *list)
+{
+	struct filter_attachment attachments[ATTACHMENTS_MAX];
+	struct ifaddrs *addresses;
+	size_t n;
+	int rc = filter_attachments(pin_dir, attachments, ATTACHMENTS_MAX, &n);
+
+	if (rc)
+		return rc;
+	if (getifaddrs(&addresses))
+		return -errno;
+	list->n = 0;
+	for (const struct ifaddrs *a = addresses; a; a = a->ifa_next) {
+		own_add(list, 0, a->ifa_addr, SIPWARD_OWN_BARRED);
+		if (a->ifa_flags & IFF_BROADCAST)
+			own_add(list, 0, a->ifa_broadaddr, SIPWARD_OWN_BARRED);
+		for (size_t i = 0; i < n && i < ATTACHMENTS_MAX; i++)
+			own_add_interface(list, &attachments[i], a);
+	}
+	freeifaddrs(addresses);
+	return 0;
+}
+
+static bool own_has(const struct own_list *list, const struct sipward_own_key *key)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (memcmp(&list->entries[i].key, key, sizeof(*key)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Removes what is not on the list; the walk begins again where the kernel loses its place. */
+static void own_remove(struct filter *filter, const struct own_list *list)
+{
+	struct sipward_own_key key, next;
+	int rc = bpf_map_get_next_key(filter->own_addresses, NULL, &next);
+
+	for (size_t i = 0; !rc && i < 2 * SIPWARD_OWN_ADDRESSES_MAX; i++) {
+		key = next;
+		rc = bpf_map_get_next_key(filter->own_addresses, &key, &next);
+		if (!own_has(list, &key))
+			bpf_map_delete_elem(filter->own_addresses, &key);
+	}
+}
+
+int filter_own_addresses_write(struct filter *filter, const char *pin_dir)
+{
+	struct own_list list;
+	int rc = own_collect(pin_dir, &list);
+
+	if (rc)
+		return rc;
+	own_remove(filter, &list);
+	/* An address of several interfaces stands there once for each. */
+	for (size_t i = 0; i < list.n && !rc; i++)
+		rc = bpf_map_update_elem(filter->own_addresses, &list.entries[i].key,
+					 &list.entries[i].value, BPF_ANY);
+	return rc;
+}
