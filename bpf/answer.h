@@ -32,16 +32,17 @@ static __always_inline void put_word(struct scratch *s, __u64 word, __u32 n)
 	answer_store(s, answer_grow(s, n), word);
 }
 
+/* False once something did not fit. */
 __noinline __u32 put_text(struct scratch *s, __u32 from, __u32 n)
 {
 	__u32 at;
 
 	if (!s)
-		return 0;
+		return false;
 	at = answer_grow(s, n);
 	for (__u32 i = 0; i < COPY_WORDS && 8 * i < n; i++)
 		answer_store(s, at + 8 * i, word_at(s, from + 8 * i));
-	return 0;
+	return s->answer_n <= ANSWER_MAX;
 }
 
 /* From the address as text, which stands in s->source. */
@@ -112,20 +113,30 @@ static __always_inline void show_put(struct scratch *s, __u64 text, __u32 n)
 	}
 }
 
-__noinline __u32 show_v4(struct scratch *s, __be32 addr_be)
+/* Of the address the byte that is shift bits from its end. */
+__noinline __u32 show_octet(struct scratch *s, __u32 addr, __u32 shift)
 {
-	__u32 addr = bpf_ntohl(addr_be), n;
 	__u64 text;
+	__u32 n;
 
 	if (!s)
 		return 0;
-	for (int i = 0; i < 4; i++) {
-		n = decimal(addr >> (24 - 8 * i) & 0xff, &text);
-		show_put(s, text, n);
-		if (i < 3)
-			show_put(s, '.', 1);
-	}
+	n = decimal(addr >> (shift & 31) & 0xff, &text);
+	show_put(s, text, n);
+	if (shift)
+		show_put(s, '.', 1);
 	return 0;
+}
+
+/* Not a loop: clang 14 makes one of it that the verifier of 6.1 does not take. */
+static __always_inline void show_v4(struct scratch *s, __be32 addr_be)
+{
+	__u32 addr = bpf_ntohl(addr_be);
+
+	show_octet(s, addr, 24);
+	show_octet(s, addr, 16);
+	show_octet(s, addr, 8);
+	show_octet(s, addr, 0);
 }
 
 static __always_inline __u32 group_of(const struct scratch *s, __u32 i)
@@ -254,7 +265,8 @@ __noinline __u32 put_vias(struct scratch *s)
 	put_topmost_via(s);
 	for (__u32 i = 1; i < VIAS_MAX && i < s->via_count; i++) {
 		put_word(s, TEXT8('\r', '\n', 'V', 'i', 'a', ':', ' ', 0), 7);
-		put_text(s, s->vias[i].at, s->vias[i].n);
+		if (!put_text(s, s->vias[i].at, s->vias[i].n))
+			break;
 	}
 	return 0;
 }
@@ -386,8 +398,9 @@ static __always_inline bool packet_turn(struct xdp_md *ctx, struct scratch *s, _
 
 	if (bpf_xdp_adjust_tail(ctx, (__s32)(s->ends.payload_offset + n) - frame_n))
 		return false;
+	/* As in packet_copy. */
 	barrier_var(n);
-	if (n == 0 || n > ANSWER_MAX)
+	if ((__s32)n <= 0 || n > ANSWER_MAX)
 		return false;
 	bpf_xdp_store_bytes(ctx, s->ends.payload_offset, s->answer, n);
 	return headers_turn(ctx, s, &udp);

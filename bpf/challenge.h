@@ -114,17 +114,17 @@ __noinline __u32 ends_read(struct xdp_md *ctx, struct scratch *s)
 	return ends->payload_n <= c.end - c.pos;
 }
 
-__noinline __u32 own_flags(struct scratch *s, __u32 ifindex, __u32 source)
+__noinline __u32 own_flags(const struct scratch *s, __u32 ifindex, __u32 source)
 {
+	struct sipward_own_key key = {.ifindex = ifindex};
 	const struct sipward_own *own;
 
 	if (!s)
 		return 0;
-	s->own_key.ifindex = ifindex;
-	s->own_key.family = s->ends.family;
-	__builtin_memcpy(s->own_key.addr_be, source ? s->ends.src_be : s->ends.dst_be,
-			 sizeof(s->own_key.addr_be));
-	own = bpf_map_lookup_elem(&own_addresses, &s->own_key);
+	key.family = s->ends.family;
+	__builtin_memcpy(key.addr_be, source ? s->ends.src_be : s->ends.dst_be,
+			 sizeof(key.addr_be));
+	own = bpf_map_lookup_elem(&own_addresses, &key);
 	return own ? own->flags : 0;
 }
 
@@ -191,17 +191,17 @@ static __always_inline void nonce_write(struct scratch *s, __u32 at)
 	}
 }
 
-/* Into the hole of that number. */
+/* Into the hole of that number. False: there is none. */
 __noinline __u32 nonce_issue(struct scratch *s, const struct sipward_challenge *c,
 			     const struct sipward_lease *live, __u32 number)
 {
 	if (!s || !c || !live || number >= SIPWARD_CHALLENGE_HOLES)
-		return 0;
+		return false;
 	s->binding.realm_hash = c->holes[number].realm_hash;
 	s->binding.algorithm = c->holes[number].algorithm;
 	sipward_nonce_tag(lease_key(live), &s->nonce, &s->binding, s->nonce.tag);
 	nonce_write(s, s->prepared_at + c->holes[number].at - c->start_n);
-	return 0;
+	return true;
 }
 
 /* A nonce for each field of the challenge. */
@@ -219,8 +219,10 @@ static __always_inline void nonces_issue(struct scratch *s, const struct sipward
 	s->binding.family = s->ends.family;
 	s->binding.transport = SIPWARD_NONCE_UDP;
 	__builtin_memcpy(s->binding.addr, s->ends.src_be, sizeof(s->binding.addr));
-	for (__u32 i = 0; i < SIPWARD_CHALLENGE_HOLES && i < c->hole_count; i++)
-		nonce_issue(s, c, live, i);
+	for (__u32 i = 0; i < SIPWARD_CHALLENGE_HOLES && i < c->hole_count; i++) {
+		if (!nonce_issue(s, c, live, i))
+			break;
+	}
 }
 
 /* ---- the answer ---- */

@@ -64,7 +64,6 @@ struct scratch {
 	__u32 prepared_at; /* where the challenge's own fields begin in it */
 	struct sipward_challenge_key key;
 	struct ends ends;
-	struct sipward_own_key own_key;
 	struct sipward_nonce nonce;
 	struct sipward_nonce_binding binding;
 	__u8 source[SOURCE_TEXT]; /* the address as Via's received shows it */

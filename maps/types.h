@@ -271,7 +271,7 @@ struct sipward_own {
 };
 enum sipward_own_flag {
 	SIPWARD_OWN_ANSWERS = 1 << 0, /* the filter may answer from it on its interface */
-	SIPWARD_OWN_NATIVE = 1 << 1,  /* there the driver itself runs it, and transmits */
+	SIPWARD_OWN_NATIVE = 1 << 1,  /* there the driver runs it, and is sure to transmit */
 	SIPWARD_OWN_BARRED = 1 << 2,  /* nobody is answered at it */
 };
 

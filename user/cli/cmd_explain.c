@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/challenger.h"
 #include "cli/control.h"
 #include "cli/output.h"
 #include "cli/words.h"
@@ -180,6 +181,19 @@ static void advise_on_trunk(struct explanation *e, const struct policy_explain_r
 		       row->name, (int)trunk->realms[0].n, trunk->realms[0].p);
 }
 
+static void advise_on_challenger(struct explanation *e, const struct policy_explain_row *row)
+{
+	const char *why = challenger_hindrance(e->cli, row->trunk);
+	if (why)
+		advise(e, "First requests for trunk %s are challenged by the daemon: %s", row->name,
+		       why);
+	else
+		advise(e,
+		       "First requests for trunk %s are challenged by the filter: the daemon's log "
+		       "does not tell of them, `sipward counters` does",
+		       row->name);
+}
+
 static void explain_trunk(const struct policy_explain_row *row, void *arg)
 {
 	struct explanation *e = arg;
@@ -189,6 +203,8 @@ static void explain_trunk(const struct policy_explain_row *row, void *arg)
 					"auth", store_auth_type_name(row->auth), "acl_allows",
 					row->acl_allows, "next", output_text(row->next)));
 	advise_on_trunk(e, row);
+	if (row->trunk->realm_count && row->trunk->config.enabled)
+		advise_on_challenger(e, row);
 }
 
 static int explain_store(struct explanation *e)

@@ -208,6 +208,22 @@ static int add_lockouts(struct status *status)
 	return 0;
 }
 
+static int add_challenges(struct status *status)
+{
+	size_t n = 0;
+	int rc = filter_challenges_count(status->cli->filter, &n);
+	if (rc < 0)
+		return rc;
+	set(status, "challenged_domains", json_integer((json_int_t)n));
+	if (n)
+		line(status, "challenges",
+		     "by the filter for %zu domain%s, by the daemon for others", n,
+		     n == 1 ? "" : "s");
+	else
+		line(status, "challenges", "by the daemon; `sipward trunk show TRUNK` tells why");
+	return 0;
+}
+
 /* "1234: locked_out 1200, unlisted 34" of the reasons whose verdict is drop (or pass). */
 static void add_reasons(struct status *status, const struct sipward_counter *counters, bool drop)
 {
@@ -264,6 +280,8 @@ static int add_filter(struct status *status)
 	line(status, "maps", "%s",
 	     filter_is_pinned(cli->filter) ? cli->pin_dir : "those of the attached program");
 	rc = add_lockouts(status);
+	if (rc == 0)
+		rc = add_challenges(status);
 	if (rc == 0)
 		rc = add_counters(status);
 	if (rc < 0)

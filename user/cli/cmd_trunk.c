@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/challenger.h"
 #include "cli/peer.h"
 #include "cli/trunk.h"
 
@@ -160,6 +161,7 @@ static const struct column trunk_fields[] = {
 	{"algorithms", "algorithms", COLUMN_LIST},
 	{"challenge status", "challenge_status", COLUMN_NUMBER},
 	{"challenge", "challenge", COLUMN_TEXT},
+	{"challenges now", "challenger", COLUMN_TEXT},
 	{"clients without qop", "allow_no_qop", COLUMN_YES},
 	{"offers auth-int", "auth_int", COLUMN_YES},
 	{"offers userhash", "userhash", COLUMN_YES},
@@ -292,6 +294,24 @@ int cmd_trunk_list(struct cli *cli)
 	return rc;
 }
 
+/* Who challenges now, where anybody is challenged. */
+static int add_challenger(struct cli *cli, const struct store_trunk *trunk, json_t *object)
+{
+	struct policy *policy;
+	if (trunk->auth != STORE_AUTH_CREDENTIAL && trunk->auth != STORE_AUTH_IP_ACL_AND_CREDENTIAL)
+		return 0;
+	int rc = policy_build(cli->store, &policy, &cli->err);
+	if (rc < 0)
+		return rc;
+	(void)cli_filter(cli);
+	cli->err = (struct error){0};
+	const char *why = challenger_hindrance(cli, policy_trunk_by_id(policy, trunk->id));
+	rc = json_object_set_new(object, "challenger",
+				 why ? json_sprintf("daemon: %s", why) : json_string("filter"));
+	policy_unref(policy);
+	return rc;
+}
+
 /* The object with "call" and "steps"; NULL with the reason in the error. */
 static json_t *trunk_howto_json(struct cli *cli, const struct store_trunk *trunk)
 {
@@ -302,6 +322,8 @@ static json_t *trunk_howto_json(struct cli *cli, const struct store_trunk *trunk
 	json_t *steps = trunk_steps_json(cli, trunk, &attached);
 	attached_free(&attached);
 	int rc = json_object_set_new(object, "call", trunk_call_json(cli, trunk));
+	if (rc == 0)
+		rc = add_challenger(cli, trunk, object);
 	if (json_object_set_new(object, "steps", steps) == 0 && rc == 0)
 		return object;
 	json_decref(object);

@@ -7,6 +7,8 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "filter/ethtool.h"
 #include "filter/internal.h"
 
 #define ATTACHMENTS_MAX 64
@@ -56,12 +58,6 @@ int filter_challenges_write(struct filter *filter, const struct filter_challenge
 	return rc;
 }
 
-int filter_challenge_get(struct filter *filter, const struct sipward_challenge_key *key,
-			 struct sipward_challenge *ret_challenge)
-{
-	return bpf_map_lookup_elem(filter->challenges, key, ret_challenge);
-}
-
 /* ---- the lease ---- */
 
 int filter_lease_write(struct filter *filter, const struct sipward_lease *lease)
@@ -102,6 +98,16 @@ static void own_add(struct own_list *list, unsigned ifindex, const struct sockad
 	list->n++;
 }
 
+/* What a veth is told to transmit is lost unless its other end has a program too, which can not be
+ * seen from here. */
+static bool transmits(const struct filter_attachment *attachment)
+{
+	struct ethtool_state state;
+
+	return attachment->mode == FILTER_XDP_NATIVE &&
+	       ethtool_look(attachment->ifname, &state) == 0 && strcmp(state.driver, "veth") != 0;
+}
+
 static void own_add_interface(struct own_list *list, const struct filter_attachment *attachment,
 			      const struct ifaddrs *address)
 {
@@ -109,7 +115,7 @@ static void own_add_interface(struct own_list *list, const struct filter_attachm
 
 	if (strcmp(attachment->ifname, address->ifa_name) != 0)
 		return;
-	if (attachment->mode == FILTER_XDP_NATIVE)
+	if (transmits(attachment))
 		flags |= SIPWARD_OWN_NATIVE;
 	own_add(list, attachment->ifindex, address->ifa_addr, flags);
 }
@@ -173,4 +179,59 @@ int filter_own_addresses_write(struct filter *filter, const char *pin_dir)
 		rc = bpf_map_update_elem(filter->own_addresses, &list.entries[i].key,
 					 &list.entries[i].value, BPF_ANY);
 	return rc;
+}
+
+/* ---- what comes of it ---- */
+
+/* What flags a challenge must have one of to be used now; 0: none is. */
+static __u32 flags_in_use(struct filter *filter)
+{
+	struct sipward_own_key key, *last = NULL;
+	struct sipward_lease lease;
+	struct sipward_own own;
+	__u32 answers = 0;
+
+	if (filter_lease_read(filter, &lease) || lease.until_ns <= clock_coarse_ns())
+		return 0;
+	explicit_bzero(&lease, sizeof(lease));
+	for (; bpf_map_get_next_key(filter->own_addresses, last, &key) == 0; last = &key) {
+		if (bpf_map_lookup_elem(filter->own_addresses, &key, &own) == 0)
+			answers |= own.flags;
+	}
+	if (answers & SIPWARD_OWN_NATIVE)
+		return SIPWARD_CHALLENGE_READY;
+	return answers & SIPWARD_OWN_ANSWERS ? SIPWARD_CHALLENGE_ANY_MODE : 0;
+}
+
+bool filter_challenges_for(struct filter *filter, const char *domain)
+{
+	struct sipward_challenge_key key = {0};
+	struct sipward_challenge challenge;
+	size_t n = strlen(domain);
+
+	if (n > sizeof(key.domain))
+		return false;
+	memcpy(key.domain, domain, n);
+	return bpf_map_lookup_elem(filter->challenges, &key, &challenge) == 0 &&
+	       challenge.flags & flags_in_use(filter);
+}
+
+int filter_challenges_count(struct filter *filter, size_t *ret_n)
+{
+	struct sipward_challenge_key key, *last = NULL;
+	struct sipward_challenge challenge;
+	__u32 in_use = flags_in_use(filter);
+	size_t n = 0;
+	int rc;
+
+	while ((rc = bpf_map_get_next_key(filter->challenges, last, &key)) == 0) {
+		last = &key;
+		if (!key.registers &&
+		    bpf_map_lookup_elem(filter->challenges, &key, &challenge) == 0)
+			n += (challenge.flags & in_use) != 0;
+	}
+	if (rc != -ENOENT)
+		return rc;
+	*ret_n = n;
+	return 0;
 }

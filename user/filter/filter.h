@@ -200,9 +200,11 @@ struct filter_challenge {
  * not to challenge must be on the list too, without flags, where it has "*". -E2BIG: more than the
  * map holds; some are there then, never "*". Meanwhile the daemon is asked more often. */
 int filter_challenges_write(struct filter *filter, const struct filter_challenge *list, size_t n);
-/* -ENOENT if there is none. */
-int filter_challenge_get(struct filter *filter, const struct sipward_challenge_key *key,
-			 struct sipward_challenge *ret_challenge);
+/* Whether it challenges by itself now, on some interface, who calls the domain ("*": any other than
+ * those it was told). */
+bool filter_challenges_for(struct filter *filter, const char *domain);
+/* For how many domains it does. */
+int filter_challenges_count(struct filter *filter, size_t *ret_n);
 
 /* The lease without which the filter challenges nobody; zeros end it. */
 int filter_lease_write(struct filter *filter, const struct sipward_lease *lease);

@@ -98,15 +98,14 @@ static int write_text(const struct policy *policy, const struct policy_trunk *tr
 /* ---- which ---- */
 
 /* The filter has one table of addresses for all trunks. */
-static bool has_all_acls(const struct policy *policy, const struct policy_trunk *trunk)
+static bool has_all_acls(const struct policy_place *place)
 {
-	const struct policy_place *place = trunk->priv;
-
-	return place->acl_count == policy->tables[POLICY_ACLS].count;
+	return place->acl_count == place->policy->tables[POLICY_ACLS].count;
 }
 
-const char *prepare_hindrance(const struct policy *policy, const struct policy_trunk *trunk)
+const char *prepare_hindrance(const struct policy_trunk *trunk)
 {
+	const struct policy_place *place = trunk->priv;
 	const struct store_trunk *config = &trunk->config;
 	struct sipward_challenge prepared = {0};
 
@@ -119,9 +118,9 @@ const char *prepare_hindrance(const struct policy *policy, const struct policy_t
 		return "the trunk asks for client certificates";
 	if (config->user[0])
 		return "the trunk is found by the user too";
-	if (config->auth == STORE_AUTH_IP_ACL_AND_CREDENTIAL && !has_all_acls(policy, trunk))
+	if (config->auth == STORE_AUTH_IP_ACL_AND_CREDENTIAL && !has_all_acls(place))
 		return "other trunks have ACLs of their own";
-	if (write_text(policy, trunk, false, &prepared))
+	if (write_text(place->policy, trunk, false, &prepared))
 		return "the challenges are too long";
 	return NULL;
 }
@@ -131,7 +130,7 @@ static void prepare(const struct policy *policy, const struct policy_trunk *trun
 {
 	*ret_prepared = (struct sipward_challenge){0};
 	if (!trunk || trunk->config.challenge == STORE_CHALLENGE_DAEMON ||
-	    prepare_hindrance(policy, trunk) || write_text(policy, trunk, registers, ret_prepared))
+	    prepare_hindrance(trunk) || write_text(policy, trunk, registers, ret_prepared))
 		return;
 	ret_prepared->flags = SIPWARD_CHALLENGE_READY;
 	if (trunk->config.challenge == STORE_CHALLENGE_FILTER)

@@ -13,8 +13,8 @@ unsigned challenge_status(const struct policy_trunk *trunk, bool registers);
 struct challenge challenge_of_trunk(const struct policy *policy, const struct policy_trunk *trunk,
 				    unsigned status);
 
-/* Why the filter does not challenge for a trunk though its setting would have it; NULL: it does. */
-const char *prepare_hindrance(const struct policy *policy, const struct policy_trunk *trunk);
+/* Why the filter could not challenge for the trunk, whatever its setting is; NULL: it could. */
+const char *prepare_hindrance(const struct policy_trunk *trunk);
 
 struct prepared {
 	const struct filter_challenge *list; /* the snapshot's */

@@ -239,8 +239,8 @@ enum store_caller_rule { STORE_CALLER_OFF, STORE_CALLER_REFUSE, STORE_CALLER_PRI
 
 /* Who challenges requests that bear no credentials. */
 enum store_challenger {
-	STORE_CHALLENGE_AUTO, /* the filter, where the driver itself runs it and transmits */
-	STORE_CHALLENGE_FILTER, /* the filter, in generic XDP too; what it can not, the daemon */
+	STORE_CHALLENGE_AUTO,	/* the filter, where the driver is sure to transmit */
+	STORE_CHALLENGE_FILTER, /* the filter wherever it is attached, if it can */
 	STORE_CHALLENGE_DAEMON,
 };
 

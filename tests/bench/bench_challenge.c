@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a challenge by the filter costs, by BPF_PROG_RUN. The packet is the answer afterwards, so
+ * that each run is one of its own, and holds the cost of two looks at the clock; that of a packet
+ * to another port, which does too, is taken off.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "filter/internal.h"
+#include "filter/object.h"
+#include "row.h"
+#include "../bpf/packets.h"
+
+#define RUNS 50000
+#define INVITE_BYTES 850
+#define NONCE "0000000000000000000000000000000000000000000000000000000000000000"
+#define START "SIP/2.0 407 Proxy Authentication Required\r\n"
+#define FIELD "Proxy-Authenticate: Digest algorithm=MD5, realm=\"sip.example\", nonce=\""
+#define END "\", qop=\"auth\"\r\nContent-Length: 0\r\n\r\n"
+
+static const char invite[] =
+	"INVITE sip:+4930123456@gate.example SIP/2.0\r\n"
+	"Via: SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bK-524287-1---2ad6ed1bc63b1b11;rport\r\n"
+	"Max-Forwards: 70\r\n"
+	"Contact: <sip:alice@198.51.100.7:5062>\r\n"
+	"To: <sip:+4930123456@gate.example>\r\n"
+	"From: \"Alice\" <sip:alice@gate.example>;tag=9c26cf4d\r\n"
+	"Call-ID: 93342NjQ5ZTZiZmNjNTUzNTlhNzFkMmNjYmMyMzU1N2JiYjA\r\n"
+	"CSeq: 1 INVITE\r\n"
+	"Allow: INVITE, ACK, CANCEL, BYE, REFER, INFO, NOTIFY, OPTIONS\r\n"
+	"Content-Type: application/sdp\r\n"
+	"Supported: replaces\r\n"
+	"User-Agent: A phone of somebody 5.1.2\r\n\r\n";
+
+static void must(int rc, const char *what)
+{
+	if (!rc)
+		return;
+	fprintf(stderr, "bench_challenge: %s: %s\n", what, strerror(rc < 0 ? -rc : rc));
+	exit(1);
+}
+
+static void prepare(const struct filter *filter)
+{
+	const struct sipward_challenge_key key = {.domain = "*"};
+	struct sipward_challenge challenge = {
+		.flags = SIPWARD_CHALLENGE_READY | SIPWARD_CHALLENGE_ANY_MODE,
+		.start_n = sizeof(START) - 1,
+		.text_n = sizeof(START FIELD NONCE END) - 1,
+		.hole_count = 1,
+		.holes[0].at = sizeof(START FIELD) - 1,
+	};
+	const struct sipward_lease lease = {.until_ns = UINT64_MAX};
+	struct sipward_own_key own_key = {.ifindex = if_nametoindex("lo"), .family = 4};
+	const struct sipward_own own = {SIPWARD_OWN_ANSWERS};
+	const struct sipward_acl_v4_key acl_key = {0};
+	const struct sipward_acl_value acl = {.flags = SIPWARD_ACL_ALLOW};
+	const struct sipward_settings settings = {.mode = SIPWARD_ENFORCE};
+	__u32 only = 0;
+
+	memcpy(challenge.text, START FIELD NONCE END, challenge.text_n);
+	own_key.addr_be[0] = htonl(0xc0000201);
+	must(bpf_map_update_elem(filter->challenges, &key, &challenge, BPF_ANY), "challenges");
+	must(bpf_map_update_elem(filter->lease, &only, &lease, BPF_ANY), "lease");
+	must(bpf_map_update_elem(filter->own_addresses, &own_key, &own, BPF_ANY), "own_addresses");
+	must(bpf_map_update_elem(filter->acl_v4, &acl_key, &acl, BPF_ANY), "acl_v4");
+	must(bpf_map_update_elem(filter->settings, &only, &settings, BPF_ANY), "settings");
+}
+
+static int compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* The median. */
+static int run_ns(int program, const struct frame *f, uint32_t verdict)
+{
+	static uint8_t out[4096];
+	static int took[RUNS];
+
+	for (int i = 0; i < RUNS; i++) {
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->bytes, .data_size_in = f->n,
+			    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+
+		must(bpf_prog_test_run_opts(program, &opts), "BPF_PROG_RUN");
+		must(opts.retval != verdict, "another verdict");
+		took[i] = (int)opts.duration;
+	}
+	qsort(took, RUNS, sizeof(took[0]), compare);
+	return took[RUNS / 2];
+}
+
+int main(void)
+{
+	static char text[INVITE_BYTES + 1];
+	struct sipward_bpf *object;
+	struct filter *filter;
+	struct error err = {0};
+	struct frame request, other;
+
+	must(object_open(false, &object, &err), err.text);
+	must(object_load(object, &err), err.text);
+	must(filter_of_object(object_bpf(object), &filter, &err), err.text);
+	prepare(filter);
+	memset(text, 'v', INVITE_BYTES);
+	memcpy(text, invite, sizeof(invite) - 1);
+	request = FRAME(.payload = text);
+	other = FRAME(.payload = text, .port = 4000);
+	bench_row("challenge to an INVITE of 850 bytes",
+		  run_ns(object_program_fd(object), &request, 3) -
+			  run_ns(object_program_fd(object), &other, 2),
+		  "ns", "<=", 1500);
+	filter_close(filter);
+	object_close(object);
+	return 0;
+}
