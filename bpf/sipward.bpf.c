@@ -116,4 +116,17 @@ int sipward(struct xdp_md *ctx)
 	return filter(ctx, 0);
 }
 
+/* The same without challenges, for kernels and dispatchers that do not take them. libbpf leaves it
+ * out unless it is told otherwise. */
+SEC("?xdp")
+int sipward_plain(struct xdp_md *ctx)
+{
+	struct packet p = {};
+	struct env env = {.ctx = ctx};
+
+	if (!env_open(&env))
+		return XDP_PASS;
+	return leave(&p, &env, decide(&p, &env));
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -418,9 +418,27 @@ static void a_missing_bpffs_is_mounted_or_its_command_named(void **state)
 	in_child(attach_names_the_mount);
 }
 
+static void the_program_without_challenges_is_known_and_replaced(void **state)
+{
+	struct filter_attach_options options = {
+	    .pin_dir = pin_dir, .ifname = "gate0", .plain = true};
+	struct filter_attachment attachment;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(filter_attach(&options, &attachment, &err), 0);
+	assert_true(attachment.plain);
+	assert_int_equal(attachments(), 1);
+	filter_close(open_ok("gate0"));
+	assert_false(attach_ok("gate0", true).plain);
+	assert_int_equal(attachments(), 1);
+	assert_int_equal(filter_detach(pin_dir, "gate0", &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(the_program_without_challenges_is_known_and_replaced),
 		TEST(attach_to_veth_is_native_and_pinned),
 		TEST(attach_twice_is_refused),
 		TEST(a_stranger_on_the_interface_is_named_and_left_alone),

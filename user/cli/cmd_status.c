@@ -66,13 +66,18 @@ static int add_attachments(struct status *status)
 	if (!n)
 		add_no_interface(status);
 	for (size_t i = 0; i < n && i < ATTACHMENTS_MAX; i++) {
-		line(status, "interface", "%s: %s, attached %s, program %u", list[i].ifname,
-		     xdp_mode_name(list[i].mode), via_text(list[i].via), list[i].program_id);
+		line(status, "interface", "%s: %s, attached %s, program %u%s", list[i].ifname,
+		     xdp_mode_name(list[i].mode), via_text(list[i].via), list[i].program_id,
+		     list[i].plain ? ", which can not challenge: the kernel, or the dispatcher, "
+				     "does not take it"
+				   : "");
 		json_array_append_new(rows,
-				      json_pack("{s:s, s:s, s:s, s:I}", "interface", list[i].ifname,
-						"xdp_mode", xdp_mode_name(list[i].mode), "via",
+				      json_pack("{s:s, s:s, s:s, s:I, s:b}", "interface",
+						list[i].ifname, "xdp_mode",
+						xdp_mode_name(list[i].mode), "via",
 						via_name(list[i].via), "program_id",
-						(json_int_t)list[i].program_id));
+						(json_int_t)list[i].program_id, "challenges",
+						!list[i].plain));
 	}
 	return 0;
 }

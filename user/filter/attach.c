@@ -75,11 +75,11 @@ static int check_mode(const struct attach *a, struct error *err)
 }
 
 /* Fresh maps where none are pinned or they do not fit; the error is set by the comparison then. */
-static int load(struct attach *a, struct error *err)
+static int load_as(struct attach *a, bool *ret_refused, struct error *err)
 {
 	struct error misfit = {0};
 	enum object_maps maps;
-	int rc = object_open(false, &a->live.object, err);
+	int rc = object_open(a->live.how, &a->live.object, err);
 
 	if (rc)
 		return rc;
@@ -91,11 +91,29 @@ static int load(struct attach *a, struct error *err)
 	a->staged = maps != OBJECT_MAPS_OURS;
 	if (!a->staged)
 		rc = object_use_pins(a->live.object, &a->pins, err);
-	if (!rc)
-		rc = object_load(a->live.object, err);
+	if (rc)
+		return rc;
+	rc = object_load(a->live.object, err);
+	*ret_refused = rc && rc != -EPERM && rc != -EOPNOTSUPP;
 	if (!rc && a->staged)
 		rc = carry_over(a->live.object, &a->pins, a->live.before.ours[0], err);
 	return rc;
+}
+
+/* What the kernel refuses may be the challenges alone: then the daemon challenges. */
+static int load(struct attach *a, struct error *err)
+{
+	bool refused = false;
+	int rc;
+
+	a->live.how = a->options->plain ? OBJECT_PLAIN : 0;
+	rc = load_as(a, &refused, err);
+	if (!refused || a->options->plain)
+		return rc;
+	object_close(a->live.object);
+	a->live.object = NULL;
+	a->live.how = OBJECT_PLAIN;
+	return load_as(a, &refused, err);
 }
 
 static int prepare(struct attach *a, struct error *err)

@@ -113,7 +113,7 @@ static void own_add_interface(struct own_list *list, const struct filter_attachm
 {
 	__u32 flags = SIPWARD_OWN_ANSWERS;
 
-	if (strcmp(attachment->ifname, address->ifa_name) != 0)
+	if (attachment->plain || strcmp(attachment->ifname, address->ifa_name) != 0)
 		return;
 	if (transmits(attachment))
 		flags |= SIPWARD_OWN_NATIVE;

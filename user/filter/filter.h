@@ -46,6 +46,7 @@ struct filter_attachment {
 	uint32_t program_id;
 	enum filter_xdp_mode mode;
 	enum filter_via via;
+	bool plain; /* without challenges: the kernel, or a dispatcher, does not take them */
 };
 
 struct filter_attach_options {
@@ -54,6 +55,7 @@ struct filter_attach_options {
 	enum filter_attach_request mode; /* auto: native, and generic only where the driver has no
 					    native XDP; the result says which */
 	bool replace; /* replace our own program or a foreign layout, atomically */
+	bool plain;   /* without challenges; also tried where the kernel refuses them */
 
 	/* If not NULL: called with the maps, fresh or kept, before the program that uses them meets
 	 * its first packet; brings them to what the store says. A failure ends the attach. */

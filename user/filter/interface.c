@@ -127,6 +127,18 @@ static void add_ours(struct interface *interface, uint32_t id)
 	interface->ours_count++;
 }
 
+static bool is_our_name(const char *name)
+{
+	return !strcmp(name, PROGRAM_NAME) || !strcmp(name, PROGRAM_NAME_PLAIN);
+}
+
+static bool is_plain(uint32_t program_id)
+{
+	struct bpf_prog_info info = {0};
+
+	return !program_info(program_id, &info) && !strcmp(info.name, PROGRAM_NAME_PLAIN);
+}
+
 static int inspect_dispatcher(unsigned ifindex, struct interface *interface)
 {
 	struct xdp_multiprog *programs = xdp_multiprog__get_from_ifindex((int)ifindex);
@@ -135,7 +147,7 @@ static int inspect_dispatcher(unsigned ifindex, struct interface *interface)
 	if (libxdp_get_error(programs))
 		return (int)libxdp_get_error(programs);
 	while ((program = xdp_multiprog__next_prog(program, programs)))
-		if (!strcmp(xdp_program__name(program), PROGRAM_NAME))
+		if (is_our_name(xdp_program__name(program)))
 			add_ours(interface, xdp_program__id(program));
 	xdp_multiprog__close(programs);
 	return 0;
@@ -161,7 +173,7 @@ int interface_inspect(unsigned ifindex, struct interface *ret_interface)
 	interface.is_dispatcher = !strcmp(interface.program_name, DISPATCHER_NAME);
 	if (interface.is_dispatcher)
 		rc = inspect_dispatcher(ifindex, &interface);
-	else if (!strcmp(interface.program_name, PROGRAM_NAME))
+	else if (is_our_name(interface.program_name))
 		add_ours(&interface, interface.program_id);
 	if (rc)
 		return rc;
@@ -210,6 +222,7 @@ struct filter_attachment interface_attachment(unsigned ifindex, const struct int
 		.program_id = program_id,
 		.mode = interface->mode,
 		.via = find_via(interface, program_id),
+		.plain = is_plain(program_id),
 	};
 
 	if_indextoname(ifindex, attachment.ifname);

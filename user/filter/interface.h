@@ -6,6 +6,7 @@
 #include "filter/filter.h"
 
 #define PROGRAM_NAME "sipward"
+#define PROGRAM_NAME_PLAIN "sipward_plain" /* without challenges */
 
 struct interface {
 	uint32_t program_id; /* attached directly: a program, or libxdp's dispatcher; 0 = none */

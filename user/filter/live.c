@@ -100,7 +100,7 @@ static int dispatcher_join(const struct live *live, struct sipward_bpf *object,
 			   enum filter_xdp_mode mode)
 {
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = object_bpf(object),
-			    .prog_name = PROGRAM_NAME);
+			    .prog_name = object_program_name(object));
 	struct xdp_program *program = xdp_program__create(&opts);
 	int rc = (int)libxdp_get_error(program);
 
@@ -112,12 +112,11 @@ static int dispatcher_join(const struct live *live, struct sipward_bpf *object,
 }
 
 /* libxdp wants to load the program itself, as an extension of its dispatcher: it gets a second
- * copy, over the same maps. Programs of ours that are there leave after the new one has joined, so
- * that every packet meets at least one. */
-static int switch_in_dispatcher(const struct live *live, enum filter_xdp_mode mode)
+ * copy, over the same maps. */
+static int join_as(const struct live *live, enum filter_xdp_mode mode, unsigned how)
 {
 	struct sipward_bpf *copy = NULL;
-	int rc = object_open(live->frags, &copy, NULL);
+	int rc = object_open(how, &copy, NULL);
 
 	if (rc)
 		return rc;
@@ -125,6 +124,18 @@ static int switch_in_dispatcher(const struct live *live, enum filter_xdp_mode mo
 	if (!rc)
 		rc = dispatcher_join(live, copy, mode);
 	object_close(copy);
+	return rc;
+}
+
+/* Programs of ours that are there leave after the new one has joined, so that every packet meets at
+ * least one. Beside others the filter does without challenges if it must: kernels from 6.13 on let
+ * no program change packets in the place of one that does not say so, as dispatchers of old. */
+static int switch_in_dispatcher(const struct live *live, enum filter_xdp_mode mode)
+{
+	int rc = join_as(live, mode, live->how);
+
+	if (rc && live->before.is_dispatcher)
+		rc = join_as(live, mode, live->how | OBJECT_PLAIN);
 	if (rc)
 		return rc;
 	rc = dispatcher_leave_all(live, mode);
@@ -224,8 +235,8 @@ static int switch_with_frags(struct live *live, const struct pins *pins, enum fi
 	struct live wide = *live;
 	int rc;
 
-	wide.frags = true;
-	rc = object_open(true, &wide.object, NULL);
+	wide.how |= OBJECT_FRAGS;
+	rc = object_open(wide.how, &wide.object, NULL);
 	if (rc)
 		return rc;
 	rc = object_use_object(wide.object, live->object, NULL);

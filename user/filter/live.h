@@ -14,7 +14,7 @@ struct live {
 	unsigned ifindex;
 	struct interface before; /* what was there */
 	struct sipward_bpf *object;
-	bool frags; /* the object takes packets of several buffers */
+	unsigned how; /* enum object_how the object was opened */
 };
 
 /* Fills in before. */

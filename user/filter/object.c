@@ -17,7 +17,13 @@
 #define BPF_F_XDP_HAS_FRAGS (1U << 5)
 #endif
 
-int object_open(bool frags, struct sipward_bpf **ret_object, struct error *err)
+static struct bpf_program *chosen(struct sipward_bpf *object)
+{
+	return bpf_program__autoload(object->progs.sipward) ? object->progs.sipward
+							    : object->progs.sipward_plain;
+}
+
+int object_open(unsigned how, struct sipward_bpf **ret_object, struct error *err)
 {
 	struct sipward_bpf *object = sipward_bpf__open();
 	struct bpf_program *program;
@@ -25,8 +31,10 @@ int object_open(bool frags, struct sipward_bpf **ret_object, struct error *err)
 	if (!object)
 		return error_set(err, -errno, "can not open the embedded program: %s",
 				 libbpf_log_caught());
-	program = object->progs.sipward;
-	if (frags)
+	bpf_program__set_autoload(object->progs.sipward, !(how & OBJECT_PLAIN));
+	bpf_program__set_autoload(object->progs.sipward_plain, how & OBJECT_PLAIN);
+	program = chosen(object);
+	if (how & OBJECT_FRAGS)
 		bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_HAS_FRAGS);
 	*ret_object = object;
 	return 0;
@@ -186,7 +194,12 @@ int object_load(struct sipward_bpf *object, struct error *err)
 
 int object_program_fd(struct sipward_bpf *object)
 {
-	return bpf_program__fd(object->progs.sipward);
+	return bpf_program__fd(chosen(object));
+}
+
+const char *object_program_name(struct sipward_bpf *object)
+{
+	return bpf_program__name(chosen(object));
 }
 
 struct bpf_object *object_bpf(struct sipward_bpf *object)

@@ -15,8 +15,13 @@ enum object_maps {
 	OBJECT_MAPS_FOREIGN, /* they do not: the error says why */
 };
 
-/* Opens the program without loading it. frags: let it take packets of several buffers. */
-int object_open(bool frags, struct sipward_bpf **ret_object, struct error *err);
+enum object_how {
+	OBJECT_FRAGS = 1 << 0, /* takes packets of several buffers */
+	OBJECT_PLAIN = 1 << 1, /* without challenges */
+};
+
+/* Opens the program without loading it. how: enum object_how. */
+int object_open(unsigned how, struct sipward_bpf **ret_object, struct error *err);
 
 /* How the pinned maps fit the (opened) program. A negative errno if they can not be looked at. */
 int object_compare_maps(struct sipward_bpf *object, const struct pins *pins,
@@ -30,6 +35,7 @@ int object_use_object(struct sipward_bpf *object, struct sipward_bpf *other, str
 int object_load(struct sipward_bpf *object, struct error *err);
 
 int object_program_fd(struct sipward_bpf *object);
+const char *object_program_name(struct sipward_bpf *object);
 struct bpf_object *object_bpf(struct sipward_bpf *object);
 void object_close(struct sipward_bpf *object);
 
