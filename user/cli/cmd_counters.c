@@ -29,6 +29,10 @@ static const char *verdict_name(uint32_t reason)
 {
 	if (reason == SIPWARD_EVENT_LOST)
 		return "none";
+	if (reason == SIPWARD_CHALLENGED)
+		return "answer";
+	if (reason == SIPWARD_CHALLENGE_ACK)
+		return "end";
 	return filter_reason_is_drop(reason) ? "drop" : "pass";
 }
 
@@ -44,13 +48,18 @@ static json_t *counter_json(uint32_t reason, const struct sipward_counter *count
 }
 
 struct totals {
-	uint64_t passed, dropped, would_drop;
+	uint64_t passed, dropped, would_drop, answered;
 };
 
 static void add_total(uint32_t reason, const struct sipward_counter *counter, struct totals *totals)
 {
 	if (reason == SIPWARD_EVENT_LOST)
 		return;
+	if (reason == SIPWARD_CHALLENGED || reason == SIPWARD_CHALLENGE_ACK) {
+		totals->passed += counter->monitored;
+		totals->answered += counter->packets - counter->monitored;
+		return;
+	}
 	totals->would_drop += counter->monitored;
 	if (!filter_reason_is_drop(reason)) {
 		totals->passed += counter->packets;
@@ -63,16 +72,20 @@ static void add_total(uint32_t reason, const struct sipward_counter *counter, st
 static int print_totals(struct cli *cli, const struct totals *totals, json_t *rows, double rated)
 {
 	if (cli->json)
-		return output_json(cli, json_pack("{s:I, s:I, s:I, s:o}", "passed",
+		return output_json(cli, json_pack("{s:I, s:I, s:I, s:I, s:o}", "passed",
 						  (json_int_t)totals->passed, "dropped",
 						  (json_int_t)totals->dropped, "would_drop",
-						  (json_int_t)totals->would_drop, "reasons", rows));
+						  (json_int_t)totals->would_drop, "answered",
+						  (json_int_t)totals->answered, "reasons", rows));
 	struct view view = VIEW(counter_columns, NULL);
 	if (!rated)
 		view.count--;
 	int rc = output_table(cli, view, rows);
 	printf("passed %llu, dropped %llu", (unsigned long long)totals->passed,
 	       (unsigned long long)totals->dropped);
+	if (totals->answered)
+		printf(", dealt with by the filter itself %llu",
+		       (unsigned long long)totals->answered);
 	if (totals->would_drop)
 		printf(", would have dropped %llu (mode monitor)",
 		       (unsigned long long)totals->would_drop);

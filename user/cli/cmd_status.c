@@ -215,15 +215,21 @@ static int add_lockouts(struct status *status)
 
 static int add_challenges(struct status *status)
 {
+	struct sipward_counter counters[SIPWARD_REASON_COUNT];
 	size_t n = 0;
 	int rc = filter_challenges_count(status->cli->filter, &n);
+	if (rc == 0)
+		rc = filter_counters_read(status->cli->filter, counters);
 	if (rc < 0)
 		return rc;
+	uint64_t answers = counters[SIPWARD_CHALLENGED].packets -
+			   counters[SIPWARD_CHALLENGED].monitored;
+	set(status, "challenged", json_integer((json_int_t)answers));
 	set(status, "challenged_domains", json_integer((json_int_t)n));
 	if (n)
 		line(status, "challenges",
-		     "by the filter for %zu domain%s, by the daemon for others", n,
-		     n == 1 ? "" : "s");
+		     "by the filter for %zu domain%s (%llu so far), by the daemon for others", n,
+		     n == 1 ? "" : "s", (unsigned long long)answers);
 	else
 		line(status, "challenges", "by the daemon; `sipward trunk show TRUNK` tells why");
 	return 0;
