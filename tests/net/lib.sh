@@ -12,7 +12,8 @@
 # (its own directory for files), $BUILD, $sipwardd (the daemon).
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
-export PATH=$PATH:/usr/sbin:/sbin
+# What scripts/deps installs comes before anything of the same name.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 export BUILD=${BUILD:-build}
 
 ns=sw-${1:-test}-$$
