@@ -122,6 +122,7 @@ __noinline __u32 own_flags(const struct scratch *s, __u32 ifindex, __u32 source)
 	if (!s)
 		return 0;
 	key.family = s->ends.family;
+	key.port_be = source ? 0 : s->ends.dst_port_be;
 	__builtin_memcpy(key.addr_be, source ? s->ends.src_be : s->ends.dst_be,
 			 sizeof(key.addr_be));
 	own = bpf_map_lookup_elem(&own_addresses, &key);

@@ -259,11 +259,12 @@ struct sipward_lease {
 	__u8 key[SIPWARD_LEASE_KEYS][SIPWARD_LEASE_KEY_SIZE];
 };
 
-/* An address of an interface; without an interface, one that others can not send from: the gate's
- * own, and broadcast addresses. */
+/* Where the daemon listens, on an interface; without an interface and port, an address that others
+ * can not send from: the gate's own, and broadcast addresses. */
 struct sipward_own_key {
-	__u32 ifindex;	   /* 0: none */
-	__u32 family;	   /* 4 or 6 */
+	__u32 ifindex; /* 0: none */
+	__u16 family;  /* 4 or 6 */
+	__be16 port_be;
 	__be32 addr_be[4]; /* IPv4: the address, 0, 0, 0 */
 };
 struct sipward_own {

@@ -57,7 +57,8 @@ static void prepare(const struct filter *filter)
 		.holes[0].at = sizeof(START FIELD) - 1,
 	};
 	const struct sipward_lease lease = {.until_ns = UINT64_MAX};
-	struct sipward_own_key own_key = {.ifindex = if_nametoindex("lo"), .family = 4};
+	struct sipward_own_key own_key = {
+		.ifindex = if_nametoindex("lo"), .family = 4, .port_be = htons(5060)};
 	const struct sipward_own own = {SIPWARD_OWN_ANSWERS};
 	const struct sipward_acl_v4_key acl_key = {0};
 	const struct sipward_acl_value acl = {.flags = SIPWARD_ACL_ALLOW};

@@ -45,6 +45,7 @@ static inline void challenger_own(struct challenger *c, unsigned ifindex, const 
 
 	assert_int_equal(ip_parse(slice_from(address), &ip), 0);
 	key.family = ip.family;
+	key.port_be = ifindex ? htons(5060) : 0;
 	memcpy(key.addr_be, ip.bytes, sizeof(key.addr_be));
 	assert_int_equal(bpf_map_update_elem(c->judge->filter->own_addresses, &key, &own, BPF_ANY),
 			 0);

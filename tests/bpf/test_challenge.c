@@ -315,6 +315,22 @@ static void only_own_addresses_answer_and_none_is_answered(void **state)
 	}
 }
 
+/* Another program's, whose port is among the SIP ports. */
+static void a_port_the_daemon_does_not_listen_on_is_left_alone(void **state)
+{
+	struct challenger *c = *state;
+	struct sipward_settings settings;
+
+	assert_int_equal(filter_settings_read(c->judge->filter, &settings), 0);
+	settings.port_count = 2;
+	settings.ports[0] = (struct sipward_port){IPPROTO_UDP, 0, htons(5060)};
+	settings.ports[1] = (struct sipward_port){IPPROTO_UDP, 0, htons(5062)};
+	judge_settings(c->judge, settings);
+	assert_true(compare(c, slice_from(PLAIN)));
+	c->shape.port = 5062;
+	assert_false(compare(c, slice_from(PLAIN)));
+}
+
 static void generic_mode_is_answered_in_only_where_the_trunk_says_so(void **state)
 {
 	struct challenger *c = *state;
@@ -527,6 +543,7 @@ int main(void)
 		CHALLENGER_TEST(an_acl_of_another_trunk_leaves_it_to_the_daemon),
 		CHALLENGER_TEST(only_plain_packets_from_one_station_to_another_are_answered),
 		CHALLENGER_TEST(only_own_addresses_answer_and_none_is_answered),
+		CHALLENGER_TEST(a_port_the_daemon_does_not_listen_on_is_left_alone),
 		CHALLENGER_TEST(generic_mode_is_answered_in_only_where_the_trunk_says_so),
 		CHALLENGER_TEST(without_a_lease_the_daemon_challenges),
 		CHALLENGER_TEST(every_field_of_a_challenge_is_there),

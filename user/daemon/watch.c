@@ -185,8 +185,15 @@ static void follow_filter(struct watch *watch, struct watch_news *news)
 /* Without them it leaves the challenges to the daemon. */
 static void follow_addresses(struct watch *watch)
 {
+	const struct config *config = watch->options.config;
+	struct endpoint list[CONFIG_LISTEN_MAX];
+	struct filter_listening listening = {list, 0};
+
+	for (unsigned i = 0; i < config->listen_count; i++)
+		if (config->listen[i].transport == NET_UDP)
+			list[listening.n++] = config->listen[i].address;
 	if (watch->filter)
-		(void)filter_own_addresses_write(watch->filter, watch->options.config->pin_dir);
+		(void)filter_own_addresses_write(watch->filter, config->pin_dir, listening);
 }
 
 /* ---- the store ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the filter challenges with: prepared answers, the lease of the nonce keys, and the addresses
  * it answers from. */
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -86,16 +87,38 @@ struct own_list {
 	size_t n;
 };
 
-static void own_add(struct own_list *list, unsigned ifindex, const struct sockaddr *sa, __u32 flags)
+static void own_add(struct own_list *list, const struct sipward_own_key *key, __u32 flags)
 {
-	struct own_entry *entry = &list->entries[list->n];
+	if (list->n < SIPWARD_OWN_ADDRESSES_MAX)
+		list->entries[list->n++] = (struct own_entry){*key, {flags}};
+}
+
+static bool own_key(const struct sockaddr *sa, struct sipward_own_key *ret_key)
+{
 	struct endpoint endpoint;
 
-	if (list->n == SIPWARD_OWN_ADDRESSES_MAX || !sa || endpoint_from_sockaddr(sa, &endpoint))
-		return;
-	*entry = (struct own_entry){{.ifindex = ifindex, .family = endpoint.ip.family}, {flags}};
-	memcpy(entry->key.addr_be, endpoint.ip.bytes, sizeof(entry->key.addr_be));
-	list->n++;
+	if (!sa || endpoint_from_sockaddr(sa, &endpoint))
+		return false;
+	*ret_key = (struct sipward_own_key){.family = (__u16)endpoint.ip.family};
+	memcpy(ret_key->addr_be, endpoint.ip.bytes, sizeof(ret_key->addr_be));
+	return true;
+}
+
+static void own_add_barred(struct own_list *list, const struct sockaddr *sa)
+{
+	struct sipward_own_key key;
+
+	if (own_key(sa, &key))
+		own_add(list, &key, SIPWARD_OWN_BARRED);
+}
+
+static bool listens_at(const struct endpoint *at, const struct sipward_own_key *key)
+{
+	static const struct ip any;
+
+	return at->ip.family == key->family &&
+	       (memcmp(at->ip.bytes, any.bytes, sizeof(any.bytes)) == 0 ||
+		memcmp(at->ip.bytes, key->addr_be, sizeof(key->addr_be)) == 0);
 }
 
 /* What a veth is told to transmit is lost unless its other end has a program too, which can not be
@@ -109,18 +132,26 @@ static bool transmits(const struct filter_attachment *attachment)
 }
 
 static void own_add_interface(struct own_list *list, const struct filter_attachment *attachment,
-			      const struct ifaddrs *address)
+			      const struct ifaddrs *address, struct filter_listening listening)
 {
+	struct sipward_own_key key;
 	__u32 flags = SIPWARD_OWN_ANSWERS;
 
-	if (attachment->plain || strcmp(attachment->ifname, address->ifa_name) != 0)
+	if (attachment->plain || strcmp(attachment->ifname, address->ifa_name) != 0 ||
+	    !own_key(address->ifa_addr, &key))
 		return;
 	if (transmits(attachment))
 		flags |= SIPWARD_OWN_NATIVE;
-	own_add(list, attachment->ifindex, address->ifa_addr, flags);
+	key.ifindex = attachment->ifindex;
+	for (size_t i = 0; i < listening.n; i++) {
+		key.port_be = htons(listening.list[i].port);
+		if (listens_at(&listening.list[i], &key))
+			own_add(list, &key, flags);
+	}
 }
 
-static int own_collect(const char *pin_dir, struct own_list *list)
+static int own_collect(const char *pin_dir, struct filter_listening listening,
+		       struct own_list *list)
 {
 	struct filter_attachment attachments[ATTACHMENTS_MAX];
 	struct ifaddrs *addresses;
@@ -133,11 +164,11 @@ static int own_collect(const char *pin_dir, struct own_list *list)
 		return -errno;
 	list->n = 0;
 	for (const struct ifaddrs *a = addresses; a; a = a->ifa_next) {
-		own_add(list, 0, a->ifa_addr, SIPWARD_OWN_BARRED);
+		own_add_barred(list, a->ifa_addr);
 		if (a->ifa_flags & IFF_BROADCAST)
-			own_add(list, 0, a->ifa_broadaddr, SIPWARD_OWN_BARRED);
+			own_add_barred(list, a->ifa_broadaddr);
 		for (size_t i = 0; i < n && i < ATTACHMENTS_MAX; i++)
-			own_add_interface(list, &attachments[i], a);
+			own_add_interface(list, &attachments[i], a, listening);
 	}
 	freeifaddrs(addresses);
 	return 0;
@@ -166,10 +197,11 @@ static void own_remove(struct filter *filter, const struct own_list *list)
 	}
 }
 
-int filter_own_addresses_write(struct filter *filter, const char *pin_dir)
+int filter_own_addresses_write(struct filter *filter, const char *pin_dir,
+			       struct filter_listening listening)
 {
 	struct own_list list;
-	int rc = own_collect(pin_dir, &list);
+	int rc = own_collect(pin_dir, listening, &list);
 
 	if (rc)
 		return rc;

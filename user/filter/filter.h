@@ -212,9 +212,15 @@ int filter_challenges_count(struct filter *filter, size_t *ret_n);
 int filter_lease_write(struct filter *filter, const struct sipward_lease *lease);
 int filter_lease_read(struct filter *filter, struct sipward_lease *ret_lease);
 
-/* Tells the filter which addresses are the machine's now, and on which of them it may answer: those
- * of the interfaces that it is attached to itself. */
-int filter_own_addresses_write(struct filter *filter, const char *pin_dir);
+/* Where the daemon listens by UDP; an address of zeros is any of its family. */
+struct filter_listening {
+	const struct endpoint *list;
+	size_t n;
+};
+/* Tells the filter which addresses are the machine's now, and from which it may answer: where the
+ * daemon listens, on the interfaces that it is attached to itself. */
+int filter_own_addresses_write(struct filter *filter, const char *pin_dir,
+			       struct filter_listening listening);
 
 /* ---- doctor (doctor.c) ---- */
 
