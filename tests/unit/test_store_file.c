@@ -125,7 +125,7 @@ static void newer_schema_is_refused_with_both_versions(void **state)
 	f->store = NULL;
 	run_sql(f, "PRAGMA user_version = 99");
 	assert_refused(f, -EPROTO, "version 99", store_open(f->dir, &f->store, &f->err));
-	assert_non_null(strstr(f->err.text, "up to 3"));
+	assert_non_null(strstr(f->err.text, "up to 4"));
 }
 
 static void empty_file_becomes_a_store(void **state)
