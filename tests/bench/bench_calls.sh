@@ -9,15 +9,12 @@
 # them both are busy, as a gate is when the cost of a call matters. One address serves both sides:
 # Kamailio has a worker for each.
 . "$(dirname "$0")/../net/lib.sh" benchcalls
+# shellcheck source=tests/bench/lib.sh
+. tests/bench/lib.sh
 need_root
 need_bpffs
 calls=${BENCH_LIVE_CALLS:-5000} rounds=${BENCH_ROUNDS:-5}
 many=${BENCH_MANY_CALLS:-150000} held=50000
-
-row() { # name, value, unit, target, met
-	local IFS=$'\t'
-	echo "$*"
-}
 
 ns_add out
 ns_add gate
@@ -65,31 +62,13 @@ rows() { # name, file
 }
 
 sipcalls=$BUILD/tests/tools/sipcalls
-mkdir -p "$tmp/state"
-sipward() { "$BUILD/sipward" --state "$tmp/state" --pin-dir "$pin_dir" "$@" >/dev/null 2>&1; }
-sipward settings health-interval 0
-sipward credentials create users --realm gate.example
-echo Correct-Horse-7 | sipward user add users alice --password-stdin
-sipward acl create customers
-sipward acl add customers 10.9.0.0/24
-sipward trunk create main --domain '*' --upstream sip:10.9.1.2:5060
-sipward trunk attach main --acl customers
-sipward trunk attach main --credentials users
 start_in pbx pbx "$sipcalls" answer 10.9.1.2:5060
-start_in gate sipwardd "$sipwardd" --state "$tmp/state" --pin-dir "$pin_dir" \
-	--listen udp:10.9.0.1:5060 --log-level warning
-wait_for 5 in_ns gate sh -c "ss -lun | grep -q 10.9.0.1:5060" || exit 1
+start_gate 10.9.0.0/24 sip:10.9.1.2:5060 || exit 1
 ours=(5060 "${started[sipwardd]}")
 
-modules=$(dirname "$(dpkg -L kamailio 2>/dev/null | grep '/tm\.so$')")
+theirs=()
 printf '1 10.9.0.0 24\n' >"$tmp/address"
-cat >"$tmp/kamailio.cfg" <<EOF
-children=1
-auto_aliases=no
-log_stderror=yes
-debug=0
-mpath="$modules"
-listen=udp:10.9.0.1:5070
+if start_kamailio -m 1024 -M 16 <<EOF; then
 loadmodule "sl.so"
 loadmodule "pv.so"
 loadmodule "tm.so"
@@ -124,17 +103,6 @@ request_route {
 	if (!t_relay()) sl_reply_error();
 }
 EOF
-start_kamailio() {
-	start_in gate kamailio kamailio -f "$tmp/kamailio.cfg" -DD -E -m 1024 -M 16 -Y "$tmp" \
-		-P "$tmp/kamailio.pid"
-	wait_for 30 in_ns gate sh -c "ss -lun | grep -q 10.9.0.1:5070"
-}
-theirs=()
-if ! command -v kamailio >/dev/null; then
-	echo "kamailio is not installed: no comparison (apt-get install kamailio)"
-elif ! start_kamailio; then
-	grep -iE "error|critical" "$tmp/kamailio.log" | head -n 5
-else
 	mapfile -t theirs < <(echo 5070 && pgrep -P "${started[kamailio]}")
 fi
 

@@ -4,13 +4,11 @@
 # listed, every request is challenged, none is answered. CPU time a challenge, and memory before
 # and after; the same flood on Kamailio's stateless challenge where Kamailio is installed.
 . "$(dirname "$0")/../net/lib.sh" bench
+# shellcheck source=tests/bench/lib.sh
+. tests/bench/lib.sh
 need_root
 need_bpffs
 seconds=${BENCH_SECONDS:-6} pps=20000
-
-row() { # name, value, unit, target, met
-	printf '%s\t%s\t%s\t%s\t%s\n' "$@"
-}
 
 ns_add out
 ns_add gate
@@ -44,18 +42,7 @@ measure() { # port, pids...
 	grew_kb=$(($(rss_kb "$@") - rss))
 }
 
-mkdir -p "$tmp/state"
-sipward() { "$BUILD/sipward" --state "$tmp/state" --pin-dir "$pin_dir" "$@" >/dev/null 2>&1; }
-sipward credentials create users --realm gate.example
-echo Correct-Horse-7 | sipward user add users alice --password-stdin
-sipward acl create everyone
-sipward acl add everyone 0.0.0.0/0
-sipward trunk create main --domain '*' --upstream sip:10.9.0.2:5090
-sipward trunk attach main --acl everyone
-sipward trunk attach main --credentials users
-start_in gate sipwardd "$sipwardd" --state "$tmp/state" --pin-dir "$pin_dir" \
-	--listen udp:10.9.0.1:5060 --log-level warning
-wait_for 5 in_ns gate sh -c "ss -lun | grep -q 10.9.0.1:5060" || exit 1
+start_gate 0.0.0.0/0 sip:10.9.0.2:5090 || exit 1
 measure 5060 "${started[sipwardd]}"
 ours=$us_each
 row "forged INVITE → 407, sipwardd, CPU ($answers answered)" "$us_each" us - -
@@ -63,18 +50,7 @@ row "sipwardd's memory after $answers unanswered challenges, growth" "$grew_kb" 
 	"$([ "$grew_kb" -le 512 ] && echo ok || echo MISSED)"
 stop sipwardd
 
-if ! command -v kamailio >/dev/null; then
-	echo "kamailio is not installed: no comparison (apt-get install kamailio)"
-	exit 0
-fi
-modules=$(dirname "$(dpkg -L kamailio | grep '/tm\.so$')")
-cat >"$tmp/kamailio.cfg" <<EOF
-children=1
-auto_aliases=no
-log_stderror=yes
-debug=0
-mpath="$modules"
-listen=udp:10.9.0.1:5070
+start_kamailio -m 64 -M 8 <<EOF || exit 0
 loadmodule "sl.so"
 loadmodule "pv.so"
 loadmodule "auth.so"
@@ -83,11 +59,6 @@ request_route {
 		auth_challenge("gate.example", "1");
 }
 EOF
-start_in gate kamailio kamailio -f "$tmp/kamailio.cfg" -DD -E -m 64 -M 8 -Y "$tmp" -P "$tmp/kamailio.pid"
-if ! wait_for 30 in_ns gate sh -c "ss -lun | grep -q 10.9.0.1:5070"; then
-	tail -n 3 "$tmp/kamailio.log"
-	exit 0
-fi
 measure 5070 $(pgrep -P "${started[kamailio]}")
 theirs=$us_each
 row "the same, Kamailio, one worker" "$theirs" us - -

@@ -6,11 +6,9 @@
 need python3
 # shellcheck source=tests/net/gate.sh
 . "$(dirname "$0")/../net/gate.sh"
+# shellcheck source=tests/bench/lib.sh
+. tests/bench/lib.sh
 trunks=10000 prefixes=1000000 calls=1000 rate=100
-
-row() { # name, value, unit, target, met
-	printf '%s\t%s\t%s\t%s\t%s\n' "$@"
-}
 
 # Each hundredth trunk has an ACL of its own; all of them together hold the prefixes.
 python3 - "$trunks" "$prefixes" "$pbx" >"$tmp/gate.json" <<'EOF'

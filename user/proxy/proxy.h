@@ -140,8 +140,6 @@ struct proxy_stats {
 	size_t calls, call_limit; /* of trunks that limit how many there are, of all workers */
 };
 void proxy_stats(const struct proxy *proxy, struct proxy_stats *ret_stats);
-/* How many calls a trunk that limits them has now. */
-unsigned proxy_calls_of_trunk(const struct proxy *proxy, int64_t trunk_id);
 
 /* What is known of the places that the peers of enabled trunks stand for, each once. */
 enum proxy_hop_state {
