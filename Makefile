@@ -45,7 +45,7 @@ FUZZ_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.
 BENCH_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 TOOL_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all deps test check fuzz bench demo lab run install uninstall clean help programs tools tests \
+.PHONY: all deps test check fuzz bench bench-flood demo lab run install uninstall clean help programs tools tests \
 	kernel-test
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -94,6 +94,10 @@ bench: deps ## measure, and print a table
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) programs $(BENCH_BIN) $(TOOL_BIN)
 	$(Q)BUILD=$(BUILD) tests/bench/run
 
+bench-flood: deps ## calls a second under a flood, a table and a plot; needs kamailio, gnuplot-nox
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) programs tools
+	$(Q)BUILD=$(BUILD) tests/bench/flood.sh
+
 # The filter.
 BPF_CC   := $(CLANG) -target bpf -O2 -g -mcpu=v3 -std=gnu11 $(WARNINGS) -I.
 BPF_DEPS := $(wildcard bpf/*.c bpf/*.h maps/*.h) vmlinux.h
@@ -127,6 +131,7 @@ $(BUILD)/tests/%.skel.h: $(BUILD)/tests/%.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
 $(patsubst $(BUILD)/%,$(BUILD)/obj/%.o,$(BPF_BIN) $(BENCH_BIN)): | $(BPF_SKEL)
+$(BUILD)/obj/tests/tools/xdpflood.o: | $(BUILD)/tests/bench/flood.skel.h
 
 # User space: once plain, once with sanitizers for the tests.
 $(BUILD)/obj/%.o: %.c | $(BUILD)/sipward.skel.h $(BUILD)/steering.skel.h

@@ -67,42 +67,7 @@ start_gate 10.9.0.0/24 sip:10.9.1.2:5060 || exit 1
 ours=(5060 "${started[sipwardd]}")
 
 theirs=()
-printf '1 10.9.0.0 24\n' >"$tmp/address"
-if start_kamailio -m 1024 -M 16 <<EOF; then
-loadmodule "sl.so"
-loadmodule "pv.so"
-loadmodule "tm.so"
-loadmodule "rr.so"
-loadmodule "maxfwd.so"
-loadmodule "siputils.so"
-loadmodule "textops.so"
-loadmodule "permissions.so"
-loadmodule "auth.so"
-modparam("permissions", "address_file", "$tmp/address")
-modparam("auth", "nonce_count", 1)
-modparam("auth", "qop", "auth")
-modparam("auth", "nid_pool_no", 1)
-request_route {
-	if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
-	if (has_totag()) {
-		if (loose_route()) { t_relay(); exit; }
-		if (is_method("ACK")) { if (t_check_trans()) t_relay(); exit; }
-		sl_send_reply("404", "Not here"); exit;
-	}
-	if (is_method("ACK")) { t_check_trans(); exit; }
-	if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
-	t_check_trans();
-	if (!allow_source_address("1")) { sl_send_reply("403", "Forbidden"); exit; }
-	if (!pv_proxy_authenticate("gate.example", "Correct-Horse-7", "0")) {
-		auth_challenge("gate.example", "1");
-		exit;
-	}
-	consume_credentials();
-	if (is_method("INVITE|SUBSCRIBE")) record_route();
-	\$du = "sip:10.9.1.2:5060";
-	if (!t_relay()) sl_reply_error();
-}
-EOF
+if start_stateful_kamailio 10.9.0.0/24; then
 	mapfile -t theirs < <(echo 5070 && pgrep -P "${started[kamailio]}")
 fi
 

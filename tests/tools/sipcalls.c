@@ -5,11 +5,13 @@
  *
  * A caller that costs little, for measuring what stands between it and who answers. Each call is
  * INVITE, 407, ACK, INVITE with digest, 100, 180, 200, ACK, BYE, 200; as many as AT_ONCE are on
- * their way at a time, the next begins when one has ended, RATE a second at most. With "held" none
+ * their way at a time, the next begins when one has ended, RATE a second at most. CALLS is their
+ * number, or for how long: "5s", after which those on their way no longer count. With "held" none
  * ends before all are up, which "held N" tells, and then all do, at the signal USR1. Addresses
  * are ADDRESS:PORT. Prints what failed and was sent again; exits with 1 if a call failed.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -202,7 +204,8 @@ struct call {
 static struct calls {
 	const char *local, *user, *password;
 	unsigned wanted, at_once, begun, busy, up, ended, failed, again;
-	unsigned rate; /* 0: as fast as it goes */
+	unsigned rate;	  /* 0: as fast as it goes */
+	uint64_t last_ns; /* how long after the first; 0: until all have ended */
 	bool held;
 	struct call *list;
 	unsigned size;
@@ -425,20 +428,32 @@ static void go_on(uint64_t since_ns)
 static int call_all(void)
 {
 	const uint64_t began = now_ns();
+	uint64_t passed = 0;
 
-	while (calls.ended < calls.wanted) {
+	while (calls.ended < calls.wanted && (!calls.last_ns || passed < calls.last_ns)) {
 		unsigned n;
 
-		go_on(now_ns() - began);
+		go_on(passed);
 		flush();
-		n = receive(calls.rate ? 1 : 100);
+		n = receive(calls.rate || calls.last_ns ? 1 : 100);
 		for (unsigned i = 0; i < n; i++)
 			hear(i);
 		look_after(now_ns());
+		passed = now_ns() - began;
 	}
-	printf("%u calls, %u failed, %u sent again, %.0f a second\n", calls.wanted, calls.failed,
-	       calls.again, calls.wanted / ((double)(now_ns() - began) / NS_PER_S));
+	printf("%u calls, %u failed, %u sent again, %.0f a second\n", calls.ended, calls.failed,
+	       calls.again, (calls.ended - calls.failed) / ((double)passed / NS_PER_S));
 	return calls.failed != 0;
+}
+
+/* A number of calls, or "5s". */
+static void read_wanted(const char *text)
+{
+	char *unit;
+	unsigned long n = strtoul(text, &unit, 10);
+
+	calls.wanted = *unit == 's' ? UINT_MAX : (unsigned)n;
+	calls.last_ns = *unit == 's' ? n * NS_PER_S : 0;
 }
 
 int main(int argc, char **argv)
@@ -458,7 +473,7 @@ int main(int argc, char **argv)
 	calls.local = argv[2];
 	calls.user = argv[4];
 	calls.password = argv[5];
-	calls.wanted = (unsigned)strtoul(argv[6], NULL, 10);
+	read_wanted(argv[6]);
 	calls.at_once = (unsigned)strtoul(argv[7], NULL, 10);
 	calls.held = argc == 9 && strcmp(argv[8], "held") == 0;
 	calls.rate = argc == 9 ? (unsigned)strtoul(argv[8], NULL, 10) : 0;

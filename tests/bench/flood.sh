@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# `make bench-flood`: authenticated calls a second while forged INVITEs come in at a fixed rate, from
+# addresses that nobody listed and from listed ones, for sipward, for Kamailio and for Kamailio
+# behind an nftables set. All of it stands in $BUILD/flood: flood.md, flood.svg, flood.png.
+. "$(dirname "$0")/../net/lib.sh" benchflood
+# shellcheck source=tests/bench/lib.sh
+. tests/bench/lib.sh
+need_root
+need_bpffs
+need gnuplot kamailio nft
+rates=${BENCH_RATES:-0 100000 250000 500000 1000000 1500000 2000000}
+seconds=${BENCH_SECONDS:-4} rounds=${BENCH_ROUNDS:-3} at_once=32
+listed=198.18.0.0/15
+flood_cpu=0 calls_cpu=1
+[ "$(getconf _NPROCESSORS_ONLN)" -ge 2 ] || skip_all "the flood needs a CPU of its own"
+
+# The script and all it starts, but for the flood.
+taskset -cp $calls_cpu $$ >/dev/null
+out=$BUILD/flood
+mkdir -p "$out"
+
+ns_add out
+ns_add gate
+ns_add pbx
+veth out eth0 10.9.0.2/24 gate eth0 10.9.0.1/24
+veth gate inside 10.9.1.1/24 pbx eth0 10.9.1.2/24
+in_ns out ip route add default via 10.9.0.1
+in_ns pbx ip route add default via 10.9.1.1
+in_ns gate ip route add default via 10.9.0.2
+# Forged sources are nowhere. A veth takes frames only if its other end makes packets of them.
+in_ns out ip link set dev eth0 xdp obj "$BUILD/tests/bench/flood.bpf.o" program internet || exit 1
+in_ns gate ethtool -K eth0 gro on
+mac=$(in_ns gate ip -br link show dev eth0 | awk '{ print $3 }')
+
+start_in pbx pbx "$BUILD/tests/tools/sipcalls" answer 10.9.1.2:5060
+start_gate 10.9.0.0/24 sip:10.9.1.2:5060 --interface eth0 --workers 1 || exit 1
+sipward acl add customers $listed
+sipward trunk set main --challenge filter
+sipward mode enforce
+start_stateful_kamailio 10.9.0.0/24 $listed || exit 1
+
+# ---- what is measured, one before each of the servers ----
+
+gate_cli() { in_ns gate "$BUILD/sipward" --state "$tmp/state" --pin-dir "$pin_dir" "$@"; }
+put_sipward() { gate_cli attach eth0 && wait_for 10 is_challenging; }
+is_challenging() { gate_cli status | grep -q '^challenges by the filter'; }
+take_sipward() { gate_cli detach eth0; }
+put_kamailio() { :; }
+take_kamailio() { :; }
+put_nftables() {
+	in_ns gate nft -f - <<-RULES
+		table netdev gate {
+			set listed { type ipv4_addr; flags interval; elements = { 10.9.0.0/24, $listed } }
+			chain ingress {
+				type filter hook ingress device eth0 priority 0; policy accept;
+				udp dport 5070 ip saddr != @listed counter drop
+			}
+		}
+	RULES
+}
+take_nftables() { in_ns gate nft delete table netdev gate; }
+
+port_of() { [ "$1" = sipward ] && echo 5060 || echo 5070; }
+
+# ---- one cell of the table: "calls a second, frames a second" ----
+
+measure() { # WHO random|listed RATE
+	local port calls frames=0 sources=()
+	port=$(port_of "$1")
+	[ "$2" = random ] || sources=("$listed")
+	"put_$1" >/dev/null 2>&1
+	if [ "$3" -gt 0 ]; then
+		start_in out flood taskset -c $flood_cpu "$BUILD/tests/tools/xdpflood" eth0 "$mac" \
+			"10.9.0.1:$port" "$3" $((seconds + 1)) "${sources[@]}"
+		sleep 0.5
+	fi
+	calls=$(in_ns out "$BUILD/tests/tools/sipcalls" call 10.9.0.2:5062 "10.9.0.1:$port" alice \
+		Correct-Horse-7 "${seconds}s" $at_once 2>&1 | awk '/a second/ { print $(NF - 2) }')
+	if [ "$3" -gt 0 ]; then
+		wait "${started[flood]}"
+		unset "started[flood]"
+		frames=$(awk '/a second/ { print $(NF - 2) }' "$tmp/flood.log")
+	fi
+	"take_$1" >/dev/null 2>&1
+	echo "$calls $frames"
+}
+
+# Lines "rate kind who calls frames", as they are measured.
+for ((round = 0; round < rounds; round++)); do
+	for rate in $rates; do
+		for kind in random listed; do
+			for who in sipward kamailio nftables; do
+				echo "$rate $kind $who $(measure $who $kind "$rate")" | tee -a "$out/cells.new"
+			done
+		done
+	done
+done
+mv "$out/cells.new" "$out/cells"
+
+# ---- table and plot, of medians ----
+
+# "rate, then calls of sipward, kamailio, nftables at random and at listed sources, then the same of
+# frames", tab-separated.
+sort -k1,1n -k2,2 -k3,3 -k4,4n "$out/cells" | awk -v OFS='\t' '
+	{ id = $1 SUBSEP $2 SUBSEP $3; n[id]++; calls[id, n[id]] = $4; frames[id] += $5
+	  if (!($1 in seen)) { seen[$1] = 1; rate[++rates] = $1 } }
+	END {
+		split("random listed", kind, " "); split("sipward kamailio nftables", who, " ")
+		for (r = 1; r <= rates; r++) {
+			line = rate[r] / 1e6; held = ""
+			for (k = 1; k <= 2; k++) for (w = 1; w <= 3; w++) {
+				id = rate[r] SUBSEP kind[k] SUBSEP who[w]
+				line = line OFS calls[id, int((n[id] + 1) / 2)]
+				held = held OFS sprintf("%.2f", frames[id] / n[id] / 1e6)
+			}
+			print line held
+		}
+	}' >"$out/medians.tsv"
+
+plot() { # TERMINAL FILE
+	gnuplot <<-PLOT
+		set terminal $1
+		set output "$out/$2"
+		set multiplot layout 1,2
+		set style data linespoints
+		set key outside bottom center horizontal
+		set grid
+		set xlabel "forged INVITEs, million a second"
+		set ylabel "authenticated calls a second"
+		set yrange [0:*]
+		do for [side = 0:1] {
+			set title side ? "forged sources are listed ones" : "forged sources are random"
+			plot for [who = 1:3] "$out/medians.tsv" using 1:(column(1 + who + 3 * side)) \\
+				title word("sipward Kamailio Kamailio+nftables", who) linewidth 2
+		}
+	PLOT
+}
+plot "svg size 900,400 background rgb 'white'" flood.svg
+plot "pngcairo size 1350,600" flood.png
+
+{
+	cat <<-PAGE
+		# Calls under a flood
+
+		Written by \`make bench-flood\` on $(date +%F); \`cp build/flood/flood.* docs/\` renews this page.
+
+		![calls a second against forged INVITEs a second](flood.svg)
+
+		Authenticated calls a second (INVITE, 407, ACK, INVITE with digest, 100, 180, 200, ACK, BYE, 200;
+		$at_once at a time, as fast as they go) while forged INVITEs of $(awk '{ print $4 }' "$tmp/flood.log") bytes come in through the same interface.
+		All three have the same rules: an ACL, then digest. Medians of $rounds rounds of $seconds s.
+
+		| forged, Mpps | sipward | Kamailio | Kamailio, nftables set | listed: sipward | Kamailio | Kamailio, nftables set |
+		| ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+	PAGE
+	awk -F'\t' '{
+		printf "| %s |", $1
+		for (i = 2; i <= 7; i++) printf " %d%s |", $i, $(i + 6) < 0.97 * $1 ? " (" $(i + 6) ")" : ""
+		print ""
+	}' "$out/medians.tsv"
+	cat <<-PAGE
+
+		In the last three columns the forged sources are addresses that the ACL lists: an address set lets them all
+		through; sipward's filter challenges them. In brackets: the rate, where the source could not hold the one of its row.
+
+		- Machine: $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(getconf _NPROCESSORS_ONLN) CPUs, Linux $(uname -r), one
+		  veth with one queue between the internet and the gate.
+		- The flood is made on CPU $flood_cpu, whose softirqs also receive it; caller, gate (one worker) and PBX share CPU $calls_cpu.
+		- Kamailio $(kamailio -v | awk 'NR == 1 { print $3 }'), one worker, permissions, auth, tm, rr: \`start_stateful_kamailio\` in \`tests/bench/lib.sh\`.
+		- nftables: a set of the listed prefixes, drop in the netdev ingress hook of the interface.
+		- Source: \`tests/tools/xdpflood\`, frames made by BPF_PROG_RUN; caller and PBX: \`tests/tools/sipcalls\`.
+	PAGE
+} >"$out/flood.md"
+sed -n '/^|/p' "$out/flood.md"
