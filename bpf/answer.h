@@ -103,6 +103,16 @@ static __always_inline __u64 hex(__u32 bytes)
 	return x + '0' * EACH_BYTE + ((x + 6 * EACH_BYTE) >> 4 & EACH_BYTE) * ('a' - '0' - 10);
 }
 
+/* The four bytes of eight such digits; of other text, something. */
+static __always_inline __u32 unhex(__u64 digits)
+{
+	__u64 x = (digits & 0x0f * EACH_BYTE) + 9 * (digits >> 6 & EACH_BYTE);
+
+	x = (x << 4 | x >> 8) & 0x00ff00ff00ff00ffULL;
+	x = (x | x >> 8) & 0x0000ffff0000ffffULL;
+	return x | x >> 16;
+}
+
 /* ---- the source as text ---- */
 
 static __always_inline void show_put(struct scratch *s, __u64 text, __u32 n)

@@ -11,10 +11,11 @@ enum trust {
 	TRUST_VOUCHED = 1 << 0, /* listed or proven: it may get more than it sent */
 	TRUST_LISTED = 1 << 1,
 	TRUST_ONLY_COUNT = 1 << 2, /* mode monitor */
+	TRUST_FLOODED = 1 << 3,	   /* what the filter does not deal with is dropped */
 };
 
-/* Whether the packet, which passes for the reason, may be answered here. An upstream is never asked
- * who it is, and whom the operator wants to be refused by the daemon is left to it. */
+/* Whether the packet, which passes or has come in a flood, may be answered here. An upstream is
+ * never asked who it is, and whom the operator wants to be refused by the daemon is left to it. */
 static __always_inline bool may_challenge(const struct packet *p, struct env *env,
 					  enum sipward_reason reason)
 {
@@ -25,11 +26,12 @@ static __always_inline bool may_challenge(const struct packet *p, struct env *en
 		return false;
 	if (reason == SIPWARD_UNLISTED_PASS && env->settings->unlisted != SIPWARD_UNLISTED_LIMIT)
 		return false;
-	if (reason != SIPWARD_LISTED && reason != SIPWARD_PROVEN && reason != SIPWARD_UNLISTED_PASS)
+	if (reason != SIPWARD_LISTED && reason != SIPWARD_PROVEN &&
+	    reason != SIPWARD_UNLISTED_PASS && !p->flooded)
 		return false;
 	live = bpf_map_lookup_elem(&lease, &only);
 	return live && live->until_ns && !(p->acl & SIPWARD_ACL_UPSTREAM) &&
-	       live->until_ns > env_now(env);
+	       live->until_ns > env_now(env) && (!p->flooded || look_take(p, env));
 }
 
 static __always_inline __u32 trust_of(const struct env *env, enum sipward_reason reason)
@@ -40,6 +42,8 @@ static __always_inline __u32 trust_of(const struct env *env, enum sipward_reason
 		trust |= TRUST_LISTED | TRUST_VOUCHED;
 	if (reason == SIPWARD_PROVEN)
 		trust |= TRUST_VOUCHED;
+	if (reason == SIPWARD_RATE_LIMITED)
+		trust |= TRUST_FLOODED;
 	return trust;
 }
 
@@ -182,14 +186,10 @@ static __always_inline bool is_our_ack(const struct scratch *s, const struct sip
 
 static __always_inline void nonce_write(struct scratch *s, __u32 at)
 {
-	const __u64 *words = (const __u64 *)&s->nonce;
+	const __u32 *words = (const __u32 *)&s->nonce;
 
-	for (__u32 i = 0; i < sizeof(s->nonce) / 8; i++) {
-		__u64 word = little_endian(words[i]);
-
-		answer_store(s, at + 16 * i, hex(word));
-		answer_store(s, at + 16 * i + 8, hex(word >> 32));
-	}
+	for (__u32 i = 0; i < sizeof(s->nonce) / 4; i++)
+		answer_store(s, at + 8 * i, hex(words[i]));
 }
 
 /* Into the hole of that number. False: there is none. */
@@ -205,6 +205,13 @@ __noinline __u32 nonce_issue(struct scratch *s, const struct sipward_challenge *
 	return true;
 }
 
+static __always_inline void nonce_bind(struct scratch *s)
+{
+	s->binding.family = s->ends.family;
+	s->binding.transport = SIPWARD_NONCE_UDP;
+	__builtin_memcpy(s->binding.addr, s->ends.src_be, sizeof(s->binding.addr));
+}
+
 /* A nonce for each field of the challenge. */
 static __always_inline void nonces_issue(struct scratch *s, const struct sipward_challenge *c,
 					 const struct sipward_lease *live, __u64 now_ns)
@@ -217,13 +224,49 @@ static __always_inline void nonces_issue(struct scratch *s, const struct sipward
 	s->nonce.issued_be = bpf_htonl((now_ns + live->epoch_ns) / NS_PER_S);
 	random[0] = bpf_get_prandom_u32();
 	random[1] = bpf_get_prandom_u32();
-	s->binding.family = s->ends.family;
-	s->binding.transport = SIPWARD_NONCE_UDP;
-	__builtin_memcpy(s->binding.addr, s->ends.src_be, sizeof(s->binding.addr));
+	nonce_bind(s);
 	for (__u32 i = 0; i < SIPWARD_CHALLENGE_HOLES && i < c->hole_count; i++) {
 		if (!nonce_issue(s, c, live, i))
 			break;
 	}
+}
+
+/* Whether it would be made by the challenge's field of that number. */
+__noinline __u32 nonce_is_of(struct scratch *s, const struct sipward_challenge *c,
+			     const struct sipward_lease *live, __u32 number)
+{
+	const __u32 *words;
+
+	if (!s || !c || !live || number >= SIPWARD_CHALLENGE_HOLES)
+		return false;
+	s->binding.realm_hash = c->holes[number].realm_hash;
+	s->binding.algorithm = c->holes[number].algorithm;
+	sipward_nonce_tag(live->key[s->nonce.key % SIPWARD_LEASE_KEYS], &s->nonce, &s->binding,
+			  s->nonce.tag);
+	words = (const __u32 *)&s->nonce;
+	for (__u32 i = 0; i < sizeof(s->nonce) / 4; i++) {
+		if (word_at(s, s->nonce_at + 8 * i) != hex(words[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the credentials answer a challenge that their source was sent: it is no forged one. */
+static __always_inline bool is_our_nonce(struct scratch *s, const struct sipward_challenge *c,
+					 const struct sipward_lease *live)
+{
+	__u32 *words = (__u32 *)&s->nonce;
+
+	for (__u32 i = 0; i < 4; i++)
+		words[i] = unhex(word_at(s, s->nonce_at + 8 * i));
+	if (s->nonce.version != SIPWARD_NONCE_VERSION || s->nonce.key >= SIPWARD_LEASE_KEYS)
+		return false;
+	nonce_bind(s);
+	for (__u32 i = 0; i < SIPWARD_CHALLENGE_HOLES && i < c->hole_count; i++) {
+		if (nonce_is_of(s, c, live, i))
+			return true;
+	}
+	return false;
 }
 
 /* ---- the answer ---- */
@@ -273,9 +316,24 @@ static __always_inline __be16 answer_port(const struct scratch *s)
 	return bpf_htons(s->via_port ? s->via_port : SIPWARD_PORT_SIP);
 }
 
-/* Answers the packet, a UDP datagram that is about to pass, if it is a request that can only be
- * challenged. SIPWARD_CHALLENGED: the packet is the answer now (or would be, in mode monitor);
- * SIPWARD_CHALLENGE_ACK: it acknowledges one; SIPWARD_OTHER: it is the daemon's, untouched. */
+/* What could not be read to its end: SIPWARD_UNLISTED_PASS, if it came in a flood but shows where
+ * it came from. */
+static __always_inline __u32 judge_credentials(struct scratch *s, const struct sipward_lease *live,
+					       __u32 own, __u32 trust)
+{
+	const struct sipward_challenge *c;
+
+	if (!(trust & TRUST_FLOODED) || !s->nonce_at)
+		return SIPWARD_OTHER;
+	c = challenge_find(s);
+	return c && is_for(c, own, trust) && is_our_nonce(s, c, live) ? SIPWARD_UNLISTED_PASS
+								      : SIPWARD_OTHER;
+}
+
+/* Answers the packet, a UDP datagram that is about to pass or has come in a flood, if it is a
+ * request that can only be challenged. SIPWARD_CHALLENGED: the packet is the answer now (or would
+ * be, in mode monitor); SIPWARD_CHALLENGE_ACK: it acknowledges one; SIPWARD_UNLISTED_PASS: it came
+ * in a flood, from where it says; SIPWARD_OTHER: nothing of that. Those two leave it untouched. */
 __noinline __u32 challenge(struct xdp_md *ctx, __u32 trust, __u64 now_ns)
 {
 	__u32 only = 0, own;
@@ -286,9 +344,10 @@ __noinline __u32 challenge(struct xdp_md *ctx, __u32 trust, __u64 now_ns)
 	if (!s || !live || !ends_read(ctx, s))
 		return SIPWARD_OTHER;
 	own = own_flags(s, ctx->ingress_ifindex, false);
-	if (!(own & SIPWARD_OWN_ANSWERS) || own_flags(s, 0, true) || !text_load(ctx, s) ||
-	    !request_read(s))
+	if (!(own & SIPWARD_OWN_ANSWERS) || own_flags(s, 0, true) || !text_load(ctx, s))
 		return SIPWARD_OTHER;
+	if (!request_read(s))
+		return judge_credentials(s, live, own, trust);
 	if (method_is(s, TEXT4('A', 'C', 'K', 0), 3))
 		return is_our_ack(s, live) ? SIPWARD_CHALLENGE_ACK : SIPWARD_OTHER;
 	if (s->to_tag.n || method_is(s, TEXT8('C', 'A', 'N', 'C', 'E', 'L', 0, 0), 6) ||

@@ -53,6 +53,7 @@ struct packet {
 	__be16 port_be; /* destination */
 	__u8 protocol;
 	bool first_fragment; /* and others follow */
+	bool flooded;	     /* it is more than the CPU's budget has room for */
 	bool malformed;	     /* the transport header is cut, or disagrees with the IP header */
 };
 

@@ -5,6 +5,7 @@
 
 /* The longest known method name is SUBSCRIBE; others may come. */
 #define METHOD_BYTES_MAX 24
+#define LOOK_BURSTS_PER_S 64
 
 static __always_inline bool is_sip_port(const struct packet *p, const struct env *env)
 {
@@ -173,6 +174,8 @@ static __always_inline bool source_take(const struct sipward_source *source, str
 	struct sipward_bucket *bucket = bpf_map_lookup_elem(&limits, source);
 	struct sipward_bucket fresh = {};
 
+	if (!rate.interval_ns)
+		return true;
 	if (bucket) {
 		if (!bucket_has_token(bucket, rate, now_ns))
 			return false;
@@ -184,20 +187,41 @@ static __always_inline bool source_take(const struct sipward_source *source, str
 	return true;
 }
 
+static __always_inline struct rate rate_of_source(const struct env *env)
+{
+	return rate_of(env->settings->source_rate_pps, env->settings->source_burst);
+}
+
 /* The CPU's budget is looked at first: once it is spent, a flood from ever new addresses no longer
  * pays for, or gets, entries in the map. */
-static __always_inline bool budget_take(const struct sipward_source *source, struct env *env)
+static __always_inline bool budget_take(struct packet *p, struct env *env)
 {
 	const struct sipward_settings *set = env->settings;
 	struct rate of_cpu = rate_of(set->cpu_rate_pps, set->cpu_burst);
-	struct rate of_source = rate_of(set->source_rate_pps, set->source_burst);
 	__u64 now_ns = env_now(env);
 
-	if (!bucket_has_token(&env->cpu->budget, of_cpu, now_ns))
-		return false;
-	if (of_source.interval_ns && !source_take(source, of_source, now_ns))
+	p->flooded = !bucket_has_token(&env->cpu->budget, of_cpu, now_ns);
+	if (p->flooded || !source_take(&p->source, rate_of_source(env), now_ns))
 		return false;
 	bucket_take(&env->cpu->budget, of_cpu, now_ns);
+	return true;
+}
+
+/* Whether the packet, for which nothing is left in the CPU's budget, is looked at all the same: it
+ * may get a challenge, or bring the answer to one. Its source gets no entry in the map by that. */
+static __always_inline bool look_take(const struct packet *p, struct env *env)
+{
+	__u32 pps = env->settings->challenge_rate_pps;
+	struct rate rate = rate_of(pps, pps / LOOK_BURSTS_PER_S);
+	__u64 now_ns = env_now(env);
+	struct sipward_bucket *of_source;
+
+	if (!bucket_has_token(&env->cpu->looks, rate, now_ns))
+		return false;
+	of_source = bpf_map_lookup_elem(&limits, &p->source);
+	if (of_source && !bucket_has_token(of_source, rate_of_source(env), now_ns))
+		return false;
+	bucket_take(&env->cpu->looks, rate, now_ns);
 	return true;
 }
 
@@ -225,7 +249,7 @@ static __always_inline bool carries_sip(const struct packet *p, const struct env
 	       is_start_line(text);
 }
 
-static __always_inline enum sipward_reason decide_unlisted(const struct packet *p, struct env *env)
+static __always_inline enum sipward_reason decide_unlisted(struct packet *p, struct env *env)
 {
 	if (env->settings->unlisted == SIPWARD_UNLISTED_REJECT)
 		return SIPWARD_UNLISTED_PASS;
@@ -233,7 +257,7 @@ static __always_inline enum sipward_reason decide_unlisted(const struct packet *
 		return SIPWARD_UNLISTED;
 	if (p->protocol == IPPROTO_UDP && !carries_sip(p, env))
 		return SIPWARD_NOT_SIP;
-	if (!budget_take(&p->source, env))
+	if (!budget_take(p, env))
 		return SIPWARD_RATE_LIMITED;
 	return SIPWARD_UNLISTED_PASS;
 }

@@ -13,6 +13,7 @@
 #define PARAMS_MAX 12
 #define METHOD_MAX 16
 #define CSEQ_DIGITS 9
+#define CREDENTIALS_PARAMS_MAX 24
 #define OUR_BRANCH_BYTES 43 /* of the daemon's own branches (user/proxy/branch.h) */
 
 enum field {
@@ -24,6 +25,7 @@ enum field {
 	FIELD_CSEQ,
 	FIELD_MAX_FORWARDS,
 	FIELD_CONTENT_LENGTH,
+	FIELD_CREDENTIALS,
 	FIELD_DAEMONS, /* a request with it is not for us */
 };
 
@@ -82,11 +84,11 @@ static __always_inline enum field field_of(__u64 name, __u64 more, __u32 n)
 	if (n == 14 && name == TEXT8('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
 	    more == TEXT8('l', 'e', 'n', 'g', 't', 'h', 0, 0))
 		return FIELD_CONTENT_LENGTH;
-	if (n == 13 && (name == TEXT8('a', 'u', 't', 'h', 'o', 'r', 'i', 'z') ||
-			name == TEXT8('p', 'r', 'o', 'x', 'y', '-', 'r', 'e')))
+	if (n == 13 && name == TEXT8('p', 'r', 'o', 'x', 'y', '-', 'r', 'e'))
 		return FIELD_DAEMONS;
-	if (n == 19 && name == TEXT8('p', 'r', 'o', 'x', 'y', '-', 'a', 'u'))
-		return FIELD_DAEMONS;
+	if ((n == 13 && name == TEXT8('a', 'u', 't', 'h', 'o', 'r', 'i', 'z')) ||
+	    (n == 19 && name == TEXT8('p', 'r', 'o', 'x', 'y', '-', 'a', 'u')))
+		return FIELD_CREDENTIALS;
 	return FIELD_OTHER;
 }
 
@@ -429,6 +431,26 @@ __noinline __u32 unfold(struct scratch *s, __u32 pos)
 	return end && !is_blank(byte_at(s, end + 2)) ? end : 0;
 }
 
+/* Where the digits of the first nonce stand; 0: nowhere. Whether it is one, they prove. */
+__noinline __u32 nonce_find(const struct scratch *s, __u32 pos, __u32 end)
+{
+	__u64 before;
+
+	if (!s)
+		return 0;
+	for (int i = 0; i < CREDENTIALS_PARAMS_MAX; i++) {
+		pos = span_unequal(s, pos);
+		if (pos >= end || pos < 6)
+			return 0;
+		before = lower(word_at(s, pos - 6));
+		if (before >> 8 == TEXT8('n', 'o', 'n', 'c', 'e', '=', '"', 0) &&
+		    (__u8)before != 'c')
+			return pos + 2;
+		pos++;
+	}
+	return 0;
+}
+
 /* One field. Returns where the next line begins. */
 __noinline __u32 field_read(struct scratch *s, __u32 pos)
 {
@@ -441,7 +463,9 @@ __noinline __u32 field_read(struct scratch *s, __u32 pos)
 	field = end ? field_at(s, pos, &value_at) : FIELD_DAEMONS;
 	if (field == FIELD_OTHER)
 		return end + 2;
-	if (field == FIELD_DAEMONS || (field != FIELD_VIA && s->seen & 1U << field))
+	if (field == FIELD_CREDENTIALS)
+		s->nonce_at = nonce_find(s, value_at, end);
+	if (field >= FIELD_CREDENTIALS || (field != FIELD_VIA && s->seen & 1U << field))
 		return 0;
 	s->seen |= 1U << field;
 	if (!trimmed(s, value_at, end))
@@ -529,6 +553,7 @@ static __always_inline bool request_read(struct scratch *s)
 	s->via_count = 0;
 	s->seen = 0;
 	s->content_length = 0;
+	s->nonce_at = 0;
 	s->to_tag = (struct piece){};
 	if (pos)
 		pos = uri_read(s, pos, end);

@@ -55,7 +55,8 @@ static __always_inline enum sipward_reason decide(struct packet *p, struct env *
 	return decide_unlisted(p, env);
 }
 
-/* What is about to pass may be answered here instead. */
+/* What is about to pass, or has come in a flood, may be answered here instead. Of a flood passes
+ * what answers to that, as much as its source may send. */
 static __always_inline enum sipward_reason answer(const struct packet *p, struct env *env,
 						  enum sipward_reason reason)
 {
@@ -64,7 +65,11 @@ static __always_inline enum sipward_reason answer(const struct packet *p, struct
 	if (!may_challenge(p, env, reason))
 		return reason;
 	answered = challenge(env->ctx, trust_of(env, reason), env_now(env));
-	return answered == SIPWARD_OTHER ? reason : answered;
+	if (answered == SIPWARD_OTHER ||
+	    (answered == SIPWARD_UNLISTED_PASS &&
+	     !source_take(&p->source, rate_of_source(env), env_now(env))))
+		return reason;
+	return answered;
 }
 
 static __always_inline int leave_answered(const struct env *env, struct sipward_counter *counter,

@@ -60,6 +60,7 @@ struct scratch {
 	__u32 text_n;  /* bytes in text */
 	__u32 total_n; /* bytes of the request */
 	__u32 content_length;
+	__u32 nonce_at; /* where the digits of the credentials' nonce stand; 0: there is none */
 	__u32 answer_n;
 	__u32 prepared_at; /* where the challenge's own fields begin in it */
 	struct sipward_challenge_key key;
@@ -209,6 +210,14 @@ static __always_inline __u64 mask_quoted(__u64 word)
 
 SPAN(span_display, mask_display)
 SPAN(span_quoted, mask_quoted)
+
+/* Up to '='. */
+static __always_inline __u64 mask_unequal(__u64 word)
+{
+	return HIGH_BITS & ~mask_of(word, '=');
+}
+
+SPAN(span_unequal, mask_unequal)
 
 /* Where the line ends: before its CR LF. 0: it does not, or holds what the daemon must see. */
 __noinline __u32 line_end(const struct scratch *s, __u32 pos)

@@ -12,7 +12,7 @@
 #ifndef SIPWARD_MAPS_TYPES_H
 #define SIPWARD_MAPS_TYPES_H
 
-#define SIPWARD_LAYOUT 2U
+#define SIPWARD_LAYOUT 3U
 
 #define SIPWARD_PORTS_MAX 8
 #define SIPWARD_LOCKOUTS_MAX 65536
@@ -120,8 +120,11 @@ struct sipward_settings {
 	__u32 source_burst;
 	__u32 cpu_rate_pps; /* token bucket of all unlisted sources on one CPU; 0 = no limit */
 	__u32 cpu_burst;
-	__u32 port_count;     /* 0 = udp/5060, tcp/5060, tcp/5061 */
-	__u32 source_v6_bits; /* of an IPv6 source, 32 to 64; all else = 64 */
+	__u32 port_count;	  /* 0 = udp/5060, tcp/5060, tcp/5061 */
+	__u32 source_v6_bits;	  /* of an IPv6 source, 32 to 64; all else = 64 */
+	__u32 challenge_rate_pps; /* how many unlisted requests are looked at on one CPU once its
+				     budget is spent; 0 = no limit */
+	__u32 pad;
 	struct sipward_port ports[SIPWARD_PORTS_MAX];
 };
 
@@ -182,6 +185,7 @@ struct sipward_fragment {
 /* What one CPU keeps for itself; the one value of the map `cpu_state`. */
 struct sipward_cpu_state {
 	struct sipward_bucket budget; /* of all unlisted sources on this CPU */
+	struct sipward_bucket looks;  /* at requests that come when it is spent */
 	__u64 clock_jiffies;	      /* when clock_ns was read */
 	__u64 clock_ns;
 	__u64 window;	 /* number of the present accounting window */
@@ -282,7 +286,7 @@ _Static_assert(sizeof(struct sipward_challenge) == 880, "challenge");
 _Static_assert(sizeof(struct sipward_lease) == 88, "lease");
 _Static_assert(sizeof(struct sipward_own_key) == 24, "own key");
 _Static_assert(sizeof(struct sipward_own) == 4, "own");
-_Static_assert(sizeof(struct sipward_settings) == 80, "settings");
+_Static_assert(sizeof(struct sipward_settings) == 88, "settings");
 _Static_assert(sizeof(struct sipward_source) == 12, "source");
 _Static_assert(sizeof(struct sipward_acl_v4_key) == 8, "acl_v4 key");
 _Static_assert(sizeof(struct sipward_acl_v6_key) == 20, "acl_v6 key");
@@ -292,7 +296,7 @@ _Static_assert(sizeof(struct sipward_proof) == 8, "proof");
 _Static_assert(sizeof(struct sipward_bucket) == 8, "bucket");
 _Static_assert(sizeof(struct sipward_fragment_key) == 40, "fragment key");
 _Static_assert(sizeof(struct sipward_fragment) == 8, "fragment");
-_Static_assert(sizeof(struct sipward_cpu_state) == 56, "cpu state");
+_Static_assert(sizeof(struct sipward_cpu_state) == 64, "cpu state");
 _Static_assert(sizeof(struct sipward_counter) == 24, "counter");
 _Static_assert(sizeof(struct sipward_drop) == 24, "drop");
 _Static_assert(sizeof(struct sipward_event) == 96, "event");

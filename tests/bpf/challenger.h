@@ -271,4 +271,24 @@ static inline bool compare(struct challenger *c, struct slice request)
 	return true;
 }
 
+static inline void expect_reason(struct challenger *c, struct slice request, int verdict,
+				 int reason)
+{
+	struct frame f = frame_of(c, request);
+	struct judgement judgement = judge_frame(c->judge, &f);
+
+	if (judgement.verdict != verdict || judgement.reason != reason)
+		fail_msg("%s, verdict %d", filter_reason_name((uint32_t)judgement.reason),
+			 judgement.verdict);
+}
+
+static inline void nonce_of(const struct challenger *c, char ret_nonce[NONCE_TEXT_SIZE])
+{
+	const char *at = memmem(c->out, c->out_n, "nonce=\"", 7);
+
+	assert_non_null(at);
+	memcpy(ret_nonce, at + 7, NONCE_TEXT_SIZE - 1);
+	ret_nonce[NONCE_TEXT_SIZE - 1] = '\0';
+}
+
 #endif

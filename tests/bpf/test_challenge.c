@@ -156,16 +156,6 @@ static void requests_that_can_only_be_challenged_are(void **state)
 	}
 }
 
-static void expect_reason(struct challenger *c, struct slice request, int verdict, int reason)
-{
-	struct frame f = frame_of(c, request);
-	struct judgement judgement = judge_frame(c->judge, &f);
-
-	if (judgement.verdict != verdict || judgement.reason != reason)
-		fail_msg("%s, verdict %d", filter_reason_name((uint32_t)judgement.reason),
-			 judgement.verdict);
-}
-
 static void it_is_counted(void **state)
 {
 	struct challenger *c = *state;
@@ -434,15 +424,6 @@ static void trunks_that_do_not_only_challenge_are_the_daemons(void **state)
 }
 
 /* ---- nonces and tags ---- */
-
-static void nonce_of(const struct challenger *c, char ret_nonce[NONCE_TEXT_SIZE])
-{
-	const char *at = memmem(c->out, c->out_n, "nonce=\"", 7);
-
-	assert_non_null(at);
-	memcpy(ret_nonce, at + 7, NONCE_TEXT_SIZE - 1);
-	ret_nonce[NONCE_TEXT_SIZE - 1] = '\0';
-}
 
 static void the_daemon_takes_the_filters_nonces(void **state)
 {

@@ -9,7 +9,7 @@ need python3
 # shellcheck source=tests/net/gate.sh
 . "$(dirname "$0")/gate.sh"
 
-calls=40 rate=20 first=198.51.100.3 second=198.51.100.4
+calls=40 rate=20 number=1000 first=198.51.100.3 second=198.51.100.4 third=198.51.100.5
 
 forger_add
 addr_add customer eth0 $first/24
@@ -22,7 +22,7 @@ tidy() {
 customer_calls() { # NAME SOURCE
 	rm -f "$tmp/$1.csv"
 	in_ns customer sipp -sf $scenarios/call_digest.xml -i "$2" -p 5062 -m $calls -r $rate -nostdin \
-		-s 1000 -key domain gate.example -au alice -ap $password -timeout 20 \
+		-s $number -key domain gate.example -au alice -ap $password -timeout 20 \
 		-trace_stat -stf "$tmp/$1.csv" $gate >/dev/null 2>&1
 }
 
@@ -41,13 +41,13 @@ is_judged() { # SOURCE REASON
 }
 
 # On each CPU, as a network card would spread it: the budget of strangers is one of each CPU.
-flood_begin() {
+flood_begin() { # REASON: what it is counted as, once the budget is spent
 	local before cpu
-	before=$(packets rate_limited)
+	before=$(packets "$1")
 	for ((cpu = 0; cpu < $(nproc); cpu++)); do
 		start_in forger "flood$cpu" taskset -c $cpu "$BUILD/tests/tools/sipflood" 60 $gate 4000
 	done
-	check "a forged flood spends what strangers may send" wait_for 5 spent_since "$before"
+	check "a forged flood spends what strangers may send" wait_for 5 counted_since "$1" "$before"
 }
 
 flood_end() {
@@ -58,8 +58,8 @@ flood_end() {
 	done
 }
 
-spent_since() { # COUNT
-	[ "$(packets rate_limited)" -gt $(($1 + 1000)) ]
+counted_since() { # REASON COUNT
+	[ "$(packets "$1")" -gt $(($2 + 1000)) ]
 }
 
 start_in gate daemon "$sipwardd" --state "$state" --pin-dir "$pin_dir" --interface outside \
@@ -89,7 +89,7 @@ a_customer_keeps_full_service_during_a_flood() {
 	check_eq "no ACL knows the customer" "$(verdict $first)" unlisted_pass
 	check "calls without a flood" customer_calls quiet $first
 	check_eq "the customer is proven" "$(verdict $first)" proven
-	flood_begin
+	flood_begin rate_limited
 	check "calls during the flood" customer_calls flooded $first
 	check_eq "as many as without" "$(statistic flooded SuccessfulCall)" \
 		"$(statistic quiet SuccessfulCall)"
@@ -110,7 +110,7 @@ a_customer_who_moves_is_proven_anew() {
 	check_eq "nobody knows the new address" "$(verdict $second)" unlisted_pass
 	check "its calls authenticate" customer_calls moved $second
 	check_eq "and prove it" "$(verdict $second)" proven
-	flood_begin
+	flood_begin rate_limited
 	check "calls from there during another flood" customer_calls again $second
 	check_eq "are all whole" "$(statistic again SuccessfulCall)" $calls
 	flood_end
@@ -123,6 +123,24 @@ a_proof_ends() {
 	check "then the source is a stranger again" wait_for 10 is_judged $second unlisted_pass
 }
 
+# A veth transmits what its other end has a program for.
+a_stranger_gets_through_where_the_filter_challenges() {
+	if ! in_ns customer ip link set dev eth0 xdp obj "$BUILD/sipward.bpf.o" sec xdp; then
+		skip "a stranger, and the filter challenging" "the other end of the veth takes no program"
+		return
+	fi
+	calls=5 number=+493012345678901234567 # a request must not be smaller than its answer
+	change settings proven-duration 600
+	change trunk set default --challenge filter
+	addr_add customer eth0 $third/24
+	flood_begin challenged
+	check "a stranger calls during the flood" customer_calls stranger $third
+	check_eq "each call is whole" "$(statistic stranger SuccessfulCall)" $calls
+	check_eq "the stranger is proven" "$(verdict $third)" proven
+	flood_end
+}
+
 a_customer_keeps_full_service_during_a_flood
 a_customer_who_moves_is_proven_anew
 a_proof_ends
+a_stranger_gets_through_where_the_filter_challenges

@@ -24,7 +24,7 @@
 struct forged {
 	struct iphdr ip;
 	struct udphdr udp;
-	char sip[512];
+	char sip[1024];
 };
 
 static uint64_t now_ns(void)
@@ -72,6 +72,10 @@ static size_t forge(struct forged *packet, const struct endpoint *target)
 				     "From: <sip:100@%s>;tag=%08x\r\nTo: <sip:%u@%s>\r\n"
 				     "Call-ID: %08x@%s\r\nCSeq: 1 INVITE\r\n"
 				     "Contact: <sip:100@%s>\r\nMax-Forwards: 70\r\n"
+				     "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, INFO, "
+				     "UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY\r\n"
+				     "Supported: replaces, timer, path, 100rel, norefersub\r\n"
+				     "Accept: application/sdp\r\n"
 				     "User-Agent: friendly-scanner\r\nContent-Length: 0\r\n\r\n",
 				     draw(), to, source, draw(), source, draw(), draw(), to, draw(),
 				     source, source);

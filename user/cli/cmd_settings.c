@@ -105,6 +105,8 @@ static const struct setting settings_table[] = {
 	SETTING("cpu-rate", cpu_rate_pps, UNIT_RATE,
 		"what all unlisted sources may send on a CPU; 0: no limit"),
 	SETTING("cpu-burst", cpu_burst, UNIT_PACKETS, "what they may send at once"),
+	SETTING("challenge-rate", challenge_rate_pps, UNIT_RATE,
+		"what the filter looks at of more, to challenge it (--challenge); 0: no limit"),
 };
 
 #define SETTINGS (sizeof(settings_table) / sizeof(settings_table[0]))

@@ -63,6 +63,7 @@ static const struct field settings[] = {
 	SETTING("source-burst", source_burst, FIELD_NUMBER),
 	SETTING("cpu-rate", cpu_rate_pps, FIELD_NUMBER),
 	SETTING("cpu-burst", cpu_burst, FIELD_NUMBER),
+	SETTING("challenge-rate", challenge_rate_pps, FIELD_NUMBER),
 };
 
 #define TRUNK(key, field, kind) FIELD(store_trunk, key, field, kind)

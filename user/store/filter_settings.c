@@ -62,6 +62,7 @@ int settings_for_filter(struct store *store, struct sipward_settings *ret_settin
 		.source_burst = settings.source_burst,
 		.cpu_rate_pps = settings.cpu_rate_pps,
 		.cpu_burst = settings.cpu_burst,
+		.challenge_rate_pps = settings.challenge_rate_pps,
 		.port_count = settings.port_count,
 		.source_v6_bits = settings.source_v6_bits,
 	};
