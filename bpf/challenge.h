@@ -133,6 +133,21 @@ __noinline __u32 own_flags(const struct scratch *s, __u32 ifindex, __u32 source)
 	return own ? own->flags : 0;
 }
 
+/* Before anything else is read: responses, and methods that are never challenged. */
+static __always_inline bool is_daemons_at_once(struct xdp_md *ctx, const struct scratch *s)
+{
+	__u64 word = 0;
+
+	if (s->ends.payload_n < sizeof(word) ||
+	    bpf_xdp_load_bytes(ctx, s->ends.payload_offset, &word, sizeof(word)))
+		return true;
+	word = little_endian(word);
+	return (__u32)word == TEXT4('S', 'I', 'P', '/') ||
+	       (__u32)word == TEXT4('B', 'Y', 'E', ' ') ||
+	       word == TEXT8('O', 'P', 'T', 'I', 'O', 'N', 'S', ' ') ||
+	       word_cut(word, 7) == TEXT8('C', 'A', 'N', 'C', 'E', 'L', ' ', 0);
+}
+
 static __always_inline bool text_load(struct xdp_md *ctx, struct scratch *s)
 {
 	__u32 n = s->ends.payload_n;
@@ -341,7 +356,7 @@ __noinline __u32 challenge(struct xdp_md *ctx, __u32 trust, __u64 now_ns)
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &only);
 	const struct sipward_challenge *c;
 
-	if (!s || !live || !ends_read(ctx, s))
+	if (!s || !live || !ends_read(ctx, s) || is_daemons_at_once(ctx, s))
 		return SIPWARD_OTHER;
 	own = own_flags(s, ctx->ingress_ifindex, false);
 	if (!(own & SIPWARD_OWN_ANSWERS) || own_flags(s, 0, true) || !text_load(ctx, s))
@@ -350,10 +365,7 @@ __noinline __u32 challenge(struct xdp_md *ctx, __u32 trust, __u64 now_ns)
 		return judge_credentials(s, live, own, trust);
 	if (method_is(s, TEXT4('A', 'C', 'K', 0), 3))
 		return is_our_ack(s, live) ? SIPWARD_CHALLENGE_ACK : SIPWARD_OTHER;
-	if (s->to_tag.n || method_is(s, TEXT8('C', 'A', 'N', 'C', 'E', 'L', 0, 0), 6) ||
-	    method_is(s, TEXT8('O', 'P', 'T', 'I', 'O', 'N', 'S', 0), 7))
-		return SIPWARD_OTHER;
-	c = challenge_find(s);
+	c = s->to_tag.n ? NULL : challenge_find(s);
 	if (!c || !is_for(c, own, trust))
 		return SIPWARD_OTHER;
 	show_source(s);

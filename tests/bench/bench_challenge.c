@@ -97,13 +97,19 @@ static int run_ns(int program, const struct frame *f, uint32_t verdict)
 	return took[RUNS / 2];
 }
 
-/* In the place of a field of the same length. */
-static struct frame with_credentials(char *text)
+/* With one text in the place of another of the same length. */
+static struct frame with(const char *text, const char *before, const char *after)
 {
-	static const char before[] = "Supported: replaces\r\n", after[] = "Authorization: xxxx\r\n";
+	static char changed[INVITE_BYTES + 1];
 
-	memcpy(strstr(text, before), after, sizeof(before) - 1);
-	return FRAME(.payload = text);
+	memcpy(changed, text, sizeof(changed));
+	memcpy(strstr(changed, before), after, strlen(before));
+	return FRAME(.payload = changed);
+}
+
+static void figure(int program, const char *name, struct frame f, int other_ns)
+{
+	bench_figure(name, run_ns(program, &f, 2) - other_ns, "ns");
 }
 
 int main(void)
@@ -113,6 +119,7 @@ int main(void)
 	struct filter *filter;
 	struct error err = {0};
 	struct frame request, other;
+	int program, other_ns;
 
 	must(object_open(false, &object, &err), err.text);
 	must(object_load(object, &err), err.text);
@@ -122,15 +129,18 @@ int main(void)
 	memcpy(text, invite, sizeof(invite) - 1);
 	request = FRAME(.payload = text);
 	other = FRAME(.payload = text, .port = 4000);
-	bench_row("challenge to an INVITE of 850 bytes",
-		  run_ns(object_program_fd(object), &request, 3) -
-			  run_ns(object_program_fd(object), &other, 2),
+	program = object_program_fd(object);
+	other_ns = run_ns(program, &other, 2);
+	bench_row("challenge to an INVITE of 850 bytes", run_ns(program, &request, 3) - other_ns,
 		  "ns", "<=", 1500);
-	request = with_credentials(text);
-	bench_figure("the same with credentials, left to the daemon",
-		     run_ns(object_program_fd(object), &request, 2) -
-			     run_ns(object_program_fd(object), &other, 2),
-		     "ns");
+	figure(program, "left to the daemon: with credentials",
+	       with(text, "Supported: replaces", "Authorization: xxxx"), other_ns);
+	figure(program, "left to the daemon: with a To tag",
+	       with(text, "gate.example>\r\nFrom", "g>;tag=123456\r\nFrom"), other_ns);
+	figure(program, "left to the daemon: a BYE", with(text, "INVITE sip:+", "BYE sip:+123"),
+	       other_ns);
+	figure(program, "left to the daemon: a response",
+	       with(text, "INVITE sip:+4930123456", "SIP/2.0 180 Ringing\r\nX"), other_ns);
 	filter_close(filter);
 	object_close(object);
 	return 0;

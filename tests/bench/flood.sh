@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # `make bench-flood`: authenticated calls a second while forged INVITEs come in at a fixed rate, from
 # addresses that nobody listed and from listed ones, for sipward, for Kamailio and for Kamailio
-# behind an nftables set. All of it stands in $BUILD/flood: flood.md, flood.svg, flood.png.
+# behind an nftables set; and for sipward where no address is listed. All of it stands in $BUILD/flood: flood.md, flood.svg, flood.png.
 . "$(dirname "$0")/../net/lib.sh" benchflood
 # shellcheck source=tests/bench/lib.sh
 . tests/bench/lib.sh
 need_root
 need_bpffs
 need gnuplot kamailio nft
-rates=${BENCH_RATES:-0 100000 250000 500000 1000000 1500000 2000000}
-seconds=${BENCH_SECONDS:-4} rounds=${BENCH_ROUNDS:-3} at_once=32
+rates=${BENCH_RATES:-0 100000 250000 500000 1000000 2000000}
+seconds=${BENCH_SECONDS:-3} rounds=${BENCH_ROUNDS:-3} at_once=32
 listed=198.18.0.0/15
 flood_cpu=0 calls_cpu=1
 [ "$(getconf _NPROCESSORS_ONLN)" -ge 2 ] || skip_all "the flood needs a CPU of its own"
@@ -46,6 +46,8 @@ gate_cli() { in_ns gate "$BUILD/sipward" --state "$tmp/state" --pin-dir "$pin_di
 put_sipward() { gate_cli attach eth0 && wait_for 10 is_challenging; }
 is_challenging() { gate_cli status | grep -q '^challenges by the filter'; }
 take_sipward() { gate_cli detach eth0; }
+put_open() { sipward trunk detach main --acl customers && put_sipward; }
+take_open() { take_sipward && sipward trunk attach main --acl customers; }
 put_kamailio() { :; }
 take_kamailio() { :; }
 put_nftables() {
@@ -61,9 +63,14 @@ put_nftables() {
 }
 take_nftables() { in_ns gate nft delete table netdev gate; }
 
-port_of() { [ "$1" = sipward ] && echo 5060 || echo 5070; }
+port_of() { case $1 in sipward | open) echo 5060 ;; *) echo 5070 ;; esac }
 
 # ---- one cell of the table: "calls a second, frames a second" ----
+
+call_for() { # SECONDSs CALLS_AT_A_TIME: of the server at $port, how many a second
+	in_ns out "$BUILD/tests/tools/sipcalls" call 10.9.0.2:5062 "10.9.0.1:$port" alice \
+		Correct-Horse-7 "$1" "$2" 2>&1 | awk '/a second/ { print $(NF - 2) }'
+}
 
 measure() { # WHO random|listed RATE
 	local port calls frames=0 sources=()
@@ -72,11 +79,11 @@ measure() { # WHO random|listed RATE
 	"put_$1" >/dev/null 2>&1
 	if [ "$3" -gt 0 ]; then
 		start_in out flood taskset -c $flood_cpu "$BUILD/tests/tools/xdpflood" eth0 "$mac" \
-			"10.9.0.1:$port" "$3" $((seconds + 1)) "${sources[@]}"
+			"10.9.0.1:$port" "$3" $((seconds + 2)) "${sources[@]}"
 		sleep 0.5
 	fi
-	calls=$(in_ns out "$BUILD/tests/tools/sipcalls" call 10.9.0.2:5062 "10.9.0.1:$port" alice \
-		Correct-Horse-7 "${seconds}s" $at_once 2>&1 | awk '/a second/ { print $(NF - 2) }')
+	call_for 1s 1 >/dev/null # where nobody is listed, the first call proves the source
+	calls=$(call_for "${seconds}s" $at_once)
 	if [ "$3" -gt 0 ]; then
 		wait "${started[flood]}"
 		unset "started[flood]"
@@ -87,12 +94,13 @@ measure() { # WHO random|listed RATE
 }
 
 # Lines "rate kind who calls frames", as they are measured.
+rm -f "$out/cells.new"
 for ((round = 0; round < rounds; round++)); do
 	for rate in $rates; do
-		for kind in random listed; do
-			for who in sipward kamailio nftables; do
-				echo "$rate $kind $who $(measure $who $kind "$rate")" | tee -a "$out/cells.new"
-			done
+		for column in random\ {sipward,kamailio,nftables} listed\ {sipward,kamailio,nftables} \
+			random\ open; do
+			read -r kind who <<<"$column"
+			echo "$rate $kind $who $(measure "$who" "$kind" "$rate")" | tee -a "$out/cells.new"
 		done
 	done
 done
@@ -100,17 +108,17 @@ mv "$out/cells.new" "$out/cells"
 
 # ---- table and plot, of medians ----
 
-# "rate, then calls of sipward, kamailio, nftables at random and at listed sources, then the same of
-# frames", tab-separated.
+# "rate, then calls in the order of the columns, then frames in the same", tab-separated.
 sort -k1,1n -k2,2 -k3,3 -k4,4n "$out/cells" | awk -v OFS='\t' '
-	{ id = $1 SUBSEP $2 SUBSEP $3; n[id]++; calls[id, n[id]] = $4; frames[id] += $5
+	{ id = $1 " " $2 " " $3; n[id]++; calls[id, n[id]] = $4; frames[id] += $5
 	  if (!($1 in seen)) { seen[$1] = 1; rate[++rates] = $1 } }
 	END {
-		split("random listed", kind, " "); split("sipward kamailio nftables", who, " ")
+		columns = split("random sipward,random kamailio,random nftables,listed sipward," \
+			"listed kamailio,listed nftables,random open", column, ",")
 		for (r = 1; r <= rates; r++) {
 			line = rate[r] / 1e6; held = ""
-			for (k = 1; k <= 2; k++) for (w = 1; w <= 3; w++) {
-				id = rate[r] SUBSEP kind[k] SUBSEP who[w]
+			for (c = 1; c <= columns; c++) {
+				id = rate[r] " " column[c]
 				line = line OFS calls[id, int((n[id] + 1) / 2)]
 				held = held OFS sprintf("%.2f", frames[id] / n[id] / 1e6)
 			}
@@ -132,7 +140,9 @@ plot() { # TERMINAL FILE
 		do for [side = 0:1] {
 			set title side ? "forged sources are listed ones" : "forged sources are random"
 			plot for [who = 1:3] "$out/medians.tsv" using 1:(column(1 + who + 3 * side)) \\
-				title word("sipward Kamailio Kamailio+nftables", who) linewidth 2
+				title word("sipward Kamailio Kamailio+nftables", who) linewidth 2, \\
+				"$out/medians.tsv" using 1:(side ? NaN : column(8)) \\
+				title side ? "" : "sipward,open" linewidth 2
 		}
 	PLOT
 }
@@ -149,20 +159,23 @@ plot "pngcairo size 1350,600" flood.png
 
 		Authenticated calls a second (INVITE, 407, ACK, INVITE with digest, 100, 180, 200, ACK, BYE, 200;
 		$at_once at a time, as fast as they go) while forged INVITEs of $(awk '{ print $4 }' "$tmp/flood.log") bytes come in through the same interface.
-		All three have the same rules: an ACL, then digest. Medians of $rounds rounds of $seconds s.
+		All have the same rules: an ACL, then digest. Medians of $rounds rounds of $seconds s.
 
-		| forged, Mpps | sipward | Kamailio | Kamailio, nftables set | listed: sipward | Kamailio | Kamailio, nftables set |
-		| ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+		| forged, Mpps | sipward | Kamailio | Kamailio, nftables set | listed: sipward | Kamailio | Kamailio, nftables set | open: sipward |
+		| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 	PAGE
 	awk -F'\t' '{
 		printf "| %s |", $1
-		for (i = 2; i <= 7; i++) printf " %d%s |", $i, $(i + 6) < 0.97 * $1 ? " (" $(i + 6) ")" : ""
+		for (i = 2; i <= 8; i++) printf " %d%s |", $i, $(i + 7) < 0.97 * $1 ? " (" $(i + 7) ")" : ""
 		print ""
 	}' "$out/medians.tsv"
 	cat <<-PAGE
 
-		In the last three columns the forged sources are addresses that the ACL lists: an address set lets them all
-		through; sipward's filter challenges them. In brackets: the rate, where the source could not hold the one of its row.
+		- listed: the forged sources are addresses that the ACL lists. An address set lets them all through; sipward's filter
+		  challenges them.
+		- open: the trunk has no ACL and asks for digest alone. The filter challenges what it has the time for, and lets pass who
+		  brings the nonce back. An address set has nothing to offer here; for Kamailio it is as with listed sources.
+		- In brackets: the rate, where the source could not hold the one of its row.
 
 		- Machine: $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(getconf _NPROCESSORS_ONLN) CPUs, Linux $(uname -r), one
 		  veth with one queue between the internet and the gate.
