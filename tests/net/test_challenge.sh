@@ -81,6 +81,41 @@ if have baresip; then
 	check "challenged by the filter" challenged_by_filter $((seen + 1))
 fi
 
+linphone_says() { # REGEX
+	wait_for 15 grep -q "$1" "$tmp/linphone/log"
+}
+
+# It wants its database's directory and a route to the internet to start, no sound card.
+if have linphonec; then
+	seen=$(packets challenged)
+	mkdir -p "$tmp/linphone/.local/share/linphone"
+	mkfifo "$tmp/linphone/commands"
+	cat >"$tmp/linphone/rc" <<-CONF
+		[sip]
+		sip_port=5062
+		default_proxy=0
+		[auth_info_0]
+		username=alice
+		passwd=$password
+		realm=sip.example
+		[proxy_0]
+		reg_proxy=sip:$gate
+		reg_identity=sip:alice@$gate
+		reg_sendregister=1
+	CONF
+	in_ns customer ip route add default via $gate
+	start_in customer linphone env HOME="$tmp/linphone" sh -c \
+		"exec linphonec -c ~/rc -d 6 -l ~/log <~/commands"
+	exec 5<>"$tmp/linphone/commands"
+	check "linphone: registers" linphone_says LinphoneRegistrationOk
+	echo "call sip:1000@$gate" >&5
+	check "linphone: calls" linphone_says LinphoneCallStreamsRunning
+	echo terminate >&5
+	check "linphone: hangs up" linphone_says LinphoneCallReleased
+	stop linphone
+	check "challenged by the filter, for either" challenged_by_filter $((seen + 1))
+fi
+
 check_eq "still the daemon challenged none" "$(challenged_by_daemon)" "$before"
 
 # Its request is smaller than the answer, for which a packet in a veth may have no room.
