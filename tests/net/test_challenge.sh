@@ -137,5 +137,5 @@ check "the filter counts what it would challenge" challenged_by_filter "$seen"
 change mode enforce
 stop daemon
 seen=$(packets challenged)
-check "a daemon that has stopped" quietly calls -timeout 2
+check "a daemon that has stopped" quietly calls -max_invite_retrans 1
 check_eq "challenges nobody by the filter" "$(packets challenged)" "$seen"
