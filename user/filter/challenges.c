@@ -112,6 +112,22 @@ static void own_add_barred(struct own_list *list, const struct sockaddr *sa)
 		own_add(list, &key, SIPWARD_OWN_BARRED);
 }
 
+/* The last address of an IPv4 network is one to the kernel whether or not it was told so, but where a
+ * network is two addresses (RFC 3021). */
+static void own_add_broadcast(struct own_list *list, const struct ifaddrs *a)
+{
+	struct sipward_own_key key, mask;
+
+	if (!(a->ifa_flags & IFF_BROADCAST))
+		return;
+	own_add_barred(list, a->ifa_broadaddr);
+	if (!own_key(a->ifa_addr, &key) || key.family != 4 || !own_key(a->ifa_netmask, &mask) ||
+	    ntohl(~mask.addr_be[0]) <= 1)
+		return;
+	key.addr_be[0] |= ~mask.addr_be[0];
+	own_add(list, &key, SIPWARD_OWN_BARRED);
+}
+
 static bool listens_at(const struct endpoint *at, const struct sipward_own_key *key)
 {
 	static const struct ip any;
@@ -165,8 +181,7 @@ static int own_collect(const char *pin_dir, struct filter_listening listening,
 	list->n = 0;
 	for (const struct ifaddrs *a = addresses; a; a = a->ifa_next) {
 		own_add_barred(list, a->ifa_addr);
-		if (a->ifa_flags & IFF_BROADCAST)
-			own_add_barred(list, a->ifa_broadaddr);
+		own_add_broadcast(list, a);
 		for (size_t i = 0; i < n && i < ATTACHMENTS_MAX; i++)
 			own_add_interface(list, &attachments[i], a, listening);
 	}
