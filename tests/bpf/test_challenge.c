@@ -57,6 +57,8 @@ static const struct change changes[] = {
 	 false},
 	{LINE VIA FROM TO REST, "SIP/2.0 407 Proxy Authentication Required\r\n" VIA FROM TO REST,
 	 false},
+	{LINE VIA FROM TO REST, "SIP/2.0 401 Unauthorized\r\n" VIA FROM TO REST, false},
+	{LINE VIA FROM TO REST, "SIP/2.0 100 Trying\r\n" VIA FROM TO REST, false},
 	{LINE VIA FROM TO REST, "SIP/2.0 200 OK\r\n" VIA FROM TO REST, false},
 	/* what the daemon refuses, or may */
 	{LINE, "INVITE sips:1@gate.example SIP/2.0\r\n", false},
@@ -153,6 +155,45 @@ static void requests_that_can_only_be_challenged_are(void **state)
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		if (compare(c, changed(changes[i].what, changes[i].with)) != changes[i].answered)
 			fail_msg("%zu: %s", i, changes[i].with ? changes[i].with : changes[i].what);
+	}
+}
+
+/* Whatever the spelling and whoever the neighbours: before, between and behind all other fields. */
+static void credentials_anywhere_are_the_daemons(void **state)
+{
+	static const char *const credentials[] = {
+		"Authorization: Digest realm=\"sip.example\"\r\n",
+		"Proxy-Authorization: Digest realm=\"sip.example\"\r\n",
+		"AUTHORIZATION:Digest x\r\n",
+		"PROXY-AUTHORIZATION:Digest x\r\n",
+		"aUTHoRiZaTIoN:\tDigest x\r\n",
+		"pROXY-aUTHORIZATION:\tDigest x\r\n",
+		"Authorization:\r\n Digest\r\n\trealm=\"sip.example\"\r\n",
+		"Proxy-Authorization:\r\n Digest\r\n\trealm=\"sip.example\"\r\n",
+		"Authorization : Digest x\r\n",
+		"Proxy-Authorization\t: Digest x\r\n",
+		"Authorization\r\n : Digest x\r\n",
+		"Authorization:\r\n",
+		"Proxy-Authorization: Basic x\r\n",
+	};
+	static const char *const fields[] = {
+		"v: SIP/2.0/UDP a;branch=z\r\n", "f: <sip:a@b>;tag=1\r\n", "t: <sip:a@b>\r\n",
+		"i: 1\r\n", "CSeq: 1 INVITE\r\n", "l: 0\r\n", "x: 1\r\n",
+	};
+	enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
+	struct challenger *c = *state;
+
+	for (size_t i = 0; i < sizeof(credentials) / sizeof(credentials[0]); i++) {
+		for (int place = -1; place <= FIELDS; place++) {
+			char text[2048] = LINE;
+
+			for (int j = 0; j <= FIELDS; j++) {
+				strcat(text, j == place ? credentials[i] : "");
+				strcat(text, j < FIELDS ? fields[j] : "\r\n");
+			}
+			if (compare(c, slice_from(text)) != (place < 0))
+				fail_msg("place %d: %s", place, credentials[i]);
+		}
 	}
 }
 
@@ -282,26 +323,84 @@ static void only_plain_packets_from_one_station_to_another_are_answered(void **s
 	assert_int_equal(run_filter(c, &f), XDP_PASSED);
 }
 
-static void only_own_addresses_answer_and_none_is_answered(void **state)
+static bool is_source_answered(struct challenger *c, unsigned family, const char *source)
 {
-	static const char *const odd[] = {"192.0.2.1", "224.0.0.1", "255.255.255.255", "127.0.0.1",
-					  "0.0.0.1"};
+	struct frame f;
+
+	c->shape = (struct shape){.family = family, .src = source};
+	f = frame_of(c, slice_from(PLAIN));
+	if (run_filter(c, &f) == XDP_ANSWERED)
+		return true;
+	assert_true(is_untouched(c, &f));
+	return false;
+}
+
+static void nobody_is_answered_at_an_own_or_odd_address(void **state)
+{
+	static const char *const odd_v4[] = {"192.0.2.1", "192.0.2.255", "224.0.0.1",
+					     "239.255.255.250", "255.255.255.255", "127.0.0.1",
+					     "0.0.0.1"};
+	static const char *const odd_v6[] = {"2001:db8::1", "ff02::1", "ff0e::1", "fe80::1", "::1",
+					     "::", "::ffff:198.51.100.7"};
 	struct challenger *c = *state;
-	struct frame f = frame_of(c, slice_from(PLAIN));
 
 	challenger_unlisted(c, SIPWARD_UNLISTED_LIMIT);
-	f.bytes[f.ip_at + 19]++;
-	assert_int_equal(run_filter(c, &f), XDP_PASSED);
-	assert_true(is_untouched(c, &f));
-	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		char prefix[32];
+	challenger_own(c, 0, "192.0.2.255", SIPWARD_OWN_BARRED);
+	challenger_own(c, 0, "2001:db8::1", SIPWARD_OWN_BARRED);
+	assert_true(is_source_answered(c, 4, "192.0.2.254"));
+	assert_true(is_source_answered(c, 6, "2001:db8::2"));
+	for (size_t i = 0; i < sizeof(odd_v4) / sizeof(odd_v4[0]); i++) {
+		if (is_source_answered(c, 4, odd_v4[i]))
+			fail_msg("%s", odd_v4[i]);
+	}
+	for (size_t i = 0; i < sizeof(odd_v6) / sizeof(odd_v6[0]); i++) {
+		if (is_source_answered(c, 6, odd_v6[i]))
+			fail_msg("%s", odd_v6[i]);
+	}
+}
 
-		snprintf(prefix, sizeof(prefix), "%s/32", odd[i]);
-		judge_acl(c->judge, prefix, SIPWARD_ACL_ALLOW);
-		c->shape.src = odd[i];
+static void expect_unanswered_destination(struct challenger *c, unsigned family, const char *address)
+{
+	struct frame f;
+	struct ip ip;
+
+	c->shape = (struct shape){.family = family, .src = family == 6 ? LISTED_V6 : NULL};
+	f = frame_of(c, slice_from(PLAIN));
+	assert_int_equal(ip_parse(slice_from(address), &ip), 0);
+	memcpy(f.bytes + f.ip_at + (family == 6 ? 24 : 16), ip.bytes, family == 6 ? 16 : 4);
+	if (run_filter(c, &f) != XDP_PASSED || !is_untouched(c, &f))
+		fail_msg("%s", address);
+}
+
+static void only_own_addresses_answer(void **state)
+{
+	static const char *const v4[] = {"192.0.2.2", "192.0.2.255", "224.0.0.1", "255.255.255.255",
+					 "127.0.0.1"};
+	static const char *const v6[] = {"2001:db8::2", "ff02::1", "ff0e::1", "::1"};
+	struct challenger *c = *state;
+
+	challenger_unlisted(c, SIPWARD_UNLISTED_LIMIT);
+	challenger_own(c, 0, "192.0.2.255", SIPWARD_OWN_BARRED);
+	for (size_t i = 0; i < sizeof(v4) / sizeof(v4[0]); i++)
+		expect_unanswered_destination(c, 4, v4[i]);
+	for (size_t i = 0; i < sizeof(v6) / sizeof(v6[0]); i++)
+		expect_unanswered_destination(c, 6, v6[i]);
+}
+
+/* The frame, whose lengths promise more. */
+static void a_frame_cut_off_anywhere_is_not_answered(void **state)
+{
+	struct challenger *c = *state;
+	struct frame f;
+
+	for (unsigned family = 4; family <= 6; family += 2) {
+		c->shape = (struct shape){.family = family, .src = family == 6 ? LISTED_V6 : NULL};
 		f = frame_of(c, slice_from(PLAIN));
-		if (run_filter(c, &f) != XDP_PASSED)
-			fail_msg("%s", odd[i]);
+		assert_int_equal(run_filter(c, &f), XDP_ANSWERED);
+		while (--f.n >= 14) {
+			if (run_filter(c, &f) == XDP_ANSWERED)
+				fail_msg("%u bytes", f.n);
+		}
 	}
 }
 
@@ -517,13 +616,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CHALLENGER_TEST(requests_that_can_only_be_challenged_are),
+		CHALLENGER_TEST(credentials_anywhere_are_the_daemons),
 		CHALLENGER_TEST(it_is_counted),
 		CHALLENGER_TEST(mode_monitor_counts_and_passes),
 		CHALLENGER_TEST(trust_decides_who_is_answered),
 		CHALLENGER_TEST(nobody_refused_is_answered),
 		CHALLENGER_TEST(an_acl_of_another_trunk_leaves_it_to_the_daemon),
 		CHALLENGER_TEST(only_plain_packets_from_one_station_to_another_are_answered),
-		CHALLENGER_TEST(only_own_addresses_answer_and_none_is_answered),
+		CHALLENGER_TEST(nobody_is_answered_at_an_own_or_odd_address),
+		CHALLENGER_TEST(only_own_addresses_answer),
+		CHALLENGER_TEST(a_frame_cut_off_anywhere_is_not_answered),
 		CHALLENGER_TEST(a_port_the_daemon_does_not_listen_on_is_left_alone),
 		CHALLENGER_TEST(generic_mode_is_answered_in_only_where_the_trunk_says_so),
 		CHALLENGER_TEST(without_a_lease_the_daemon_challenges),
