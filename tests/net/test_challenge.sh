@@ -59,6 +59,7 @@ check "each was challenged by the filter" challenged_by_filter 2
 check "which took the ACK for its answer" test "$(packets challenge_ack)" -gt 2
 check_eq "the daemon challenged none" "$(challenged_by_daemon)" "$before"
 check_match "status tells that too" "$(sipward status)" '^challenges +by the filter'
+check_match "and doctor that the kernel takes it" "$(sipward doctor outside)" '^ok +challenges'
 check_match "and explain" "$(sipward explain $customer)" 'challenge'
 
 if have baresip; then

@@ -12,6 +12,7 @@
 #include "filter/filter.h"
 #include "filter/findings.h"
 #include "filter/libbpf_log.h"
+#include "filter/object.h"
 
 #define BPFFS "/sys/fs/bpf"
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
@@ -70,6 +71,24 @@ static void check_kernel(struct findings *findings, bool may_load)
 		finding_add(findings, FILTER_FINDING_WARNING, "dispatcher", "",
 			    "this kernel does not let programs extend programs: the filter takes "
 			    "an interface for itself alone");
+}
+
+/* As attaching would: where this fails it takes the program without challenges. */
+static void check_challenges(struct findings *findings)
+{
+	struct sipward_bpf *object = NULL;
+	struct error err = {0};
+	int rc = object_open(0, &object, &err);
+
+	if (!rc)
+		rc = object_load(object, &err);
+	object_close(object);
+	if (rc)
+		finding_add(findings, FILTER_FINDING_WARNING, "challenges", "",
+			    "the filter leaves challenging to the daemon: %s", err.text);
+	else
+		finding_add(findings, FILTER_FINDING_OK, "challenges", "",
+			    "the kernel takes the program that challenges by itself");
 }
 
 static void check_bpffs(const char *pin_dir, struct findings *findings)
@@ -150,8 +169,10 @@ int filter_doctor(const char *pin_dir, const char *ifname, struct filter_finding
 	check_kernel(&list, may_load);
 	check_bpffs(pin_dir ? pin_dir : FILTER_PIN_DIR_DEFAULT, &list);
 	check_btf(&list);
-	if (may_load)
+	if (may_load) {
 		check_jit(&list);
+		check_challenges(&list);
+	}
 	if (ifname)
 		rc = doctor_interface(ifname, &list);
 	if (!rc)
