@@ -32,8 +32,17 @@ struct {
 	__type(value, __u64);
 } workers SEC(".maps");
 
+struct search {
+	__u32 column;		/* in the line */
+	bool long_form, short_form; /* the line has begun as "Call-ID:", "i:" so far */
+	__u32 start, end;	/* of the value; 0 = not found yet */
+};
+
+/* What is found stands in a map too: of what stands on the stack the verifier of 6.1 takes for certain
+ * what one round of bpf_loop leaves there, and cuts off the code for the rest. */
 struct message {
 	char text[LOOKED_AT];
+	struct search search;
 };
 
 struct {
@@ -42,14 +51,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct message);
 } messages SEC(".maps");
-
-struct search {
-	const struct message *message;
-	__u32 length;
-	__u32 column;		/* in the line */
-	bool long_form, short_form; /* the line has begun as "Call-ID:", "i:" so far */
-	__u32 start, end;	/* of the value; 0 = not found yet */
-};
 
 static char lower(char c)
 {
@@ -67,9 +68,10 @@ static bool is_name(struct search *search, char c)
 	       (search->short_form && column == 1);
 }
 
-static long look_at(__u32 i, struct search *search)
+static long look_at(__u32 i, struct message **message)
 {
-	char c = search->message->text[i & (LOOKED_AT - 1)];
+	struct search *search = &(*message)->search;
+	char c = (*message)->text[i & (LOOKED_AT - 1)];
 	bool space = c == ' ' || c == '\t', ends = space || c == '\r' || c == '\n';
 
 	if (search->start) {
@@ -96,38 +98,43 @@ static long look_at(__u32 i, struct search *search)
 	return 0;
 }
 
-/* False: there is none that is whole, or it is too long. */
-static bool find_call_id(struct sk_reuseport_md *ctx, struct search *search)
+/* NULL: there is none that is whole, or it is too long. */
+static const struct search *find_call_id(struct sk_reuseport_md *ctx)
 {
 	__u32 zero = 0, n = ctx->len - UDP_HEADER;
 	struct message *message = bpf_map_lookup_elem(&messages, &zero);
+	const struct search *found;
 
 	if (!message || ctx->len <= UDP_HEADER)
-		return false;
+		return NULL;
 	if (n > LOOKED_AT)
 		n = LOOKED_AT;
-	/* clang would leave the lower bound to the test before the subtraction. */
+	/* clang would leave the lower bound to the test before the subtraction, and 6.1 takes none from
+	 * a test for zero. */
 	barrier_var(n);
-	if (n == 0 || bpf_skb_load_bytes(ctx, UDP_HEADER, message->text, n))
-		return false;
-	search->message = message;
-	bpf_loop(n, look_at, search, 0);
-	return search->end > search->start && search->end - search->start <= CALL_ID_MAX;
+	if ((__s32)n <= 0 || n > LOOKED_AT ||
+	    bpf_skb_load_bytes(ctx, UDP_HEADER, message->text, n))
+		return NULL;
+	message->search = (struct search){.long_form = true, .short_form = true};
+	bpf_loop(n, look_at, &message, 0);
+	found = &message->search;
+	return found->end > found->start && found->end - found->start <= CALL_ID_MAX ? found : NULL;
 }
 
 SEC("sk_reuseport")
 int steer(struct sk_reuseport_md *ctx)
 {
-	struct search search = {.long_form = true, .short_form = true};
+	const struct search *search = find_call_id(ctx);
 	__u8 call_id[CALL_ID_MAX + 8] = {0}, secret[SIPHASH_KEY_SIZE];
 	struct siphash hash;
 	__u32 n, worker;
 
-	if (!find_call_id(ctx, &search))
+	if (!search)
 		return SK_PASS;
-	n = search.end - search.start;
-	if (n == 0 || n > CALL_ID_MAX ||
-	    bpf_skb_load_bytes(ctx, UDP_HEADER + search.start, call_id, n))
+	n = search->end - search->start;
+	barrier_var(n);
+	if ((__s32)n <= 0 || n > CALL_ID_MAX ||
+	    bpf_skb_load_bytes(ctx, UDP_HEADER + search->start, call_id, n))
 		return SK_PASS;
 	for (int i = 0; i < SIPHASH_KEY_SIZE; i++)
 		secret[i] = key[i];

@@ -121,11 +121,16 @@ static __always_inline void siphash_final_128(struct siphash *h, __u64 tail,
 /* The words of n bytes; returns the tail for a final function. In BPF n must have a known bound. */
 static __always_inline __u64 siphash_bytes(struct siphash *h, const __u8 *bytes, __u64 n)
 {
-	__u64 i;
-
-	for (i = 0; i + 8 <= n; i += 8)
-		siphash_word(h, siphash_load(bytes + i));
-	return siphash_tail(bytes + i, n);
+	for (__u64 left = n;; left -= 8) {
+		/* The verifier of 6.1 bounds the loop by what is compared with a constant, where clang
+		 * compares just that. */
+		__asm__ volatile("" : "+r"(left));
+		if (left < 8)
+			break;
+		siphash_word(h, siphash_load(bytes));
+		bytes += 8;
+	}
+	return siphash_tail(bytes, n);
 }
 
 #endif
