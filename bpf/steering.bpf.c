@@ -33,13 +33,13 @@ struct {
 } workers SEC(".maps");
 
 struct search {
-	__u32 column;		/* in the line */
+	__u32 column;		    /* in the line */
 	bool long_form, short_form; /* the line has begun as "Call-ID:", "i:" so far */
-	__u32 start, end;	/* of the value; 0 = not found yet */
+	__u32 start, end;	    /* of the value; 0 = not found yet */
 };
 
-/* What is found stands in a map too: of what stands on the stack the verifier of 6.1 takes for certain
- * what one round of bpf_loop leaves there, and cuts off the code for the rest. */
+/* What is found stands in a map too: of what stands on the stack the verifier of 6.1 takes for
+ * certain what one round of bpf_loop leaves there, and cuts off the code for the rest. */
 struct message {
 	char text[LOOKED_AT];
 	struct search search;
@@ -109,8 +109,8 @@ static const struct search *find_call_id(struct sk_reuseport_md *ctx)
 		return NULL;
 	if (n > LOOKED_AT)
 		n = LOOKED_AT;
-	/* clang would leave the lower bound to the test before the subtraction, and 6.1 takes none from
-	 * a test for zero. */
+	/* clang would leave the lower bound to the test before the subtraction, and 6.1 takes none
+	 * from a test for zero. */
 	barrier_var(n);
 	if ((__s32)n <= 0 || n > LOOKED_AT ||
 	    bpf_skb_load_bytes(ctx, UDP_HEADER, message->text, n))

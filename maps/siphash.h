@@ -122,8 +122,8 @@ static __always_inline void siphash_final_128(struct siphash *h, __u64 tail,
 static __always_inline __u64 siphash_bytes(struct siphash *h, const __u8 *bytes, __u64 n)
 {
 	for (__u64 left = n;; left -= 8) {
-		/* The verifier of 6.1 bounds the loop by what is compared with a constant, where clang
-		 * compares just that. */
+		/* The verifier of 6.1 bounds the loop by what is compared with a constant, where
+		 * clang compares just that. */
 		__asm__ volatile("" : "+r"(left));
 		if (left < 8)
 			break;

@@ -158,6 +158,56 @@ static void requests_that_can_only_be_challenged_are(void **state)
 	}
 }
 
+/* As docs/admission.md tells them: so often the piece may stand there, and no more. */
+static void what_is_more_than_the_filter_takes_is_the_daemons(void **state)
+{
+	static const struct {
+		const char *before, *piece, *after;
+		int most;
+	} limits[] = {
+		{LINE VIA FROM TO REST, "X: 1\r\n", "", 63 - 5},
+		{LINE VIA FROM TO REST "X: 1", "\r\n 2", "\r\n", 8},
+		{LINE FROM TO REST, "v: SIP/2.0/UDP a\r\n", "", 8},
+		{LINE FROM TO REST "v: SIP/2.0/UDP a", ",SIP/2.0/UDP a", "\r\n", 8 - 1},
+		{LINE FROM TO REST "v: SIP/2.0/UDP a", ";x=1", "\r\n", 12},
+		{LINE VIA TO REST "f: <sip:a@b>", ";x=1", "\r\n", 12},
+		{"INVITE sip:gate.example", ";x=1", " SIP/2.0\r\n" VIA FROM TO REST, 12},
+		{"INVITE sip:", "a", " SIP/2.0\r\n" VIA FROM TO REST, 63},
+		{LINE VIA FROM TO "CSeq: ", "1", " INVITE\r\ni: 1\r\n", 9},
+	};
+	struct challenger *c = *state;
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		for (int n = limits[i].most; n <= limits[i].most + 1; n++) {
+			char text[2048];
+
+			strcpy(text, limits[i].before);
+			for (int j = 0; j < n; j++)
+				strcat(text, limits[i].piece);
+			strcat(strcat(text, limits[i].after), "\r\n");
+			if (compare(c, slice_from(text)) != (n == limits[i].most))
+				fail_msg("%zu: %d times %s", i, n, limits[i].piece);
+		}
+	}
+}
+
+/* Complete within 2040 bytes, whatever follows it. */
+static void a_header_that_is_not_seen_whole_is_the_daemons(void **state)
+{
+	struct challenger *c = *state;
+	static const char body[] = "l: 5\r\n\r\nv=0\r\n";
+
+	for (int n = 2040; n <= 2041; n++) {
+		char text[2200] = LINE VIA FROM TO REST LONG LONG LONG LONG "X: ";
+		int used = (int)strlen(text);
+
+		snprintf(text + used, sizeof(text) - (size_t)used, "%0*d\r\n%s",
+			 n - used - 2 - (int)strlen("l: 5\r\n\r\n"), 0, body);
+		if (compare(c, slice_from(text)) != (n == 2040))
+			fail_msg("%d bytes", n);
+	}
+}
+
 /* Whatever the spelling and whoever the neighbours: before, between and behind all other fields. */
 static void credentials_anywhere_are_the_daemons(void **state)
 {
@@ -359,7 +409,8 @@ static void nobody_is_answered_at_an_own_or_odd_address(void **state)
 	}
 }
 
-static void expect_unanswered_destination(struct challenger *c, unsigned family, const char *address)
+static void expect_unanswered_destination(struct challenger *c, unsigned family,
+					  const char *address)
 {
 	struct frame f;
 	struct ip ip;
@@ -616,6 +667,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CHALLENGER_TEST(requests_that_can_only_be_challenged_are),
+		CHALLENGER_TEST(what_is_more_than_the_filter_takes_is_the_daemons),
+		CHALLENGER_TEST(a_header_that_is_not_seen_whole_is_the_daemons),
 		CHALLENGER_TEST(credentials_anywhere_are_the_daemons),
 		CHALLENGER_TEST(it_is_counted),
 		CHALLENGER_TEST(mode_monitor_counts_and_passes),

@@ -112,8 +112,8 @@ static void own_add_barred(struct own_list *list, const struct sockaddr *sa)
 		own_add(list, &key, SIPWARD_OWN_BARRED);
 }
 
-/* The last address of an IPv4 network is one to the kernel whether or not it was told so, but where a
- * network is two addresses (RFC 3021). */
+/* The last address of an IPv4 network is one to the kernel whether or not it was told so, but where
+ * a network is two addresses (RFC 3021). */
 static void own_add_broadcast(struct own_list *list, const struct ifaddrs *a)
 {
 	struct sipward_own_key key, mask;
