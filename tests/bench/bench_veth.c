@@ -5,79 +5,32 @@
  * namespace that ends with the process. The machine may be shared: what is told are medians, of
  * rates and of the ratios within a turn.
  */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
-#include <linux/if_link.h>
-#include <net/if.h>
-#include <sched.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "filter/internal.h"
 #include "packet.h"
 #include "row.h"
-#include "tests/bench/veth.skel.h"
+#include "veth.h"
 
 #define ROUNDS 21
 #define PACKETS 1000000
 #define LISTED 1000
 
-static struct veth_bpf *skel;
-static int out, in; /* interfaces */
-
-static void must(int rc, const char *what)
-{
-	if (!rc)
-		return;
-	fprintf(stderr, "bench_veth: %s: %s\n", what, strerror(rc < 0 ? -rc : rc));
-	exit(1);
-}
-
-static void run(const char *command)
-{
-	must(system(command) ? EIO : 0, command);
-}
-
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
-static double received(void)
-{
-	FILE *file = fopen("/sys/class/net/bench-in/statistics/rx_packets", "r");
-	double n = 0;
-
-	if (!file || fscanf(file, "%lf", &n) != 1)
-		must(EIO, "statistics");
-	fclose(file);
-	return n;
-}
-
 /* Mpps, of packets that the receiver saw. */
 static double flood(void)
 {
 	struct bench_packet packet = bench_packet_v4(5060);
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet.bytes, .data_size_in = packet.n,
-		    .repeat = PACKETS, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64);
-	double before = received(), start = now_s(), end;
+	double before = veth_received("bench-in");
+	double seconds = veth_send(skel->progs.source, packet.bytes, packet.n, PACKETS);
 
-	must(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.source), &opts), "BPF_PROG_RUN");
-	end = now_s();
-	return (received() - before) / (end - start) / 1e6;
+	return (veth_received("bench-in") - before) / seconds / 1e6;
 }
 
 static double flood_xdp(const struct bpf_program *program)
 {
 	double mpps;
 
-	must(bpf_xdp_attach(in, bpf_program__fd(program), XDP_FLAGS_DRV_MODE, NULL), "attach");
+	veth_attach(in, program);
 	mpps = flood();
-	must(bpf_xdp_detach(in, XDP_FLAGS_DRV_MODE, NULL), "detach");
+	veth_detach(in);
 	return mpps;
 }
 
@@ -122,38 +75,11 @@ static void set_up(void)
 {
 	struct filter *filter;
 	struct error err = {};
-	cpu_set_t cpu;
-	__u32 only = 0;
 
-	CPU_ZERO(&cpu);
-	CPU_SET(sched_getcpu(), &cpu);
-	sched_setaffinity(0, sizeof(cpu), &cpu);
-	must(unshare(CLONE_NEWNET | CLONE_NEWNS) ? errno : 0, "unshare");
-	run("mount --make-rprivate / && mount -t sysfs sysfs /sys");
-	run("ip link add bench-out type veth peer name bench-in");
-	run("ip link set bench-out up && ip link set bench-in up");
-	run("ethtool -K bench-in gro on"); /* or nothing takes frames without an XDP program */
-	out = if_nametoindex("bench-out");
-	in = if_nametoindex("bench-in");
-	skel = veth_bpf__open_and_load();
-	must(skel ? 0 : errno, "load");
-	must(bpf_map_update_elem(bpf_map__fd(skel->maps.target), &only, &out, BPF_ANY), "target");
+	veth_open();
 	must(filter_of_object(skel->obj, &filter, &err), err.text);
 	list_sources(filter);
 	filter_close(filter);
-}
-
-static int compare(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static double median(double values[ROUNDS])
-{
-	qsort(values, ROUNDS, sizeof(values[0]), compare);
-	return values[ROUNDS / 2];
 }
 
 int main(void)
@@ -169,11 +95,12 @@ int main(void)
 		to_drop[i] = 100 * sipward[i] / drop[i];
 		to_nftables[i] = sipward[i] / nftables[i];
 	}
-	bench_figure("flood through veth: bare XDP_DROP", median(drop), "Mpps");
-	bench_figure("flood through veth: sipward", median(sipward), "Mpps");
-	bench_figure("flood through veth: nftables set, netdev ingress", median(nftables), "Mpps");
-	bench_row("sipward to bare XDP_DROP", median(to_drop), "%", ">=", 90);
-	bench_row("sipward to nftables set", median(to_nftables), "times", ">=", 3.5);
+	bench_figure("flood through veth: bare XDP_DROP", median(drop, ROUNDS), "Mpps");
+	bench_figure("flood through veth: sipward", median(sipward, ROUNDS), "Mpps");
+	bench_figure("flood through veth: nftables set, netdev ingress", median(nftables, ROUNDS),
+		     "Mpps");
+	bench_row("sipward to bare XDP_DROP", median(to_drop, ROUNDS), "%", ">=", 90);
+	bench_row("sipward to nftables set", median(to_nftables, ROUNDS), "times", ">=", 3.5);
 	veth_bpf__destroy(skel);
 	return 0;
 }
