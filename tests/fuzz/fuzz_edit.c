@@ -234,7 +234,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	must(sip_uri_parse(SLICE("sip:a"), &uri) == 0, "osip2 is there");
+	must(sip_uri_parse(SLICE("sip:%61@a"), &uri) == 0, "osip2 is there");
 	sip_uri_free(&uri);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A datagram from anybody: index it, take its values apart, edit it, answer it. */
+#include <osipparser2/osip_parser.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,6 +42,23 @@ static unsigned choose(unsigned n)
 	return (choice_state >> 8) % n;
 }
 
+/* What osip2 was not asked about, it would have read the same. */
+static void ask_osip(const struct sip_uri *uri)
+{
+	osip_uri_t *theirs;
+	char text[1024];
+
+	if (uri->scheme.n + uri->user.n + uri->host.n > sizeof(text) - 8)
+		return;
+	snprintf(text, sizeof(text), "%.*s:%.*s%s%.*s", (int)uri->scheme.n, uri->scheme.p,
+		 (int)uri->user.n, uri->user.n ? uri->user.p : "", uri->user.n ? "@" : "",
+		 (int)uri->host.n, uri->host.p);
+	must(osip_uri_init(&theirs) == 0 && osip_uri_parse(theirs, text) == 0, "osip2 reads it");
+	must(slice_eq(uri->host, slice_from(theirs->host)), "the host is osip2's");
+	must(slice_eq(uri->user, slice_from(theirs->username)), "the user is osip2's");
+	osip_uri_free(theirs);
+}
+
 static void read_uri(struct slice text)
 {
 	struct sip_uri uri;
@@ -51,6 +69,8 @@ static void read_uri(struct slice text)
 	must(uri.scheme.n > 0, "a URI has a scheme");
 	must(!uri.user.n || !memchr(uri.user.p, '\0', uri.user.n), "no zero byte in a user");
 	sip_param_find(uri.params, "lr", &value);
+	if (!uri.owned && uri.host.n)
+		ask_osip(&uri);
 	sip_uri_free(&uri);
 }
 

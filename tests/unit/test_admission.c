@@ -351,11 +351,13 @@ static void *scarce_malloc(size_t n)
 static void without_memory_nobody_is_admitted_and_nothing_is_evidence(void **state)
 {
 	struct gate *gate = *state;
-	struct client client = client_new("sip:1@cred.example");
+	struct client client = client_new("sip:%31@cred.example");
 	enum admission_cause cause;
 	char header[2048];
 	int n = 0;
 
+	/* Escapes take memory. */
+	client.name_parameter = "username=\"al\\ice\"";
 	client_ask(gate, UNLISTED, &client);
 	client_header(gate, &client, header, sizeof(header));
 	osip_set_allocators(scarce_malloc, scarce_realloc, free);

@@ -12,6 +12,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NONCE "Digest realm=\"r\", nonce=\"n\""
+#define ESCAPED "Digest realm=\"\\r\", nonce=\"n\"" /* takes memory */
 
 static struct digest_context *context;
 
@@ -507,7 +508,7 @@ static void *scarce_malloc(size_t n)
 /* The stronger challenge, of which nothing is known then, is not passed over for the weaker. */
 static void without_memory_for_one_challenge_none_is_answered(void **state)
 {
-	static const char fields[] = "WWW-Authenticate: " NONCE "\r\nWWW-Authenticate: " NONCE
+	static const char fields[] = "WWW-Authenticate: " ESCAPED "\r\nWWW-Authenticate: " ESCAPED
 				     ", algorithm=SHA-256\r\n";
 	struct digest_client client = client_with_password();
 	struct digest_client_state s = {0}, untouched = {0};

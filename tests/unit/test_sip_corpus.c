@@ -416,7 +416,7 @@ static int init_osip(void **state)
 	struct sip_uri uri;
 
 	(void)state;
-	if (sip_uri_parse(SLICE("sip:a"), &uri) != 0)
+	if (sip_uri_parse(SLICE("sip:%61@a"), &uri) != 0)
 		return -1;
 	sip_uri_free(&uri);
 	return 0;

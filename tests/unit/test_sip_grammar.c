@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <osipparser2/osip_parser.h>
 #include <osipparser2/osip_port.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,6 +105,52 @@ static void malformed_uris_are_refused(void **state)
 	assert_int_equal(sip_uri_parse((struct slice){"sip:a\0b@h", 9}, &uri), -EINVAL);
 	assert_int_equal(sip_uri_parse((struct slice){NULL, 0}, &uri), -EINVAL);
 	assert_int_equal(uri.port, 77);
+}
+
+static void assert_like_osip(const char *text)
+{
+	struct sip_uri ours;
+	osip_uri_t *theirs;
+
+	assert_int_equal(sip_uri_parse(slice_from(text), &ours), 0);
+	assert_null(ours.owned);
+	assert_int_equal(osip_uri_init(&theirs), 0);
+	if (osip_uri_parse(theirs, text))
+		fail_msg("osip2 does not take '%s'", text);
+	assert_slice(ours.host, theirs->host);
+	assert_int_equal(!ours.user.p, !theirs->username);
+	if (theirs->username)
+		assert_slice(ours.user, theirs->username);
+	osip_uri_free(theirs);
+}
+
+/* Those that osip2 is not asked about, with every pair of the characters that they may have. */
+static void plain_uris_need_no_memory_and_no_second_opinion(void **state)
+{
+	static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					 "0123456789-._+";
+	static const char *const asked[] = {"sip:a%62@h", "sip:a:b@h", "sip:a;b@h",
+					    "sip:[::1]",  "sip:a*@h",  "sip:~@h"};
+	struct sip_uri uri;
+	char text[32];
+
+	(void)state;
+	for (const char *a = characters; *a; a++)
+		for (const char *b = characters; *b; b++) {
+			snprintf(text, sizeof(text), "sips:%c%c@h:5061", *a, *b);
+			assert_like_osip(text);
+			if (*a == '+' || *b == '+')
+				continue;
+			snprintf(text, sizeof(text), "sip:%c%c", *a, *b);
+			assert_like_osip(text);
+			snprintf(text, sizeof(text), "SIP:1@%c%c:9", *a, *b);
+			assert_like_osip(text);
+		}
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		assert_int_equal(sip_uri_parse(slice_from(asked[i]), &uri), 0);
+		assert_non_null(uri.owned);
+		sip_uri_free(&uri);
+	}
 }
 
 static void params_are_found(void **state)
@@ -313,7 +360,7 @@ static int read_uri(void)
 static int read_credentials(void)
 {
 	struct sip_credentials credentials;
-	int err = sip_credentials_parse(SLICE("Digest username=\"a\""), &credentials);
+	int err = sip_credentials_parse(SLICE("Digest username=\"\\a\""), &credentials);
 
 	if (!err)
 		sip_credentials_free(&credentials);
@@ -323,7 +370,7 @@ static int read_credentials(void)
 static int read_challenges(void)
 {
 	struct sip_challenges challenges;
-	int err = sip_challenges_parse(SLICE("Digest realm=\"a\", nonce=\"b\""), &challenges);
+	int err = sip_challenges_parse(SLICE("Digest realm=\"\\a\", nonce=\"b\""), &challenges);
 
 	if (!err)
 		sip_challenges_free(&challenges);
@@ -418,6 +465,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(uris_are_read),
 		cmocka_unit_test(malformed_uris_are_refused),
+		cmocka_unit_test(plain_uris_need_no_memory_and_no_second_opinion),
 		cmocka_unit_test(params_are_found),
 		cmocka_unit_test(vias_are_read),
 		cmocka_unit_test(malformed_vias_are_refused),

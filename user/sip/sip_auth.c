@@ -7,25 +7,32 @@
 
 #include "sip/sip_scan.h"
 
-int sip_auth_copy(struct slice value, struct sip_auth_text **ret_owned)
-{
-	struct sip_auth_text *owned = osip_malloc(sizeof(*owned) + value.n);
+struct sip_auth_room {
+	size_t size, used;
+	char bytes[];
+};
 
-	if (!owned)
-		return -ENOMEM;
-	owned->n = value.n;
-	if (value.n > 0)
-		memcpy(owned->text, value.p, value.n);
-	*ret_owned = owned;
-	return 0;
+char *sip_auth_room(struct sip_auth_text *text, size_t n)
+{
+	struct sip_auth_room *room = text->room;
+
+	if (!room) {
+		room = osip_malloc(sizeof(*room) + text->value.n);
+		if (!room)
+			return NULL;
+		*room = (struct sip_auth_room){.size = text->value.n};
+		text->room = room;
+	}
+	room->used += n;
+	return room->bytes + room->used - n;
 }
 
-void sip_auth_free(struct sip_auth_text *owned)
+void sip_auth_free(struct sip_auth_room *room)
 {
-	if (!owned)
+	if (!room)
 		return;
-	explicit_bzero(owned->text, owned->n);
-	osip_free(owned);
+	explicit_bzero(room->bytes, room->size);
+	osip_free(room);
 }
 
 bool sip_auth_set(struct sip_auth_table table, void *base, struct slice name, struct slice value)
@@ -49,33 +56,37 @@ bool sip_auth_barred(char c)
 	return c == '\r' || c == '\n' || c == '\0';
 }
 
-static int unquote(char *text, size_t n, struct slice *ret_value)
+/* What stood between quotes. */
+static int unquote(struct sip_auth_text *text, struct slice inner, struct slice *ret_value)
 {
-	struct slice inner = {text + 1, n - 2};
 	size_t used = 0;
+	char *room;
 
 	/* Most often there is nothing to unescape. */
 	if (sip_span(inner, 0, CHAR_URI | CHAR_PARAM) == inner.n) {
 		*ret_value = inner;
 		return 0;
 	}
-	for (size_t i = 1; i < n - 1; i++) {
-		if (text[i] == '\\')
+	room = sip_auth_room(text, inner.n);
+	if (!room)
+		return -ENOMEM;
+	for (size_t i = 0; i < inner.n; i++) {
+		if (inner.p[i] == '\\')
 			i++;
-		if (sip_auth_barred(text[i]))
+		if (sip_auth_barred(inner.p[i]))
 			return -EINVAL;
-		text[used++] = text[i];
+		room[used++] = inner.p[i];
 	}
-	*ret_value = (struct slice){text, used};
+	*ret_value = (struct slice){room, used};
 	return 0;
 }
 
-int sip_auth_value(struct sip_auth_text *owned, struct slice value, struct slice *ret_value)
+int sip_auth_value(struct sip_auth_text *text, struct slice value, struct slice *ret_value)
 {
 	if (value.n > 0 && value.p[0] == '"') {
 		if (sip_quoted_end(value, 0) != value.n)
 			return -EINVAL;
-		return unquote(owned->text + (value.p - owned->text), value.n, ret_value);
+		return unquote(text, (struct slice){value.p + 1, value.n - 2}, ret_value);
 	}
 	if (!sip_all_are(value, CHAR_TOKEN))
 		return -EINVAL;

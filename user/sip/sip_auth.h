@@ -9,15 +9,16 @@
 
 #include "base/slice.h"
 
-/* A copy of the field's value, in which values are unquoted in place. */
+/* A field's value that is being read. What is unquoted without a change stays in it; what had
+ * escapes gets room of its own. */
 struct sip_auth_text {
-	size_t n;
-	char text[];
+	struct slice value;
+	struct sip_auth_room *room; /* NULL until it is needed */
 };
-/* 0 or -ENOMEM. */
-int sip_auth_copy(struct slice value, struct sip_auth_text **ret_owned);
+/* Room for n bytes, of which there are never more than the value has; NULL: out of memory. */
+char *sip_auth_room(struct sip_auth_text *text, size_t n);
 /* Wipes before it frees; takes NULL. */
-void sip_auth_free(struct sip_auth_text *owned);
+void sip_auth_free(struct sip_auth_room *room);
 
 /* Where the parameters known by name belong in a struct. */
 struct sip_auth_field {
@@ -38,8 +39,9 @@ struct sip_auth_table {
 bool sip_auth_set(struct sip_auth_table table, void *base, struct slice name, struct slice value);
 
 /* A token, or a quoted string without its quotes and the backslashes of its quoted pairs. Line ends
- * are refused though a quoted string may be folded: nobody could say what to hash. 0 or -EINVAL. */
-int sip_auth_value(struct sip_auth_text *owned, struct slice value, struct slice *ret_value);
+ * are refused though a quoted string may be folded: nobody could say what to hash. 0, -EINVAL or
+ * -ENOMEM. */
+int sip_auth_value(struct sip_auth_text *text, struct slice value, struct slice *ret_value);
 
 /* Not to stand in any value: CR, LF and zero. */
 bool sip_auth_barred(char c);

@@ -29,21 +29,25 @@ static bool cut_scheme(struct slice element, struct slice *ret_scheme, struct sl
 	return true;
 }
 
-static int read_param(struct sip_auth_text *owned, struct slice element,
+static int read_param(struct sip_auth_text *text, struct slice element,
 		      struct sip_challenge *challenge)
 {
-	struct slice text, value, name = slice_trim(slice_cut(element, '=', &text));
+	struct slice sent, value, name = slice_trim(slice_cut(element, '=', &sent));
+	int err;
 
-	if (!sip_all_are(name, CHAR_TOKEN) || sip_auth_value(owned, slice_trim(text), &value))
+	if (!sip_all_are(name, CHAR_TOKEN))
 		return -EINVAL;
+	err = sip_auth_value(text, slice_trim(sent), &value);
+	if (err)
+		return err;
 	if (!sip_auth_set(SIP_AUTH_TABLE(fields), challenge, name, value))
 		challenge->duplicate = true;
 	return 0;
 }
 
-static int read_challenges(struct sip_auth_text *owned, struct sip_challenges *challenges)
+static int read_challenges(struct sip_auth_text *text, struct sip_challenges *challenges)
 {
-	struct slice element, value = slice_trim((struct slice){owned->text, owned->n});
+	struct slice element, value = slice_trim(text->value);
 	struct sip_challenge *challenge = NULL;
 	size_t position = 0;
 	int err = value.n > 0 ? 0 : -EINVAL;
@@ -60,7 +64,7 @@ static int read_challenges(struct sip_auth_text *owned, struct sip_challenges *c
 		if (!challenge)
 			err = -EINVAL;
 		else if (slice_eq_nocase(challenge->scheme, SLICE("Digest")))
-			err = read_param(owned, element, challenge);
+			err = read_param(text, element, challenge);
 	}
 	return err;
 }
@@ -68,17 +72,14 @@ static int read_challenges(struct sip_auth_text *owned, struct sip_challenges *c
 int sip_challenges_parse(struct slice value, struct sip_challenges *ret_challenges)
 {
 	struct sip_challenges challenges = {.count = 0};
-	struct sip_auth_text *owned;
-	int err = sip_auth_copy(value, &owned);
+	struct sip_auth_text text = {.value = value};
+	int err = read_challenges(&text, &challenges);
 
-	if (err)
-		return err;
-	err = read_challenges(owned, &challenges);
 	if (err) {
-		sip_auth_free(owned);
+		sip_auth_free(text.room);
 		return err;
 	}
-	challenges.owned = owned;
+	challenges.owned = text.room;
 	*ret_challenges = challenges;
 	return 0;
 }

@@ -13,16 +13,19 @@ static const struct sip_auth_field fields[] = {
 	FIELD(opaque),	 FIELD(algorithm), FIELD(qop),	 FIELD(nc),  FIELD(userhash),
 };
 
-/* ext-value (RFC 5987 §3.2.1) in the one charset of RFC 7616 §3.4, decoded in place. */
-static int read_extended(struct sip_auth_text *owned, struct slice value, struct slice *ret_value)
+/* ext-value (RFC 5987 §3.2.1) in the one charset of RFC 7616 §3.4, decoded. */
+static int read_extended(struct sip_auth_text *text, struct slice value, struct slice *ret_value)
 {
 	struct slice rest, coded, charset = slice_cut(value, '\'', &rest);
-	char *text = owned->text + (value.p - owned->text);
 	size_t used = 0;
+	char *room;
 
 	slice_cut(rest, '\'', &coded);
 	if (!slice_eq_nocase(charset, SLICE("UTF-8")) || !sip_all_are(coded, CHAR_PARAM))
 		return -EINVAL;
+	room = sip_auth_room(text, coded.n);
+	if (!room)
+		return -ENOMEM;
 	for (size_t i = 0; i < coded.n; i++) {
 		int c = (uint8_t)coded.p[i];
 
@@ -32,16 +35,16 @@ static int read_extended(struct sip_auth_text *owned, struct slice value, struct
 		}
 		if (c < 0 || sip_auth_barred((char)c))
 			return -EINVAL;
-		text[used++] = (char)c;
+		room[used++] = (char)c;
 	}
-	*ret_value = (struct slice){text, used};
+	*ret_value = (struct slice){room, used};
 	return 0;
 }
 
-static int read_param(struct sip_auth_text *owned, struct slice element,
+static int read_param(struct sip_auth_text *text, struct slice element,
 		      struct sip_credentials *credentials)
 {
-	struct slice text, value, name = slice_trim(slice_cut(element, '=', &text));
+	struct slice sent, value, name = slice_trim(slice_cut(element, '=', &sent));
 	int err;
 
 	if (!sip_all_are(name, CHAR_TOKEN))
@@ -49,9 +52,9 @@ static int read_param(struct sip_auth_text *owned, struct slice element,
 	if (slice_eq_nocase(name, SLICE("username*"))) {
 		credentials->extended = true;
 		name.n--;
-		err = read_extended(owned, slice_trim(text), &value);
+		err = read_extended(text, slice_trim(sent), &value);
 	} else {
-		err = sip_auth_value(owned, slice_trim(text), &value);
+		err = sip_auth_value(text, slice_trim(sent), &value);
 	}
 	if (err)
 		return err;
@@ -60,7 +63,7 @@ static int read_param(struct sip_auth_text *owned, struct slice element,
 	return 0;
 }
 
-static int read_params(struct sip_auth_text *owned, struct slice params,
+static int read_params(struct sip_auth_text *text, struct slice params,
 		       struct sip_credentials *credentials)
 {
 	struct slice element;
@@ -68,38 +71,35 @@ static int read_params(struct sip_auth_text *owned, struct slice params,
 	int err = params.n > 0 ? 0 : -EINVAL;
 
 	while (!err && sip_list_next(params, &position, &element))
-		err = read_param(owned, element, credentials);
+		err = read_param(text, element, credentials);
 	return err;
 }
 
-static int read_credentials(struct sip_auth_text *owned, struct sip_credentials *credentials)
+static int read_credentials(struct sip_auth_text *text, struct sip_credentials *credentials)
 {
-	struct slice text = slice_trim((struct slice){owned->text, owned->n});
-	size_t scheme = sip_span(text, 0, CHAR_TOKEN);
-	struct slice params = {text.p + scheme, text.n - scheme};
+	struct slice value = slice_trim(text->value);
+	size_t scheme = sip_span(value, 0, CHAR_TOKEN);
+	struct slice params = {value.p + scheme, value.n - scheme};
 
 	if (scheme == 0 || (params.n > 0 && !sip_char_is(params.p[0], CHAR_LWS)))
 		return -EINVAL;
-	credentials->scheme = (struct slice){text.p, scheme};
+	credentials->scheme = (struct slice){value.p, scheme};
 	if (!slice_eq_nocase(credentials->scheme, SLICE("Digest")))
 		return 0;
-	return read_params(owned, slice_trim(params), credentials);
+	return read_params(text, slice_trim(params), credentials);
 }
 
 int sip_credentials_parse(struct slice value, struct sip_credentials *ret_credentials)
 {
 	struct sip_credentials credentials = {0};
-	struct sip_auth_text *owned;
-	int err = sip_auth_copy(value, &owned);
+	struct sip_auth_text text = {.value = value};
+	int err = read_credentials(&text, &credentials);
 
-	if (err)
-		return err;
-	err = read_credentials(owned, &credentials);
 	if (err) {
-		sip_auth_free(owned);
+		sip_auth_free(text.room);
 		return err;
 	}
-	credentials.owned = owned;
+	credentials.owned = text.room;
 	*ret_credentials = credentials;
 	return 0;
 }

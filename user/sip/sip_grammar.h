@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Header values whose grammar matters. Where there is a free function the result owns its memory
- * until then, and a zeroed one is accepted; no osip2 type leaves user/sip/.
+ * Header values whose grammar matters. Results point into the text that was read. Where there is a
+ * free function the result may own memory too: what had escapes in it; a zeroed one is accepted. No
+ * osip2 type leaves user/sip/.
  * All parse functions return 0, -EINVAL or -ENOMEM (or what they say), and leave *ret untouched on
  * failure.
  */
@@ -22,7 +23,7 @@ struct sip_uri {
 int sip_uri_parse(struct slice text, struct sip_uri *ret_uri);
 void sip_uri_free(struct sip_uri *uri);
 /* The same for a URI that is ours, or that goes no further: osip2 is not asked for its opinion, the
- * result points into the text and need not be freed, and the user keeps its escapes. */
+ * result need not be freed, and the user keeps its escapes. */
 int sip_uri_read(struct slice text, struct sip_uri *ret_uri);
 /* Whether two URIs are the same (RFC 3261 §19.1.4); those of other schemes, those with
  * more than 12 parameters, and what can not be read, are if their bytes are. Allocates nothing. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* URIs. A sip URI is read twice, by osip2 and by our scan: what they disagree on, the PBX behind
- * may read in a third way, so it is refused. */
+/* URIs. A sip URI in which there is anything to argue about is read twice, by osip2 and by our scan:
+ * what they disagree on, the PBX behind may read in a third way, so it is refused. */
 #include <errno.h>
 #include <osipparser2/osip_parser.h>
 #include <osipparser2/osip_port.h>
@@ -40,6 +40,21 @@ static void init_osip(void)
 	parser_init();
 }
 
+static bool is_plain_text(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!sip_char_is(s.p[i], CHAR_HOST) && s.p[i] != '+')
+			return false;
+	return true;
+}
+
+/* A number or a name at a host: all that most calls have, and there is one way to read it. */
+static bool is_plain(const struct sip_uri *uri)
+{
+	return is_plain_text(uri->user) && is_plain_text(uri->host) &&
+	       (!uri->user.n || uri->user.p[uri->user.n] == '@');
+}
+
 /* The user without its escapes, and whether osip2 reads what our scan read. It is shown no more
  * than user, host and port: it loses memory over parameters when there is none left. */
 static int read_by_osip(struct owned_uri *owned, struct sip_uri *uri)
@@ -60,14 +75,25 @@ static int read_by_osip(struct owned_uri *owned, struct sip_uri *uri)
 	return 0;
 }
 
-static int read_uri(struct owned_uri *owned, struct slice text, struct sip_uri *uri)
+static int ask_osip(struct slice text, struct sip_uri *uri)
 {
-	struct slice headers;
-	int err = sip_uri_scan(text, uri, &headers);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct owned_uri *owned;
+	int err;
 
-	if (err || !sip_uri_is_sip(text))
-		return err;
-	return read_by_osip(owned, uri);
+	pthread_once(&once, init_osip);
+	owned = osip_malloc(sizeof(*owned) + text.n + 1);
+	if (!owned)
+		return -ENOMEM;
+	owned->osip = NULL;
+	memcpy(owned->text, text.p, text.n);
+	owned->text[text.n] = '\0';
+	err = read_by_osip(owned, uri);
+	if (err)
+		free_owned(owned);
+	else
+		uri->owned = owned;
+	return err;
 }
 
 int sip_uri_read(struct slice text, struct sip_uri *ret_uri)
@@ -79,27 +105,14 @@ int sip_uri_read(struct slice text, struct sip_uri *ret_uri)
 
 int sip_uri_parse(struct slice text, struct sip_uri *ret_uri)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct sip_uri uri = {0};
-	struct owned_uri *owned;
-	int err;
+	int err = sip_uri_read(text, &uri);
 
-	pthread_once(&once, init_osip);
-	owned = osip_malloc(sizeof(*owned) + text.n + 1);
-	if (!owned)
-		return -ENOMEM;
-	owned->osip = NULL;
-	if (text.n > 0)
-		memcpy(owned->text, text.p, text.n);
-	owned->text[text.n] = '\0';
-	err = read_uri(owned, (struct slice){owned->text, text.n}, &uri);
-	if (err) {
-		free_owned(owned);
-		return err;
-	}
-	uri.owned = owned;
-	*ret_uri = uri;
-	return 0;
+	if (!err && sip_uri_is_sip(text) && !is_plain(&uri))
+		err = ask_osip(text, &uri);
+	if (!err)
+		*ret_uri = uri;
+	return err;
 }
 
 void sip_uri_free(struct sip_uri *uri)
