@@ -9,11 +9,6 @@ static bool must_fail(void)
 	return allocations_left >= 0 && allocations_left-- == 0;
 }
 
-static void *failing_malloc(size_t n)
-{
-	return must_fail() ? NULL : malloc(n);
-}
-
 static void *failing_calloc(size_t n, size_t size)
 {
 	return must_fail() ? NULL : calloc(n, size);
@@ -25,16 +20,15 @@ static void *failing_realloc(void *p, size_t n)
 }
 
 /* The real code with the allocator above: the library's copies are not linked then. */
-#define malloc failing_malloc
 #define calloc failing_calloc
 #define realloc failing_realloc
+#include "../../user/base/pool.c"
 #include "../../user/proxy/calls.c"
 #include "../../user/proxy/deadline.c"
 #define hash_of outbound_hash_of /* txn.c has one too */
 #include "../../user/proxy/outbound.c"
 #undef hash_of
 #include "../../user/proxy/txn.c"
-#undef malloc
 #undef calloc
 #undef realloc
 

@@ -3,6 +3,7 @@
 #include "failing_calloc.h"
 #include "record_fixture.h"
 
+#include "../../user/base/pool.c"
 #include "../../user/record/create.c"
 #undef calloc
 
@@ -10,12 +11,14 @@
 static struct record *last_ended;
 static unsigned ended;
 
-static void keep_record(struct record_writer *writer, struct record *record)
+static struct record *keep_record(struct record_writer *writer, struct record *record)
 {
+	struct record *before = last_ended;
+
 	(void)writer;
-	free(last_ended);
 	last_ended = record;
 	ended++;
+	return before;
 }
 #define record_writer_put keep_record
 #include "../../user/record/records.c"
@@ -35,8 +38,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	pool_discard(last_ended);
 	records_free(&r);
-	free(last_ended);
 	return 0;
 }
 
@@ -194,11 +197,11 @@ static void a_uri_keeps_nothing_secret(void **state)
 		struct record *record;
 
 		start.from = start.to = slice_from(rows[i].value);
-		record = record_create(&start);
+		record = record_create(&r.pool, &start);
 		assert_string_equal(record->call.from, rows[i].kept);
 		assert_string_equal(record->call.to, rows[i].kept);
 		assert_null(strstr(record->call.from, "secret"));
-		free(record);
+		pool_put(&r.pool, record);
 	}
 }
 
@@ -235,13 +238,13 @@ static void texts_are_cut_at_whole_characters_and_printable(void **state)
 		memcpy(text + i, "\xc3\xa9", 2);
 	start.user = start.upstream = (struct slice){text, sizeof(text)};
 	start.call_id = (struct slice){"a\0b\r\n", 5};
-	record = record_create(&start);
+	record = record_create(&r.pool, &start);
 	assert_string_equal(record->call.trunk, "caf\xc3\xa9?[31m???");
 	assert_int_equal(strlen(record->call.user), CALL_TEXT_SIZE - 2);
 	assert_int_equal(strlen(record->call.upstream), RECORD_UPSTREAM_SIZE - 2);
 	assert_memory_equal(record->call.user, text, CALL_TEXT_SIZE - 2);
 	assert_string_equal(record->call.call_id, "a?b??");
-	free(record);
+	pool_put(&r.pool, record);
 }
 
 static void longest_texts_fit(void **state)
@@ -255,24 +258,24 @@ static void longest_texts_fit(void **state)
 	memcpy(text, "sip:", 4);
 	start.trunk = start.user = start.from = start.to = start.call_id = start.upstream =
 		(struct slice){text, sizeof(text)};
-	record = record_create(&start);
+	record = record_create(&r.pool, &start);
 	assert_int_equal(strlen(record->call.from), CALL_TEXT_SIZE - 1);
 	assert_int_equal(strlen(record->call.call_id), CALL_TEXT_SIZE - 1);
 	assert_int_equal(strlen(record->call.upstream), RECORD_UPSTREAM_SIZE - 1);
-	free(record);
+	pool_put(&r.pool, record);
 }
 
 static void a_usual_call_takes_no_more_than_512_bytes(void **state)
 {
 	struct record_start start = some_start(BEGAN);
 	size_t texts = 0;
-	struct record *record = record_create(&start);
+	struct record *record = record_create(&r.pool, &start);
 
 	(void)state;
 	texts = strlen(record->call.trunk) + strlen(record->call.user) + strlen(record->call.from) +
 		strlen(record->call.to) + strlen(record->call.call_id);
 	assert_in_range(sizeof(*record) + texts + 5 + 16, 200, 512);
-	free(record);
+	pool_put(&r.pool, record);
 }
 
 /* ---- a call's life ---- */

@@ -108,6 +108,30 @@ static struct record_writer_stats stats(struct world *w)
 	return s;
 }
 
+static size_t idle(const struct pool *pool)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < POOL_SHELVES; i++)
+		n += pool->shelves[i].count;
+	return n;
+}
+
+/* A worker's next call takes the memory of one that is written. */
+static void what_is_written_is_given_back(void **state)
+{
+	struct world *w = *state;
+
+	for (uint64_t i = 1; i <= 3; i++) {
+		call_passes(w, i);
+		assert_int_equal(idle(&w->records.pool), i > 1);
+		while (stats(w).written < i)
+			usleep(1000);
+		call_begins(w, i + 10);
+		assert_int_equal(idle(&w->records.pool), 0);
+	}
+}
+
 /* The lines of a log, each of which is a record. */
 static json_t *lines_of(const char *path)
 {
@@ -527,6 +551,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(row_and_line_are_the_same),
 		TEST(without_a_log_none_is_made),
+		TEST(what_is_written_is_given_back),
 		TEST(many_are_written_at_a_stop),
 		TEST(a_moved_log_is_made_anew_when_asked),
 		TEST(half_a_line_of_before_a_kill_is_ended),

@@ -10,6 +10,7 @@
 
 /* The module itself, with allocations that fail when told to. */
 #include "failing_calloc.h"
+#include "../../user/base/pool.c"
 #include "../../user/digest/replay.c"
 #undef calloc
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/pool.h"
 #include "base/table.h"
 #include "digest/nonce.h"
 
@@ -24,6 +25,7 @@ struct replay {
 	pthread_mutex_t lock; /* over all of it */
 	struct table windows;
 	struct window **oldest; /* the same windows as a binary heap, the oldest issue time first */
+	struct pool pool;
 	size_t limit;
 	unsigned lifetime_s;
 	/* Of the nonces issued up to here, only those with a window are known. */
@@ -59,9 +61,10 @@ void replay_free(struct replay *replay)
 	if (!replay)
 		return;
 	for (size_t i = 0; i < replay->windows.count; i++)
-		free(replay->oldest[i]);
+		pool_put(&replay->pool, replay->oldest[i]);
 	table_free(&replay->windows);
 	free(replay->oldest);
+	pool_free(&replay->pool);
 	pthread_mutex_destroy(&replay->lock);
 	free(replay);
 }
@@ -131,7 +134,7 @@ static void forget_oldest(struct replay *replay)
 	raise_floor(replay, oldest->issued_s);
 	heap_sink(replay->oldest, left, replay->oldest[left]);
 	table_remove(&replay->windows, &oldest->node);
-	free(oldest);
+	pool_put(&replay->pool, oldest);
 }
 
 static bool is_over(const struct replay *replay, uint64_t issued_s, uint64_t now_s)
@@ -175,7 +178,7 @@ static enum replay_result window_use(struct window *window, uint32_t nc)
 static enum replay_result window_add(struct replay *replay, struct slice nonce, uint64_t issued_s,
 				     uint32_t nc, uint64_t hash)
 {
-	struct window *window = calloc(1, sizeof(*window));
+	struct window *window = pool_take(&replay->pool, sizeof(*window));
 
 	if (!window)
 		return REPLAY_STALE;
@@ -204,6 +207,7 @@ static enum replay_result note_use(struct replay *replay, struct slice nonce, ui
 		return REPLAY_STALE;
 	while (replay->windows.count > 0 && is_over(replay, replay->oldest[0]->issued_s, now_s))
 		forget_oldest(replay);
+	pool_rest(&replay->pool, now_s);
 	hash = table_hash(&replay->windows, 0, nonce.p, nonce.n);
 	window = window_find(replay, nonce, hash);
 	if (window)

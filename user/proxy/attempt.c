@@ -24,7 +24,7 @@ int attempt_send(struct proxy *proxy, struct txn *txn, const struct hop *hop, st
 
 	if (rc)
 		return rc;
-	if (attempt_set_target(attempt, &hop->target)) {
+	if (attempt_set_target(&proxy->txns, attempt, &hop->target)) {
 		attempt_end(proxy, attempt, ATTEMPT_ENDED);
 		return -ENOMEM;
 	}
@@ -181,9 +181,9 @@ void attempt_acknowledge(struct proxy *proxy, struct attempt *attempt,
 	if (!attempt->ack.p && attempt->request.p &&
 	    sip_msg_parse(blob_slice(&attempt->request), &proxy->second, &why) == SIP_PARSE_OK &&
 	    hop_request_write(&proxy->second, SLICE("ACK"), to, room, &n) == 0)
-		(void)blob_set(&attempt->ack, (struct slice){proxy->made, n});
+		(void)blob_set(&proxy->txns.pool, &attempt->ack, (struct slice){proxy->made, n});
 	if (attempt->timer.txn->state != TXN_PROCEEDING && attempt->ack.p)
-		blob_clear(&attempt->request);
+		blob_clear(&proxy->txns.pool, &attempt->request);
 	if (attempt->ack.p)
 		proxy_send(proxy, &attempt->target, blob_slice(&attempt->ack));
 }

@@ -54,19 +54,19 @@ static void free_party(struct table_node *node, void *arg)
 
 static void free_call(struct table_node *node, void *arg)
 {
-	(void)arg;
-	free(table_entry(node, struct call, node));
+	pool_put(arg, table_entry(node, struct call, node));
 }
 
 void calls_free(struct calls *calls)
 {
 	if (calls->running.buckets)
-		table_each(&calls->running, free_call, NULL);
+		table_each(&calls->running, free_call, &calls->pool);
 	if (calls->parties.buckets)
 		table_each(&calls->parties, free_party, NULL);
 	table_free(&calls->running);
 	table_free(&calls->parties);
 	deadlines_free(&calls->silences);
+	pool_free(&calls->pool);
 }
 
 /* ---- trunks and users ---- */
@@ -212,11 +212,11 @@ static int call_create(struct calls *calls, const struct parties *parties, uint6
 
 	if (calls->running.count >= calls->limit)
 		return -ENOSPC;
-	call = calloc(1, sizeof(*call));
+	call = pool_take_zeroed(&calls->pool, sizeof(*call));
 	if (!call)
 		return -ENOMEM;
 	if (deadline_set(&calls->silences, &call->silence, now_ns + CALLS_SILENCE_NS)) {
-		free(call);
+		pool_put(&calls->pool, call);
 		return -ENOMEM;
 	}
 	call->id = id;
@@ -236,7 +236,7 @@ static void call_destroy(struct calls *calls, struct call *call)
 	call->trunk->calls--;
 	if (call->user)
 		call->user->calls--;
-	free(call);
+	pool_put(&calls->pool, call);
 }
 
 static bool is_over(const struct party *party, unsigned most)
@@ -367,6 +367,7 @@ void calls_tick(struct calls *calls, uint64_t now_ns)
 	while ((first = deadline_first(&calls->silences)) && first->at_ns <= now_ns)
 		call_destroy(calls,
 			     (struct call *)((char *)first - offsetof(struct call, silence)));
+	pool_rest(&calls->pool, now_ns / NS_PER_S);
 	pthread_mutex_unlock(&calls->lock);
 }
 

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "base/pool.h"
 #include "base/table.h"
 #include "policy/policy.h"
 #include "proxy/deadline.h"
@@ -21,6 +22,7 @@ struct calls {
 	struct table parties; /* trunks and users with limits: as many as the policy names */
 	struct table running; /* by call until answered, then by dialog */
 	struct deadlines silences;
+	struct pool pool;     /* of those running */
 	size_t limit;	      /* of those running */
 	uint64_t full;	      /* calls refused for want of a place or memory */
 };

@@ -179,9 +179,9 @@ static int start_transaction(struct proxy *proxy, const struct forward *forward,
 			   request->path->transport == NET_TLS ? SIPS_PORT : SIP_PORT;
 	txn->detour = forward->detour;
 	if (forward->chosen.n)
-		rc = blob_set(&txn->chosen, forward->chosen);
+		rc = blob_set(&proxy->txns.pool, &txn->chosen, forward->chosen);
 	if (!rc && is_anonymous(forward) && forward->caller)
-		rc = blob_set(&txn->from, sip_msg_value(request->msg, SIP_FROM));
+		rc = blob_set(&proxy->txns.pool, &txn->from, sip_msg_value(request->msg, SIP_FROM));
 	if (!rc)
 		rc = attempt_send(proxy, txn, &forward->hop, message);
 	if (rc)
@@ -196,7 +196,7 @@ static void say_trying(struct proxy *proxy, const struct request *request, struc
 	struct slice reply;
 
 	if (reply_write(proxy, request, 100, (struct slice){0}, &reply) ||
-	    blob_set(&txn->response, reply))
+	    blob_set(&proxy->txns.pool, &txn->response, reply))
 		return;
 	proxy_send(proxy, &txn->requester, reply);
 }

@@ -7,11 +7,11 @@
 /* ---- the final response ---- */
 
 /* What is not needed any more to make another attempt. */
-static void drop_requests(struct txn *txn)
+static void drop_requests(struct proxy *proxy, struct txn *txn)
 {
 	for (struct attempt *a = txn->attempts; a; a = a->next)
 		if (a->state == ATTEMPT_ACCEPTED || txn->method != SIP_INVITE || a->ack.p)
-			blob_clear(&a->request);
+			blob_clear(&proxy->txns.pool, &a->request);
 }
 
 static void answer_by(struct proxy *proxy, const struct attempt *attempt,
@@ -24,10 +24,10 @@ static void answer_by(struct proxy *proxy, const struct attempt *attempt,
 	account_answered(proxy, attempt, msg, ours);
 	response_forward(proxy, attempt, msg, !accepted);
 	if (accepted)
-		blob_clear(&txn->response);
-	blob_clear(&txn->best);
+		blob_clear(&proxy->txns.pool, &txn->response);
+	blob_clear(&proxy->txns.pool, &txn->best);
 	timer_complete(proxy, txn, accepted ? TXN_ACCEPTED : TXN_COMPLETED);
-	drop_requests(txn);
+	drop_requests(proxy, txn);
 }
 
 static void answer(struct proxy *proxy, const struct attempt *attempt, const struct sip_msg *msg)
@@ -71,7 +71,7 @@ static void keep_best(struct proxy *proxy, const struct attempt *attempt,
 
 	if (!is_better(txn, msg->status))
 		return;
-	if (blob_set(&txn->best, msg->raw)) {
+	if (blob_set(&proxy->txns.pool, &txn->best, msg->raw)) {
 		proxy_count(proxy, PROXY_NO_MEMORY);
 		return;
 	}

@@ -249,6 +249,7 @@ void proxy_tick(struct proxy *proxy, uint64_t now_ns)
 	while ((registration = registration_due(&proxy->registrations, now_ns)))
 		enrol_due(proxy, registration);
 	calls_tick(&proxy->shared->calls, now_ns);
+	pool_rest(&proxy->txns.pool, now_ns / NS_PER_S);
 }
 
 uint64_t proxy_deadline(const struct proxy *proxy)

@@ -56,7 +56,7 @@ static void answer(struct proxy *proxy, const struct request *request,
 	if (txn_create(&proxy->txns, request->branch.id, &txn) == 0) {
 		txn->method = SIP_REGISTER;
 		txn->requester = path;
-		if (blob_set(&txn->response, message))
+		if (blob_set(&proxy->txns.pool, &txn->response, message))
 			txn_free(&proxy->txns, txn);
 		else
 			timer_complete(proxy, txn, TXN_COMPLETED);

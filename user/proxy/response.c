@@ -54,7 +54,7 @@ void response_forward(struct proxy *proxy, const struct attempt *attempt, const 
 
 	if (response_write(proxy, msg, &way, &message))
 		return;
-	if (keep && blob_set(&txn->response, message))
+	if (keep && blob_set(&proxy->txns.pool, &txn->response, message))
 		proxy_count(proxy, PROXY_NO_MEMORY);
 	proxy_send(proxy, &txn->requester, message);
 }

@@ -2,14 +2,14 @@
 #include "proxy/txn.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-int blob_set(struct blob *blob, struct slice bytes)
+int blob_set(struct pool *pool, struct blob *blob, struct slice bytes)
 {
-	char *p = malloc(bytes.n ? bytes.n : 1);
+	char *p;
 
-	blob_clear(blob);
+	blob_clear(pool, blob);
+	p = pool_take(pool, bytes.n);
 	if (!p)
 		return -ENOMEM;
 	memcpy(p, bytes.p, bytes.n);
@@ -17,9 +17,9 @@ int blob_set(struct blob *blob, struct slice bytes)
 	return 0;
 }
 
-void blob_clear(struct blob *blob)
+void blob_clear(struct pool *pool, struct blob *blob)
 {
-	free(blob->p);
+	pool_put(pool, blob->p);
 	*blob = (struct blob){0};
 }
 
@@ -62,25 +62,25 @@ struct txn_timer *timer_due(const struct txns *txns, uint64_t now_ns)
 
 /* ---- attempts ---- */
 
-static void attempt_destroy(struct attempt *attempt)
+static void attempt_destroy(struct pool *pool, struct attempt *attempt)
 {
-	blob_clear(&attempt->request);
-	blob_clear(&attempt->ack);
-	free(attempt->name);
-	free(attempt);
+	blob_clear(pool, &attempt->request);
+	blob_clear(pool, &attempt->ack);
+	blob_clear(pool, &attempt->name);
+	pool_put(pool, attempt);
 }
 
-int attempt_set_target(struct attempt *attempt, const struct net_path *target)
+int attempt_set_target(struct txns *txns, struct attempt *attempt, const struct net_path *target)
 {
-	bool named = target->transport == NET_TLS && target->name;
-	char *name = named ? strdup(target->name) : NULL;
+	const char *name = target->transport == NET_TLS ? target->name : NULL;
 
-	if (named && !name)
-		return -ENOMEM;
-	free(attempt->name);
-	attempt->name = name;
 	attempt->target = *target;
-	attempt->target.name = name;
+	attempt->target.name = NULL;
+	if (!name)
+		return 0;
+	if (blob_set(&txns->pool, &attempt->name, (struct slice){name, strlen(name) + 1}))
+		return -ENOMEM;
+	attempt->target.name = attempt->name.p;
 	return 0;
 }
 
@@ -91,13 +91,14 @@ int attempt_create(struct txns *txns, struct txn *txn, struct slice request,
 
 	if (txn->attempt_count == TXN_ATTEMPTS_MAX)
 		return -ENOSPC;
-	attempt = calloc(1, sizeof(*attempt));
+	attempt = pool_take_zeroed(&txns->pool, sizeof(*attempt));
 	if (!attempt)
 		return -ENOMEM;
 	attempt->timer.txn = txn;
 	attempt->timer.attempt = attempt;
-	if (blob_set(&attempt->request, request) || timer_start(txns, &attempt->timer)) {
-		attempt_destroy(attempt);
+	if (blob_set(&txns->pool, &attempt->request, request) ||
+	    timer_start(txns, &attempt->timer)) {
+		attempt_destroy(&txns->pool, attempt);
 		return -ENOMEM;
 	}
 	attempt->number = txn->attempt_count++;
@@ -131,31 +132,31 @@ bool txn_has_open(const struct txn *txn)
 
 /* ---- transactions ---- */
 
-static void txn_destroy(struct txn *txn)
+static void txn_destroy(struct pool *pool, struct txn *txn)
 {
 	for (struct attempt *next, *a = txn->attempts; a; a = next) {
 		next = a->next;
-		attempt_destroy(a);
+		attempt_destroy(pool, a);
 	}
-	blob_clear(&txn->response);
-	blob_clear(&txn->best);
-	blob_clear(&txn->from);
-	blob_clear(&txn->chosen);
-	free(txn);
+	blob_clear(pool, &txn->response);
+	blob_clear(pool, &txn->best);
+	blob_clear(pool, &txn->from);
+	blob_clear(pool, &txn->chosen);
+	pool_put(pool, txn);
 }
 
 static void destroy_visited(struct table_node *node, void *arg)
 {
-	(void)arg;
-	txn_destroy(table_entry(node, struct txn, node));
+	txn_destroy(arg, table_entry(node, struct txn, node));
 }
 
 void txns_free(struct txns *txns)
 {
 	if (txns->table.buckets)
-		table_each(&txns->table, destroy_visited, NULL);
+		table_each(&txns->table, destroy_visited, &txns->pool);
 	table_free(&txns->table);
 	deadlines_free(&txns->deadlines);
+	pool_free(&txns->pool);
 }
 
 static uint64_t hash_of(const struct txns *txns, uint64_t id)
@@ -182,13 +183,13 @@ int txn_create(struct txns *txns, uint64_t id, struct txn **ret_txn)
 
 	if (txns->table.count >= txns->limit)
 		return -ENOSPC;
-	txn = calloc(1, sizeof(*txn));
+	txn = pool_take_zeroed(&txns->pool, sizeof(*txn));
 	if (!txn)
 		return -ENOMEM;
 	txn->id = id;
 	txn->timer.txn = txn;
 	if (timer_start(txns, &txn->timer)) {
-		free(txn);
+		pool_put(&txns->pool, txn);
 		return -ENOMEM;
 	}
 	table_insert(&txns->table, &txn->node, hash_of(txns, id));
@@ -202,5 +203,5 @@ void txn_free(struct txns *txns, struct txn *txn)
 	deadline_clear(&txns->deadlines, &txn->timer.deadline);
 	for (struct attempt *a = txn->attempts; a; a = a->next)
 		deadline_clear(&txns->deadlines, &a->timer.deadline);
-	txn_destroy(txn);
+	txn_destroy(&txns->pool, txn);
 }

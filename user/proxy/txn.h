@@ -8,6 +8,7 @@
 #ifndef SIPWARD_PROXY_TXN_H
 #define SIPWARD_PROXY_TXN_H
 
+#include "base/pool.h"
 #include "base/table.h"
 #include "net/net.h"
 #include "proxy/deadline.h"
@@ -31,9 +32,9 @@ struct blob {
 	char *p;
 	size_t n;
 };
-/* Replaces what is there. 0 or -ENOMEM, with the blob then empty. */
-int blob_set(struct blob *blob, struct slice bytes);
-void blob_clear(struct blob *blob);
+/* Replaces what is there by a copy. 0 or -ENOMEM, with the blob then empty. */
+int blob_set(struct pool *pool, struct blob *blob, struct slice bytes);
+void blob_clear(struct pool *pool, struct blob *blob);
 struct slice blob_slice(const struct blob *blob);
 
 enum attempt_state {
@@ -66,7 +67,7 @@ struct attempt {
 	uint64_t sent_ns;
 	uint64_t expires_ns;	/* timers B and F */
 	struct net_path target; /* where the request went; set by attempt_set_target */
-	char *name;		/* that of the target: the policy it was of may be gone */
+	struct blob name;	/* that of the target: the policy it was of may be gone */
 	struct blob request;	/* as sent; gone when it is not needed any more */
 	struct blob ack;	/* INVITE: what acknowledges its failure */
 };
@@ -122,6 +123,7 @@ struct txn {
 struct txns {
 	struct table table;
 	struct deadlines deadlines;
+	struct pool pool; /* what all of them are made of */
 	size_t limit;
 };
 
@@ -139,7 +141,7 @@ void txn_free(struct txns *txns, struct txn *txn);
 int attempt_create(struct txns *txns, struct txn *txn, struct slice request,
 		   struct attempt **ret_attempt);
 /* 0 or -ENOMEM. */
-int attempt_set_target(struct attempt *attempt, const struct net_path *target);
+int attempt_set_target(struct txns *txns, struct attempt *attempt, const struct net_path *target);
 struct attempt *attempt_find(const struct txn *txn, unsigned number);
 /* Whether a final response of it can still be the transaction's. */
 bool attempt_is_open(const struct attempt *attempt);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is written down of a call, and how it lies in memory. */
-#include <stdlib.h>
-
 #include "base/utf8.h"
 #include "record/internal.h"
 #include "sip/sip_grammar.h"
@@ -38,7 +36,7 @@ static const char *put_text(char **at, const char *text)
 	return here;
 }
 
-struct record *record_copy(const struct call_record *call)
+struct record *record_copy(struct pool *pool, const struct call_record *call)
 {
 	const char *texts[] = {call->trunk, call->user, call->from, call->to, call->call_id};
 	size_t size = sizeof(struct record);
@@ -47,7 +45,7 @@ struct record *record_copy(const struct call_record *call)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		size += strlen(texts[i]) + 1;
-	record = calloc(1, size);
+	record = pool_take_zeroed(pool, size);
 	if (!record)
 		return NULL;
 	at = record->texts;
@@ -63,7 +61,7 @@ struct record *record_copy(const struct call_record *call)
 	return record;
 }
 
-struct record *record_create(const struct record_start *start)
+struct record *record_create(struct pool *pool, const struct record_start *start)
 {
 	char trunk[CALL_TEXT_SIZE], user[CALL_TEXT_SIZE], from[CALL_TEXT_SIZE], to[CALL_TEXT_SIZE],
 		call_id[CALL_TEXT_SIZE], upstream[RECORD_UPSTREAM_SIZE];
@@ -87,5 +85,5 @@ struct record *record_create(const struct record_start *start)
 	sip_uri_plain(sip_element_uri(start->to), to, sizeof(to));
 	put_clean(start->call_id, call_id, sizeof(call_id));
 	put_clean(start->upstream, upstream, sizeof(upstream));
-	return record_copy(&call);
+	return record_copy(pool, &call);
 }

@@ -22,8 +22,8 @@ struct record {
 /* NULL: not known. */
 struct record *record_find(const struct records *records, uint64_t id);
 /* Make one that is in no table yet, the second with the texts as they are. NULL: out of memory. */
-struct record *record_create(const struct record_start *start);
-struct record *record_copy(const struct call_record *call);
+struct record *record_create(struct pool *pool, const struct record_start *start);
+struct record *record_copy(struct pool *pool, const struct call_record *call);
 void record_set_upstream(struct record *record, struct slice upstream);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The calls of one worker, from their INVITE on, as they will be written to the call records. One
- * allocation a call, about 400 bytes; what has no place or no memory is counted and goes without a
+ * The calls of one worker, from their INVITE on, as they will be written to the call records. A
+ * call takes about 400 bytes; what has no place or no memory is counted and goes without a
  * record: no call is ever refused for it.
  *
  * A call is known by a keyed hash of its Call-ID and the caller's tag until it is answered, then
@@ -18,6 +18,7 @@
 #include <jansson.h>
 #include <sys/queue.h>
 
+#include "base/pool.h"
 #include "base/table.h"
 #include "record/cause.h"
 
@@ -35,6 +36,7 @@ struct records {
 	TAILQ_HEAD(record_list, record) order; /* the oldest first */
 	struct record *hand; /* whose silence is looked at next; NULL: the oldest one's */
 	struct record_writer *writer; /* borrowed; NULL: what ends is forgotten */
+	struct pool pool;
 	size_t limit;
 	int64_t started_ms; /* dialogs of since then are known here, if any */
 	uint64_t sequence;

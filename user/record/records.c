@@ -21,9 +21,10 @@ void records_free(struct records *records)
 
 	while ((record = TAILQ_FIRST(&records->order))) {
 		TAILQ_REMOVE(&records->order, record, link);
-		free(record);
+		pool_put(&records->pool, record);
 	}
 	table_free(&records->calls);
+	pool_free(&records->pool);
 	*records = (struct records){0};
 }
 
@@ -74,9 +75,8 @@ static void take_out(struct records *records, struct record *record)
 static void hand_over(struct records *records, struct record *record)
 {
 	if (records->writer)
-		record_writer_put(records->writer, record);
-	else
-		free(record);
+		record = record_writer_put(records->writer, record);
+	pool_put(&records->pool, record);
 }
 
 /* Adds a record that has just been made, NULL if there was no memory, where there is a place. */
@@ -87,7 +87,7 @@ static int admit(struct records *records, struct record *record, uint64_t id)
 		return 0;
 	}
 	records->full++;
-	free(record);
+	pool_put(&records->pool, record);
 	return record ? -ENOSPC : -ENOMEM;
 }
 
@@ -95,7 +95,7 @@ int record_begin(struct records *records, uint64_t call, const struct record_sta
 {
 	if (record_find(records, call))
 		return -EEXIST;
-	return admit(records, record_create(start), call);
+	return admit(records, record_create(&records->pool, start), call);
 }
 
 void record_upstream(struct records *records, uint64_t id, struct slice upstream)
@@ -203,7 +203,7 @@ void record_refused(struct records *records, const struct record_start *start,
 		records->suppressed++;
 		return;
 	}
-	record = record_create(start);
+	record = record_create(&records->pool, start);
 	if (!record) {
 		records->full++;
 		return;
@@ -216,6 +216,7 @@ void records_tick(struct records *records, int64_t now_ms)
 {
 	static const struct record_end lost = {.by = CALL_NOBODY};
 
+	pool_rest(&records->pool, (uint64_t)now_ms / 1000);
 	for (int i = 0; i < LOOK_AT_ONCE; i++) {
 		struct record *record =
 			records->hand ? records->hand : TAILQ_FIRST(&records->order);
@@ -248,7 +249,7 @@ int record_from_token(struct records *records, uint64_t dialog, const struct rec
 	if (start->at_ms + 1000 > records->started_ms || record_find(records, dialog) ||
 	    has_ended(records, dialog))
 		return -EEXIST;
-	record = record_create(start);
+	record = record_create(&records->pool, start);
 	if (record) {
 		record->call.answered_ms = start->at_ms;
 		record->call.sip_status = 200;
@@ -290,7 +291,7 @@ static int load_one(const struct store_live_call *live, void *arg)
 	if ((loading->is_own && !loading->is_own(call_id, loading->arg)) ||
 	    record_find(records, live->dialog))
 		return 0;
-	record = record_copy(&live->record);
+	record = record_copy(&records->pool, &live->record);
 	if (record) {
 		record->numbers = (struct record_numbers){live->cseq_extra, live->invite_offset};
 		record->heard_ms = records->started_ms;

@@ -12,6 +12,7 @@
 #include "record/log.h"
 
 #define BATCH 512
+#define SPARE_MAX (4 * BATCH)
 #define PAUSE_MS 100 /* between two transactions */
 #define RETRY_MS 250
 #define STOP_MS 2000
@@ -38,6 +39,8 @@ struct record_writer {
 	bool reopen;
 	struct record_list queue;
 	size_t queued;
+	struct record_list spare; /* written, for the workers to take back */
+	size_t spare_n;
 	unsigned retention_days;
 };
 
@@ -90,15 +93,39 @@ static size_t fill(const struct record_writer *writer, struct store_call_change 
 	return n;
 }
 
+static struct record *pop(struct record_list *list)
+{
+	struct record *record = TAILQ_FIRST(list);
+
+	if (record)
+		TAILQ_REMOVE(list, record, link);
+	return record;
+}
+
+static void discard_all(struct record_list *list)
+{
+	for (struct record *record; (record = pop(list));)
+		pool_discard(record);
+}
+
 static void forget_first(struct record_writer *writer, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct record *record = TAILQ_FIRST(&writer->unstored);
+	struct record_list more = TAILQ_HEAD_INITIALIZER(more);
 
-		TAILQ_REMOVE(&writer->unstored, record, link);
+	pthread_mutex_lock(&writer->behind.lock);
+	for (; n > 0; n--) {
+		struct record *record = pop(&writer->unstored);
+
 		writer->unstored_n--;
-		free(record);
+		if (writer->spare_n == SPARE_MAX) {
+			TAILQ_INSERT_TAIL(&more, record, link);
+			continue;
+		}
+		TAILQ_INSERT_TAIL(&writer->spare, record, link);
+		writer->spare_n++;
 	}
+	pthread_mutex_unlock(&writer->behind.lock);
+	discard_all(&more);
 }
 
 static int open_store(struct record_writer *writer, struct error *err)
@@ -155,13 +182,12 @@ static void keep(struct record_writer *writer, struct record_list *list)
 {
 	struct record *record;
 
-	while ((record = TAILQ_FIRST(list))) {
-		TAILQ_REMOVE(list, record, link);
+	while ((record = pop(list))) {
 		if (has_room(writer, record, writer->unstored_n)) {
 			TAILQ_INSERT_TAIL(&writer->unstored, record, link);
 			writer->unstored_n++;
 		} else {
-			free(record);
+			pool_discard(record);
 			count(&writer->dropped, 1);
 		}
 	}
@@ -252,6 +278,7 @@ int record_writer_start(const struct record_writer_options *options,
 	record_log_init(&writer->log, options->log_path);
 	TAILQ_INIT(&writer->unstored);
 	TAILQ_INIT(&writer->queue);
+	TAILQ_INIT(&writer->spare);
 	behind_init(&writer->behind);
 	if (behind_start(&writer->behind, writer_main, writer)) {
 		record_writer_stop(writer);
@@ -287,14 +314,16 @@ void record_writer_stop(struct record_writer *writer)
 		write_rest(writer);
 	store_calls_close(writer->store);
 	record_log_close(&writer->log);
+	discard_all(&writer->spare);
 	behind_free(&writer->behind);
 	free(writer);
 }
 
 /* ---- the workers' side ---- */
 
-void record_writer_put(struct record_writer *writer, struct record *record)
+struct record *record_writer_put(struct record_writer *writer, struct record *record)
 {
+	struct record *spare = NULL;
 	bool room;
 
 	pthread_mutex_lock(&writer->behind.lock);
@@ -303,12 +332,14 @@ void record_writer_put(struct record_writer *writer, struct record *record)
 		TAILQ_INSERT_TAIL(&writer->queue, record, link);
 		if (writer->queued++ == 0)
 			behind_wake(&writer->behind);
+		spare = pop(&writer->spare);
+		writer->spare_n -= spare != NULL;
 	}
 	pthread_mutex_unlock(&writer->behind.lock);
 	if (room)
-		return;
-	free(record);
+		return spare;
 	count(&writer->dropped, 1);
+	return record;
 }
 
 void record_writer_reopen(struct record_writer *writer)

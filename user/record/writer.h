@@ -26,8 +26,9 @@ int record_writer_start(const struct record_writer_options *options,
 /* Writes what is left, for two seconds at most, and ends the thread. */
 void record_writer_stop(struct record_writer *writer);
 
-/* Takes over the record. Any thread's. */
-void record_writer_put(struct record_writer *writer, struct record *record);
+/* Takes over the record, and gives one in return whose memory is free: another that is written, or
+ * this very one if there is no room for it; NULL: none. Any thread's. */
+struct record *record_writer_put(struct record_writer *writer, struct record *record);
 /* The log may have been moved away: it is opened again under its name. */
 void record_writer_reopen(struct record_writer *writer);
 /* How long records are kept; what is older goes bit by bit. */

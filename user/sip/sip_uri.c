@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* URIs. A sip URI in which there is anything to argue about is read twice, by osip2 and by our scan:
+/* URIs. A sip URI that could be read in more than one way is read twice, by osip2 and by our scan:
  * what they disagree on, the PBX behind may read in a third way, so it is refused. */
 #include <errno.h>
 #include <osipparser2/osip_parser.h>
