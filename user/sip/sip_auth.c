@@ -56,40 +56,62 @@ bool sip_auth_barred(char c)
 	return c == '\r' || c == '\n' || c == '\0';
 }
 
+static bool is_barred(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (sip_auth_barred(s.p[i]))
+			return true;
+	return false;
+}
+
 /* What stood between quotes. */
-static int unquote(struct sip_auth_text *text, struct slice inner, struct slice *ret_value)
+static int unescape(struct sip_auth_text *text, struct slice inner, struct slice *ret_value)
 {
 	size_t used = 0;
 	char *room;
 
-	/* Most often there is nothing to unescape. */
-	if (sip_span(inner, 0, CHAR_URI | CHAR_PARAM) == inner.n) {
-		*ret_value = inner;
+	if (is_barred(inner))
+		return -EINVAL;
+	*ret_value = inner;
+	if (!memchr(inner.p, '\\', inner.n))
 		return 0;
-	}
 	room = sip_auth_room(text, inner.n);
 	if (!room)
 		return -ENOMEM;
 	for (size_t i = 0; i < inner.n; i++) {
 		if (inner.p[i] == '\\')
 			i++;
-		if (sip_auth_barred(inner.p[i]))
-			return -EINVAL;
 		room[used++] = inner.p[i];
 	}
 	*ret_value = (struct slice){room, used};
 	return 0;
 }
 
-int sip_auth_value(struct sip_auth_text *text, struct slice value, struct slice *ret_value)
+static int take_quoted(struct sip_auth_text *text, struct slice s, size_t *i,
+		       struct slice *ret_value)
 {
-	if (value.n > 0 && value.p[0] == '"') {
-		if (sip_quoted_end(value, 0) != value.n)
-			return -EINVAL;
-		return unquote(text, (struct slice){value.p + 1, value.n - 2}, ret_value);
+	size_t begin = *i + 1, end = sip_span(s, begin, CHAR_URI | CHAR_PARAM);
+
+	/* Most often there is nothing to unescape. */
+	if (end < s.n && s.p[end] == '"') {
+		*ret_value = (struct slice){s.p + begin, end - begin};
+		*i = end + 1;
+		return 0;
 	}
-	if (!sip_all_are(value, CHAR_TOKEN))
+	end = sip_quoted_end(s, *i);
+	if (!end)
 		return -EINVAL;
-	*ret_value = value;
-	return 0;
+	*i = end;
+	return unescape(text, (struct slice){s.p + begin, end - 1 - begin}, ret_value);
+}
+
+int sip_auth_take(struct sip_auth_text *text, struct slice s, size_t *i, struct slice *ret_value)
+{
+	size_t begin = *i;
+
+	if (begin < s.n && s.p[begin] == '"')
+		return take_quoted(text, s, i, ret_value);
+	*i = sip_span(s, begin, CHAR_TOKEN);
+	*ret_value = (struct slice){s.p + begin, *i - begin};
+	return *i > begin ? 0 : -EINVAL;
 }

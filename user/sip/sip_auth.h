@@ -38,10 +38,10 @@ struct sip_auth_table {
  * False if the slice is set already: it stays. */
 bool sip_auth_set(struct sip_auth_table table, void *base, struct slice name, struct slice value);
 
-/* A token, or a quoted string without its quotes and the backslashes of its quoted pairs. Line ends
- * are refused though a quoted string may be folded: nobody could say what to hash. 0, -EINVAL or
- * -ENOMEM. */
-int sip_auth_value(struct sip_auth_text *text, struct slice value, struct slice *ret_value);
+/* Takes the token at *i, or the quoted string without its quotes and the backslashes of its quoted
+ * pairs. Line ends are refused though a quoted string may be folded: nobody could say what to hash.
+ * 0, -EINVAL or -ENOMEM. */
+int sip_auth_take(struct sip_auth_text *text, struct slice s, size_t *i, struct slice *ret_value);
 
 /* Not to stand in any value: CR, LF and zero. */
 bool sip_auth_barred(char c);

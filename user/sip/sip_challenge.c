@@ -33,13 +33,17 @@ static int read_param(struct sip_auth_text *text, struct slice element,
 		      struct sip_challenge *challenge)
 {
 	struct slice sent, value, name = slice_trim(slice_cut(element, '=', &sent));
+	size_t i = 0;
 	int err;
 
+	sent = slice_trim(sent);
 	if (!sip_all_are(name, CHAR_TOKEN))
 		return -EINVAL;
-	err = sip_auth_value(text, slice_trim(sent), &value);
+	err = sip_auth_take(text, sent, &i, &value);
 	if (err)
 		return err;
+	if (i < sent.n)
+		return -EINVAL;
 	if (!sip_auth_set(SIP_AUTH_TABLE(fields), challenge, name, value))
 		challenge->duplicate = true;
 	return 0;

@@ -41,37 +41,45 @@ static int read_extended(struct sip_auth_text *text, struct slice value, struct 
 	return 0;
 }
 
-static int read_param(struct sip_auth_text *text, struct slice element,
+/* name=value at *i, with white space around both. */
+static int read_param(struct sip_auth_text *text, struct slice params, size_t *i,
 		      struct sip_credentials *credentials)
 {
-	struct slice sent, value, name = slice_trim(slice_cut(element, '=', &sent));
+	size_t begin = sip_span(params, *i, CHAR_LWS), end = sip_span(params, begin, CHAR_TOKEN);
+	struct slice value, name = {params.p + begin, end - begin};
 	int err;
 
-	if (!sip_all_are(name, CHAR_TOKEN))
+	*i = sip_span(params, end, CHAR_LWS);
+	if (name.n == 0 || *i == params.n || params.p[*i] != '=')
 		return -EINVAL;
+	*i = begin = sip_span(params, *i + 1, CHAR_LWS);
 	if (slice_eq_nocase(name, SLICE("username*"))) {
 		credentials->extended = true;
 		name.n--;
-		err = read_extended(text, slice_trim(sent), &value);
+		*i = sip_span(params, begin, CHAR_PARAM);
+		err = read_extended(text, (struct slice){params.p + begin, *i - begin}, &value);
 	} else {
-		err = sip_auth_value(text, slice_trim(sent), &value);
+		err = sip_auth_take(text, params, i, &value);
 	}
 	if (err)
 		return err;
 	if (!sip_auth_set(SIP_AUTH_TABLE(fields), credentials, name, value))
 		credentials->duplicate = true;
+	*i = sip_span(params, *i, CHAR_LWS);
 	return 0;
 }
 
 static int read_params(struct sip_auth_text *text, struct slice params,
 		       struct sip_credentials *credentials)
 {
-	struct slice element;
-	size_t position = 0;
-	int err = params.n > 0 ? 0 : -EINVAL;
+	size_t i = 0;
+	int err = read_param(text, params, &i, credentials);
 
-	while (!err && sip_list_next(params, &position, &element))
-		err = read_param(text, element, credentials);
+	while (!err && i < params.n) {
+		if (params.p[i++] != ',')
+			return -EINVAL;
+		err = read_param(text, params, &i, credentials);
+	}
 	return err;
 }
 
@@ -86,7 +94,7 @@ static int read_credentials(struct sip_auth_text *text, struct sip_credentials *
 	credentials->scheme = (struct slice){value.p, scheme};
 	if (!slice_eq_nocase(credentials->scheme, SLICE("Digest")))
 		return 0;
-	return read_params(text, slice_trim(params), credentials);
+	return read_params(text, params, credentials);
 }
 
 int sip_credentials_parse(struct slice value, struct sip_credentials *ret_credentials)
