@@ -47,14 +47,29 @@ static __always_inline void forge(struct iphdr *ip, const struct flood *f)
 	ip->check = ~(sum + (sum >> 16));
 }
 
+/* Frames come one after the other, as fast as one CPU makes them; what is not due is dropped. */
+static __always_inline bool is_due(struct flood *f)
+{
+	__u64 now_ns = bpf_ktime_get_ns();
+
+	if (!f->begin_ns)
+		f->begin_ns = now_ns + f->idle_ns;
+	if (now_ns < f->begin_ns || f->sent >= (now_ns - f->begin_ns) * f->pps / 1000000000)
+		return false;
+	f->sent++;
+	return true;
+}
+
 SEC("xdp")
 int flood_source(struct xdp_md *ctx)
 {
 	__u32 only = 0;
-	const struct flood *f = bpf_map_lookup_elem(&flood, &only);
+	struct flood *f = bpf_map_lookup_elem(&flood, &only);
 	struct iphdr *ip;
 
-	if (!f || !renew(ctx, f))
+	if (!f || !is_due(f))
+		return XDP_DROP;
+	if (!renew(ctx, f))
 		return XDP_ABORTED;
 	for (int i = 0; i < FLOOD_SIGNS; i++)
 		sign(ctx, f->sign_at[i]);

@@ -9,8 +9,8 @@
 need_root
 need_bpffs
 need gnuplot kamailio nft
-rates=${BENCH_RATES:-0 100000 250000 500000 1000000 2000000}
-seconds=${BENCH_SECONDS:-3} rounds=${BENCH_ROUNDS:-3} at_once=32
+rates=${BENCH_RATES:-100000 250000 500000 1000000 2000000}
+rounds=${BENCH_ROUNDS:-3} at_once=32 idle=3
 listed=198.18.0.0/15
 flood_cpu=0 calls_cpu=1
 [ "$(getconf _NPROCESSORS_ONLN)" -ge 2 ] || skip_all "the flood needs a CPU of its own"
@@ -65,35 +65,33 @@ take_nftables() { in_ns gate nft delete table netdev gate; }
 
 port_of() { case $1 in sipward | open) echo 5060 ;; *) echo 5070 ;; esac }
 
-# ---- one cell of the table: "calls a second, frames a second" ----
+# ---- one cell of the table ----
 
 call_for() { # SECONDSs CALLS_AT_A_TIME: of the server at $port, how many a second
 	in_ns out "$BUILD/tests/tools/sipcalls" call 10.9.0.2:5062 "10.9.0.1:$port" alice \
 		Correct-Horse-7 "$1" "$2" 2>&1 | awk '/a second/ { print $(NF - 2) }'
 }
 
+# "calls a second before the flood, in it, frames a second"
 measure() { # WHO random|listed RATE
-	local port calls frames=0 sources=()
+	local before during sources=()
 	port=$(port_of "$1")
 	[ "$2" = random ] || sources=("$listed")
 	"put_$1" >/dev/null 2>&1
-	if [ "$3" -gt 0 ]; then
-		start_in out flood taskset -c $flood_cpu "$BUILD/tests/tools/xdpflood" eth0 "$mac" \
-			"10.9.0.1:$port" "$3" $((seconds + 2)) "${sources[@]}"
-		sleep 0.5
-	fi
+	start_in out flood taskset -c $flood_cpu "$BUILD/tests/tools/xdpflood" eth0 "$mac" \
+		"10.9.0.1:$port" "$3" $idle 2 "${sources[@]}"
+	begin=${EPOCHREALTIME/./}
 	call_for 1s 1 >/dev/null # where nobody is listed, the first call proves the source
-	calls=$(call_for "${seconds}s" $at_once)
-	if [ "$3" -gt 0 ]; then
-		wait "${started[flood]}"
-		unset "started[flood]"
-		frames=$(awk '/a second/ { print $(NF - 2) }' "$tmp/flood.log")
-	fi
+	before=$(call_for 1s $at_once)
+	sleep "$(((idle * 1000000 + 300000 + begin - ${EPOCHREALTIME/./}) / 1000))e-3"
+	during=$(call_for 1s $at_once)
+	wait "${started[flood]}"
+	unset "started[flood]"
 	"take_$1" >/dev/null 2>&1
-	echo "$calls $frames"
+	echo "$before $during $(awk '/a second/ { print $(NF - 2) }' "$tmp/flood.log")"
 }
 
-# Lines "rate kind who calls frames", as they are measured.
+# Lines "rate kind who", and what was measured.
 rm -f "$out/cells.new"
 for ((round = 0; round < rounds; round++)); do
 	for rate in $rates; do
@@ -106,25 +104,36 @@ for ((round = 0; round < rounds; round++)); do
 done
 mv "$out/cells.new" "$out/cells"
 
-# ---- table and plot, of medians ----
+# ---- table and plot ----
 
-# "rate, then calls in the order of the columns, then frames in the same", tab-separated.
-sort -k1,1n -k2,2 -k3,3 -k4,4n "$out/cells" | awk -v OFS='\t' '
-	{ id = $1 " " $2 " " $3; n[id]++; calls[id, n[id]] = $4; frames[id] += $5
+# Of each column the most calls at a rate, the machine being shared, the median of what is kept of
+# those before, in percent, and the mean of frames: "rate, calls..., kept..., frames...".
+sort -n "$out/cells" | awk -v OFS='\t' '
+	function median(id, i, j, x) {
+		for (i = 2; i <= n[id]; i++)
+			for (j = i; j > 1 && kept[id, j - 1] > kept[id, j]; j--) {
+				x = kept[id, j]; kept[id, j] = kept[id, j - 1]; kept[id, j - 1] = x
+			}
+		return kept[id, int((n[id] + 1) / 2)]
+	}
+	{ which = $2 " " $3; id = $1 " " which; kept[id, ++n[id]] = 100 * $5 / $4; frames[id] += $6
+	  if ($4 > most["0 " which]) most["0 " which] = $4
+	  if ($5 > most[id]) most[id] = $5
 	  if (!($1 in seen)) { seen[$1] = 1; rate[++rates] = $1 } }
 	END {
 		columns = split("random sipward,random kamailio,random nftables,listed sipward," \
 			"listed kamailio,listed nftables,random open", column, ",")
-		for (r = 1; r <= rates; r++) {
-			line = rate[r] / 1e6; held = ""
+		for (r = 0; r <= rates; r++) {
+			line = rate[r] / 1e6; share = ""; held = ""
 			for (c = 1; c <= columns; c++) {
-				id = rate[r] " " column[c]
-				line = line OFS calls[id, int((n[id] + 1) / 2)]
-				held = held OFS sprintf("%.2f", frames[id] / n[id] / 1e6)
+				id = rate[r] + 0 " " column[c]
+				line = line OFS most[id] + 0
+				share = share OFS (r ? sprintf("%.0f", median(id)) : 100)
+				held = held OFS (r ? sprintf("%.2f", frames[id] / n[id] / 1e6) : 0)
 			}
-			print line held
+			print line share held
 		}
-	}' >"$out/medians.tsv"
+	}' >"$out/best.tsv"
 
 plot() { # TERMINAL FILE
 	gnuplot <<-PLOT
@@ -139,9 +148,9 @@ plot() { # TERMINAL FILE
 		set yrange [0:*]
 		do for [side = 0:1] {
 			set title side ? "forged sources are listed ones" : "forged sources are random"
-			plot for [who = 1:3] "$out/medians.tsv" using 1:(column(1 + who + 3 * side)) \\
+			plot for [who = 1:3] "$out/best.tsv" using 1:(column(1 + who + 3 * side)) \\
 				title word("sipward Kamailio Kamailio+nftables", who) linewidth 2, \\
-				"$out/medians.tsv" using 1:(side ? NaN : column(8)) \\
+				"$out/best.tsv" using 1:(side ? NaN : column(8)) \\
 				title side ? "" : "sipward,open" linewidth 2
 		}
 	PLOT
@@ -159,23 +168,24 @@ plot "pngcairo size 1350,600" flood.png
 
 		Authenticated calls a second (INVITE, 407, ACK, INVITE with digest, 100, 180, 200, ACK, BYE, 200;
 		$at_once at a time, as fast as they go) while forged INVITEs of $(awk '{ print $4 }' "$tmp/flood.log") bytes come in through the same interface.
-		All have the same rules: an ACL, then digest. Medians of $rounds rounds of $seconds s.
+		All have the same rules: an ACL, then digest. Each cell is measured for a second just before the flood and for one in it, in
+		$rounds rounds: the most calls of all rounds, and the median of what the flood leaves of those before.
 
 		| forged, Mpps | sipward | Kamailio | Kamailio, nftables set | listed: sipward | Kamailio | Kamailio, nftables set | open: sipward |
 		| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 	PAGE
 	awk -F'\t' '{
 		printf "| %s |", $1
-		for (i = 2; i <= 8; i++) printf " %d%s |", $i, $(i + 7) < 0.97 * $1 ? " (" $(i + 7) ")" : ""
+		for (i = 2; i <= 8; i++) printf " %d, %d %%%s |", $i, $(i + 7), $(i + 14) < 0.97 * $1 ? " (" $(i + 14) ")" : ""
 		print ""
-	}' "$out/medians.tsv"
+	}' "$out/best.tsv"
 	cat <<-PAGE
 
 		- listed: the forged sources are addresses that the ACL lists. An address set lets them all through; sipward's filter
 		  challenges them.
 		- open: the trunk has no ACL and asks for digest alone. The filter challenges what it has the time for, and lets pass who
 		  brings the nonce back. An address set has nothing to offer here; for Kamailio it is as with listed sources.
-		- In brackets: the rate, where the source could not hold the one of its row.
+		- 0: the source runs, and sends nothing yet. In brackets: the rate, where the source could not hold that of its row.
 
 		- Machine: $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(getconf _NPROCESSORS_ONLN) CPUs, Linux $(uname -r), one
 		  veth with one queue between the internet and the gate.

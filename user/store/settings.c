@@ -58,7 +58,7 @@ static const struct number numbers[] = {
 	NUMBER(source_burst, 20, 0, 100000000),
 	NUMBER(cpu_rate_pps, 2000, 0, 100000000),
 	NUMBER(cpu_burst, 4000, 0, 100000000),
-	NUMBER(challenge_rate_pps, 200000, 0, 100000000),
+	NUMBER(challenge_rate_pps, 100000, 0, 100000000),
 };
 
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))

@@ -559,7 +559,7 @@ struct store_settings {
 	unsigned overload_backlog;
 	unsigned source_rate_pps, source_burst; /* unlisted sources: 10, 20 */
 	unsigned cpu_rate_pps, cpu_burst;	/* all unlisted sources on a CPU: 2000, 4000 */
-	unsigned challenge_rate_pps; /* of more than that, what the filter looks at: 200000 */
+	unsigned challenge_rate_pps; /* of more than that, what the filter looks at: 100000 */
 };
 void store_settings_defaults(struct store_settings *ret_settings);
 /* What a setting of this name in the struct starts as and may be; zero for those of no number. */
