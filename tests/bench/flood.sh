@@ -162,7 +162,7 @@ plot "pngcairo size 1350,600" flood.png
 	cat <<-PAGE
 		# Calls under a flood
 
-		Written by \`make bench-flood\` on $(date +%F); \`cp build/flood/flood.* docs/\` renews this page.
+		Written on $(date +%F) by \`apt-get install kamailio gnuplot-nox && make bench-flood\`; \`cp build/flood/flood.* docs/\` renews this page.
 
 		![calls a second against forged INVITEs a second](flood.svg)
 
@@ -185,6 +185,8 @@ plot "pngcairo size 1350,600" flood.png
 		  challenges them.
 		- open: the trunk has no ACL and asks for digest alone. The filter challenges what it has the time for, and lets pass who
 		  brings the nonce back. An address set has nothing to offer here; for Kamailio it is as with listed sources.
+		- Where calls are lost to listed sources or strangers, the flood's CPU has no time left: it makes each frame, challenges it
+		  and takes in the answer, some 2 µs together, and what does not fit in the veth's one queue is lost, calls among it.
 		- 0: the source runs, and sends nothing yet. In brackets: the rate, where the source could not hold that of its row.
 
 		- Machine: $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(getconf _NPROCESSORS_ONLN) CPUs, Linux $(uname -r), one
