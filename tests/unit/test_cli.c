@@ -546,7 +546,7 @@ static void settings_are_listed_set_and_restored(void **state)
 		       "reserved-headers PH-* Plivo* FS-* SipAuth* ZT-* Twilio* ClientRegion\n");
 	expect_success("settings reserved-headers default", "reserved-headers (none)");
 	json_t *all = json_of("settings");
-	assert_int_equal(json_array_size(all), 29);
+	assert_int_equal(json_array_size(all), 30);
 	json_decref(all);
 }
 
