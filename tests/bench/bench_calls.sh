@@ -16,13 +16,7 @@ need_bpffs
 calls=${BENCH_LIVE_CALLS:-5000} rounds=${BENCH_ROUNDS:-5}
 many=${BENCH_MANY_CALLS:-150000} held=50000
 
-ns_add out
-ns_add gate
-ns_add pbx
-veth out eth0 10.9.0.2/24 gate eth0 10.9.0.1/24
-veth gate inside 10.9.1.1/24 pbx eth0 10.9.1.2/24
-in_ns out ip route add default via 10.9.0.1
-in_ns pbx ip route add default via 10.9.1.1
+make_lab
 
 # What the processes, with all their threads, have used: ns in all, ticks in user space, ticks in
 # the kernel. The clock of the last two is coarse: they only tell the shares.

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # `make bench-flood`: authenticated calls a second while forged INVITEs come in at a fixed rate, from
 # addresses that nobody listed and from listed ones, for sipward, for Kamailio and for Kamailio
-# behind an nftables set; and for sipward where no address is listed. All of it stands in $BUILD/flood: flood.md, flood.svg, flood.png.
+# behind an nftables set; and for sipward where no address is listed. All of it stands in
+# $BUILD/flood: flood.md, flood.svg, flood.png.
 . "$(dirname "$0")/../net/lib.sh" benchflood
 # shellcheck source=tests/bench/lib.sh
 . tests/bench/lib.sh
@@ -20,13 +21,7 @@ taskset -cp $calls_cpu $$ >/dev/null
 out=$BUILD/flood
 mkdir -p "$out"
 
-ns_add out
-ns_add gate
-ns_add pbx
-veth out eth0 10.9.0.2/24 gate eth0 10.9.0.1/24
-veth gate inside 10.9.1.1/24 pbx eth0 10.9.1.2/24
-in_ns out ip route add default via 10.9.0.1
-in_ns pbx ip route add default via 10.9.1.1
+make_lab
 in_ns gate ip route add default via 10.9.0.2
 # Forged sources are nowhere. A veth takes frames only if its other end makes packets of them.
 in_ns out ip link set dev eth0 xdp obj "$BUILD/tests/bench/flood.bpf.o" program internet || exit 1

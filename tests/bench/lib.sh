@@ -8,6 +8,17 @@ row() { # name, value, unit, target, met
 	echo "$*"
 }
 
+# A caller outside, the gate, a PBX inside.
+make_lab() {
+	ns_add out
+	ns_add gate
+	ns_add pbx
+	veth out eth0 10.9.0.2/24 gate eth0 10.9.0.1/24
+	veth gate inside 10.9.1.1/24 pbx eth0 10.9.1.2/24
+	in_ns out ip route add default via 10.9.0.1
+	in_ns pbx ip route add default via 10.9.1.1
+}
+
 # The gate, with one trunk for all: alice from the prefix, by digest, to the upstream.
 start_gate() { # PREFIX UPSTREAM [OPTION...]
 	local prefix=$1 upstream=$2

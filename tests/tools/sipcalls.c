@@ -16,13 +16,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
 #include "digest/digest.h"
 #include "sip/sip_msg.h"
+#include "now.h"
 
 #define BATCH 64
 #define MESSAGE_MAX 2048
@@ -35,14 +35,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "sipcalls: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 /* ---- datagrams, many at a time ---- */

@@ -12,12 +12,12 @@
 #include <linux/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "now.h"
 
 #define BATCH 64
 
@@ -26,14 +26,6 @@ struct forged {
 	struct udphdr udp;
 	char sip[1024];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static uint32_t draw(void)
 {

@@ -19,12 +19,12 @@
 #include <netinet/ether.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
 #include "../bench/flood.h"
 #include "tests/bench/flood.skel.h"
+#include "now.h"
 
 #define RUN_FRAMES 1000000
 #define SIP_AT (sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct udphdr))
@@ -51,14 +51,6 @@ static void die(const char *what, int error)
 {
 	fprintf(stderr, "xdpflood: %s: %s\n", what, strerror(error));
 	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 static uint16_t checksum(const struct iphdr *ip)
